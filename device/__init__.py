@@ -1,0 +1,1 @@
+"""The camera daemon: triggers, state machine, recorder, self-test, policy, indicators."""

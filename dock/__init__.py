@@ -1,0 +1,1 @@
+"""The docking daemon: the agent on the camera, the station at the dock."""

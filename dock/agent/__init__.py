@@ -1,0 +1,1 @@
+"""The agent on the camera: finds closed files, uploads them, hands receipts to the recorder."""

@@ -1,0 +1,1 @@
+"""Telemetry: a durable outbox and the messages in it."""

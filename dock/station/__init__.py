@@ -1,0 +1,1 @@
+"""The docking station: takes files in, verifies, stores and signs receipts."""

@@ -1,0 +1,1 @@
+"""The evidence file: open, append, seal, sign, verify, recover, export."""

@@ -1,0 +1,1 @@
+"""Turning verified evidence into files that other people's programs play."""

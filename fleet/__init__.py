@@ -1,0 +1,1 @@
+"""Technicians' tools: certificate authority, enrolment, images."""

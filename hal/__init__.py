@@ -1,0 +1,1 @@
+"""One seam per hardware thing, and its real drivers."""

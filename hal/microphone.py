@@ -1,0 +1,45 @@
+"""The microphone seam: a source of encoded sound (AAC-LC access units)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from hal.camera import SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """Raw AAC-LC without ADTS headers."""
+
+    sample_rate: int
+    channels: int
+    config: bytes
+    """AudioSpecificConfig (ISO/IEC 14496-3), what goes into the `esds` box."""
+    samples_per_frame: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSound:
+    """One AAC access unit."""
+
+    data: bytes
+    captured_ns: int
+    """CLOCK_BOOTTIME of its first sample, in nanoseconds. Strictly increasing."""
+    level_dbfs: float
+    """Peak level of the samples, 0.0 = full scale; -120.0 stands for digital silence."""
+
+
+class Microphone(Protocol):
+    """One sound source with its encoder."""
+
+    @property
+    def info(self) -> SourceInfo: ...
+
+    @property
+    def format(self) -> AudioFormat: ...
+
+    def start(self, on_sound: Callable[[EncodedSound], None], on_fault: Callable[[str], None]) -> None: ...
+
+    def stop(self) -> None: ...

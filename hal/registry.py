@@ -1,0 +1,43 @@
+"""Find drivers by entry point name (group ``firsthand.hal``), never by a Python path."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from hal.errors import DriverNotFound, SimulatedDriverRefused
+
+GROUP = "firsthand.hal"
+
+
+def find_driver(seam: str, name: str, *, allow_simulated: bool) -> EntryPoint:
+    """The entry point ``SEAM.NAME``.
+
+    Raises `DriverNotFound` with the nearest names, or `SimulatedDriverRefused` for a driver out of `simulator/`
+    unless `allow_simulated` is set (design, invariant 11).
+    """
+    wanted = f"{seam}.{name}"
+    known = {point.name: point for point in entry_points(group=GROUP)}
+    point = known.get(wanted)
+    if point is None:
+        mine = sorted(key.partition(".")[2] for key in known if key.startswith(f"{seam}."))
+        near = difflib.get_close_matches(name, mine, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise DriverNotFound(f"no {seam} driver {name!r}{hint} (installed: {', '.join(mine) or 'none'})")
+    if point.module.split(".")[0] == "simulator" and not allow_simulated:
+        raise SimulatedDriverRefused(
+            f"{seam} driver {name!r} is simulated: start with --allow-simulated, and only with a simulated certificate"
+        )
+    return point
+
+
+def load_driver(seam: str, name: str, options: Mapping[str, Any], *, allow_simulated: bool) -> Any:
+    """Import the driver and call it with its options as keyword arguments.
+
+    The caller knows the seam's protocol. Errors of `find_driver`, and whatever the driver raises for bad options
+    (`hal.errors.BadDriverOption`).
+    """
+    factory: Callable[..., Any] = find_driver(seam, name, allow_simulated=allow_simulated).load()
+    return factory(**options)

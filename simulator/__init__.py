@@ -1,0 +1,1 @@
+"""The world: simulated hardware behind the hal seam, scenarios, faults."""

@@ -1,0 +1,1 @@
+"""Simulated hardware behind the hal seam. Allowed only with --allow-simulated."""
