@@ -1,0 +1,195 @@
+"""What the camera and the dock say to each other: receipts, contacts, and the lines over the recorder's Unix socket.
+
+`device/` and `dock/` never import each other, so the words that both speak stand here. Receipts and contacts are CMS
+SignedData of a station's receipt certificate around canonical JSON, like statements; the socket carries one JSON
+object a line (at most `LINE_BYTES`), a request up and an answer down.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from evidence.statements import (
+    Count,
+    Frozen,
+    Hash,
+    LogHead,
+    Moment,
+    Name,
+    Nonce,
+    Serial,
+    Stream,
+    UploadClass,
+    Word,
+    decode_canonical,
+)
+
+LINE_BYTES: Final = 512 * 1024
+"""Longest line on the recorder's socket, newline included."""
+
+Verdict = Literal["valid", "not_valid"]
+
+
+class Receipt(Frozen, frozen=True, tag_field="kind", tag="receipt"):
+    """A station's word that its final store holds every byte of one file (invariants 7 and 8)."""
+
+    v: Literal[1]
+    serial: Serial
+    stream: Stream
+    number: Count
+    name: Name
+    """The file's name on the camera."""
+    bytes: Count
+    sha256: Hash
+    """Of the whole file, read back from the store."""
+    close_hash: Hash
+    """SHA-256 of the file's last statement; zeros if the file has no valid close."""
+    nonce: Nonce
+    """The one in the file's `open`; zeros if it has none."""
+    store: Name
+    """Which store holds it, e.g. ``directory:station-1``."""
+    object_version: Name
+    retention_class: Word
+    retain_until: Moment | None = None
+    verdict: Verdict
+    """`valid` only if every signature, hash and rule held; only that allows deletion."""
+    findings: Annotated[tuple[Annotated[str, Meta(max_length=500)], ...], Meta(max_length=32)] = ()
+    station: Name
+    system_id: Name
+    issued: Moment
+    witness: LogHead | None = None
+    """The log head that this station knows for the camera."""
+
+
+class Contact(Frozen, frozen=True, tag_field="kind", tag="contact"):
+    """A station's signed greeting: whose it is, what time it has, and a fresh nonce."""
+
+    v: Literal[1]
+    serial: Serial
+    station: Name
+    system_id: Name
+    nonce: Nonce
+    now: Moment
+    uncertainty_ms: Count
+    witness: LogHead | None = None
+
+
+class StatusRequest(Frozen, frozen=True, tag_field="op", tag="status"):
+    pass
+
+
+class ListRequest(Frozen, frozen=True, tag_field="op", tag="list"):
+    """Which closed files wait in the spool."""
+
+
+class ReceiptRequest(Frozen, frozen=True, tag_field="op", tag="receipt"):
+    name: Name
+    receipt: Annotated[bytes, Meta(max_length=64 * 1024)]
+    """DER; base64 in the JSON."""
+
+
+class ContactRequest(Frozen, frozen=True, tag_field="op", tag="contact"):
+    contact: Annotated[bytes, Meta(max_length=64 * 1024)]
+
+
+class EventsRequest(Frozen, frozen=True, tag_field="op", tag="events"):
+    """After the answer, one `Notice` a line until either side closes."""
+
+
+class SelfTestRequest(Frozen, frozen=True, tag_field="op", tag="selftest"):
+    """Run the self-test again and answer with its result."""
+
+
+class MarkRequest(Frozen, frozen=True, tag_field="op", tag="mark"):
+    """Put a marker into the running recording."""
+
+
+Request = (
+    StatusRequest | ListRequest | ReceiptRequest | ContactRequest | EventsRequest | SelfTestRequest | MarkRequest
+)
+request_decoder: Final = msgspec.json.Decoder(Request)
+
+
+class Refused(Frozen, frozen=True, tag_field="answer", tag="refused"):
+    error: str
+    """One sentence."""
+
+
+class Done(Frozen, frozen=True, tag_field="answer", tag="done"):
+    pass
+
+
+class Status(Frozen, frozen=True, tag_field="answer", tag="status"):
+    serial: Serial
+    model: Name
+    firmware: Name
+    state: Word
+    """boot, self_test, ready, recording, out_of_service, docked, shutting_down."""
+    docked: bool
+    degraded: bool
+    uptime_s: int
+    recording: Name | None = None
+    """Stem of the recording in progress."""
+    self_test: Literal["pass", "warn", "block"] | None = None
+    battery_percent: int | None = None
+    free_bytes: int | None = None
+    buffered_s: float | None = None
+    """Seconds of pre-event ring at hand."""
+    log_head: LogHead | None = None
+
+
+class SpoolFile(Frozen, frozen=True):
+    """A closed file on the camera."""
+
+    name: Name
+    stream: Stream
+    number: Count
+    bytes: Count
+    close_hash: Hash
+    upload_class: UploadClass
+    state: Literal["waiting", "receipted"]
+
+
+class Spool(Frozen, frozen=True, tag_field="answer", tag="spool"):
+    directory: str
+    files: tuple[SpoolFile, ...]
+
+
+class ReceiptTaken(Frozen, frozen=True, tag_field="answer", tag="receipt_taken"):
+    deleted: bool
+    keep_s: int
+    """Seconds of boot-counted time until the camera may unlink it; 0 = now."""
+
+
+class SelfTestDone(Frozen, frozen=True, tag_field="answer", tag="self_test"):
+    verdict: Literal["pass", "warn", "block"]
+    checks: tuple[dict[str, str | int | float | None], ...]
+
+
+class Notice(Frozen, frozen=True, tag_field="answer", tag="notice"):
+    """Something that happened, as it happens. No position, no officer."""
+
+    event: Word
+    mono_ns: int
+    word: str | None = None
+    recording: Name | None = None
+    number: int | None = None
+
+
+Answer = Refused | Done | Status | Spool | ReceiptTaken | SelfTestDone | Notice
+answer_decoder: Final = msgspec.json.Decoder(Answer)
+_receipts: Final = msgspec.json.Decoder(Receipt)
+_contacts: Final = msgspec.json.Decoder(Contact)
+
+
+def decode_receipt(payload: bytes) -> Receipt:
+    """A receipt from its canonical JSON. Raises `MalformedStatement`."""
+    return decode_canonical(payload, _receipts)
+
+
+def decode_contact(payload: bytes) -> Contact:
+    """A contact from its canonical JSON. Raises `MalformedStatement`."""
+    return decode_canonical(payload, _contacts)

@@ -1,0 +1,50 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def tool() -> Callable[[str], str]:
+    """The path of a command line tool. Missing: skipped for a user, failed in CI (CI=true)."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            reason = f"{name} is not installed: run `make test` as root once, or install it"
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        return path
+
+    return find
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """A file of the real input that lies beside a developer's checkout; skipped where it is absent."""
+
+    def find(name: str) -> Path:
+        path = SHARED_DATA / name
+        if not path.exists():
+            pytest.skip(f"real input {name} is not beside this checkout")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def as_root() -> None:
+    """For tests that mount file systems: skipped for a user, failed in CI without root."""
+    if os.geteuid() != 0:
+        if os.environ.get("CI") == "true":
+            pytest.fail("this test needs root, and CI has it")
+        pytest.skip("needs root")
