@@ -33,7 +33,7 @@ LINE_BYTES: Final = 512 * 1024
 Verdict = Literal["valid", "not_valid"]
 
 
-class Receipt(Frozen, frozen=True, tag_field="kind", tag="receipt"):
+class Receipt(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="receipt"):
     """A station's word that its final store holds every byte of one file (invariants 7 and 8)."""
 
     v: Literal[1]
@@ -64,7 +64,7 @@ class Receipt(Frozen, frozen=True, tag_field="kind", tag="receipt"):
     """The log head that this station knows for the camera."""
 
 
-class Contact(Frozen, frozen=True, tag_field="kind", tag="contact"):
+class Contact(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="contact"):
     """A station's signed greeting: whose it is, what time it has, and a fresh nonce."""
 
     v: Literal[1]
@@ -77,52 +77,50 @@ class Contact(Frozen, frozen=True, tag_field="kind", tag="contact"):
     witness: LogHead | None = None
 
 
-class StatusRequest(Frozen, frozen=True, tag_field="op", tag="status"):
+class StatusRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="status"):
     pass
 
 
-class ListRequest(Frozen, frozen=True, tag_field="op", tag="list"):
+class ListRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="list"):
     """Which closed files wait in the spool."""
 
 
-class ReceiptRequest(Frozen, frozen=True, tag_field="op", tag="receipt"):
+class ReceiptRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="receipt"):
     name: Name
     receipt: Annotated[bytes, Meta(max_length=64 * 1024)]
     """DER; base64 in the JSON."""
 
 
-class ContactRequest(Frozen, frozen=True, tag_field="op", tag="contact"):
+class ContactRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="contact"):
     contact: Annotated[bytes, Meta(max_length=64 * 1024)]
 
 
-class EventsRequest(Frozen, frozen=True, tag_field="op", tag="events"):
+class EventsRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="events"):
     """After the answer, one `Notice` a line until either side closes."""
 
 
-class SelfTestRequest(Frozen, frozen=True, tag_field="op", tag="selftest"):
+class SelfTestRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="selftest"):
     """Run the self-test again and answer with its result."""
 
 
-class MarkRequest(Frozen, frozen=True, tag_field="op", tag="mark"):
+class MarkRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="mark"):
     """Put a marker into the running recording."""
 
 
-Request = (
-    StatusRequest | ListRequest | ReceiptRequest | ContactRequest | EventsRequest | SelfTestRequest | MarkRequest
-)
+Request = StatusRequest | ListRequest | ReceiptRequest | ContactRequest | EventsRequest | SelfTestRequest | MarkRequest
 request_decoder: Final = msgspec.json.Decoder(Request)
 
 
-class Refused(Frozen, frozen=True, tag_field="answer", tag="refused"):
+class Refused(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="refused"):
     error: str
     """One sentence."""
 
 
-class Done(Frozen, frozen=True, tag_field="answer", tag="done"):
+class Done(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="done"):
     pass
 
 
-class Status(Frozen, frozen=True, tag_field="answer", tag="status"):
+class Status(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="status"):
     serial: Serial
     model: Name
     firmware: Name
@@ -141,7 +139,7 @@ class Status(Frozen, frozen=True, tag_field="answer", tag="status"):
     log_head: LogHead | None = None
 
 
-class SpoolFile(Frozen, frozen=True):
+class SpoolFile(Frozen, frozen=True, kw_only=True):
     """A closed file on the camera."""
 
     name: Name
@@ -153,23 +151,23 @@ class SpoolFile(Frozen, frozen=True):
     state: Literal["waiting", "receipted"]
 
 
-class Spool(Frozen, frozen=True, tag_field="answer", tag="spool"):
+class Spool(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="spool"):
     directory: str
     files: tuple[SpoolFile, ...]
 
 
-class ReceiptTaken(Frozen, frozen=True, tag_field="answer", tag="receipt_taken"):
+class ReceiptTaken(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="receipt_taken"):
     deleted: bool
     keep_s: int
     """Seconds of boot-counted time until the camera may unlink it; 0 = now."""
 
 
-class SelfTestDone(Frozen, frozen=True, tag_field="answer", tag="self_test"):
+class SelfTestDone(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="self_test"):
     verdict: Literal["pass", "warn", "block"]
     checks: tuple[dict[str, str | int | float | None], ...]
 
 
-class Notice(Frozen, frozen=True, tag_field="answer", tag="notice"):
+class Notice(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="notice"):
     """Something that happened, as it happens. No position, no officer."""
 
     event: Word

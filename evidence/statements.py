@@ -53,7 +53,7 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of all parts: unknown keys are refused, defaults are left out."""
 
 
-class Utc(Frozen, frozen=True):
+class Utc(Frozen, frozen=True, kw_only=True):
     """UTC as a claim: it lies between the two moments, says `source` (invariant 10)."""
 
     earliest: Moment
@@ -61,7 +61,7 @@ class Utc(Frozen, frozen=True):
     source: Literal["gnss", "ntp", "dock", "rtc", "none"]
 
 
-class Stamp(Frozen, frozen=True):
+class Stamp(Frozen, frozen=True, kw_only=True):
     """When: this boot's monotonic nanoseconds and the UTC claim of the same instant."""
 
     boot: Annotated[str, Meta(pattern="^[0-9a-f-]{36}$")]
@@ -69,13 +69,13 @@ class Stamp(Frozen, frozen=True):
     utc: Utc
 
 
-class CameraFacts(Frozen, frozen=True):
+class CameraFacts(Frozen, frozen=True, kw_only=True):
     model: Name
     firmware: Name
     firmware_sha256: Hash
 
 
-class Source(Frozen, frozen=True):
+class Source(Frozen, frozen=True, kw_only=True):
     """One source of what is recorded; `simulated` and `clip` need a simulated certificate (invariant 11)."""
 
     role: Literal["camera", "microphone", "gps"]
@@ -84,13 +84,13 @@ class Source(Frozen, frozen=True):
     kind: Literal["real", "simulated", "clip", "training"]
 
 
-class ProfileRef(Frozen, frozen=True):
+class ProfileRef(Frozen, frozen=True, kw_only=True):
     name: Name
     version: Count
     sha256: Hash
 
 
-class LogHead(Frozen, frozen=True):
+class LogHead(Frozen, frozen=True, kw_only=True):
     """The newest statement of the device log when this was written."""
 
     segment: Count
@@ -98,7 +98,7 @@ class LogHead(Frozen, frozen=True):
     hash: Hash
 
 
-class MediaFacts(Frozen, frozen=True):
+class MediaFacts(Frozen, frozen=True, kw_only=True):
     """What a media object holds. Times are this boot's CLOCK_BOOTTIME in nanoseconds."""
 
     start_ns: Nanoseconds
@@ -110,7 +110,7 @@ class MediaFacts(Frozen, frozen=True):
     gps_fixes: Count = 0
 
 
-class FileFacts(Frozen, frozen=True):
+class FileFacts(Frozen, frozen=True, kw_only=True):
     """A closed evidence file, or a receipt about one."""
 
     name: Name
@@ -119,7 +119,7 @@ class FileFacts(Frozen, frozen=True):
     close_hash: Hash
 
 
-class Lost(Frozen, frozen=True):
+class Lost(Frozen, frozen=True, kw_only=True):
     """An object that was announced and is not whole on the card."""
 
     object: ObjectKind
@@ -127,7 +127,7 @@ class Lost(Frozen, frozen=True):
     bytes: Count
 
 
-class Statement(Stamp, frozen=True, tag_field="kind"):
+class Statement(Stamp, frozen=True, kw_only=True, tag_field="kind"):
     """What every statement carries."""
 
     v: Literal[1]
@@ -142,7 +142,7 @@ class Statement(Stamp, frozen=True, tag_field="kind"):
     kind: ClassVar[str]
 
 
-class Open(Statement, frozen=True, tag="open"):
+class Open(Statement, frozen=True, kw_only=True, tag="open"):
     """The first statement of a file."""
 
     kind: ClassVar[str] = "open"
@@ -166,7 +166,7 @@ class Open(Statement, frozen=True, tag="open"):
     """Number of the recording that a crash cut off and that this one goes on with."""
 
 
-class Sealed(Statement, frozen=True, tag="sealed"):
+class Sealed(Statement, frozen=True, kw_only=True, tag="sealed"):
     """Announces the sealed object that follows it at once."""
 
     kind: ClassVar[str] = "sealed"
@@ -180,7 +180,7 @@ class Sealed(Statement, frozen=True, tag="sealed"):
     media: MediaFacts | None = None
 
 
-class Event(Statement, frozen=True, tag="event"):
+class Event(Statement, frozen=True, kw_only=True, tag="event"):
     """A public kind and time. Details, where there are any, stand in the sealed metadata object that follows."""
 
     kind: ClassVar[str] = "event"
@@ -193,7 +193,7 @@ class Event(Statement, frozen=True, tag="event"):
     """SHA-256 of another document that this event is about (a receipt, a profile)."""
 
 
-class Gap(Statement, frozen=True, tag="gap"):
+class Gap(Statement, frozen=True, kw_only=True, tag="gap"):
     """Time that is not recorded, or frames that were lost."""
 
     kind: ClassVar[str] = "gap"
@@ -203,7 +203,7 @@ class Gap(Statement, frozen=True, tag="gap"):
     frames: Count = 0
 
 
-class ClockStep(Statement, frozen=True, tag="clock"):
+class ClockStep(Statement, frozen=True, kw_only=True, tag="clock"):
     """The UTC claim moved against the monotonic clock, or its source changed."""
 
     kind: ClassVar[str] = "clock"
@@ -212,7 +212,7 @@ class ClockStep(Statement, frozen=True, tag="clock"):
     cause: Word
 
 
-class Recovered(Statement, frozen=True, tag="recovered"):
+class Recovered(Statement, frozen=True, kw_only=True, tag="recovered"):
     """What a recovery found after a crash. It signs nothing that was not announced before (invariant 6)."""
 
     kind: ClassVar[str] = "recovered"
@@ -223,7 +223,7 @@ class Recovered(Statement, frozen=True, tag="recovered"):
     """Octets of whole objects that no statement announced, set aside."""
 
 
-class Close(Statement, frozen=True, tag="close"):
+class Close(Statement, frozen=True, kw_only=True, tag="close"):
     """The last statement of a file: nothing follows it."""
 
     kind: ClassVar[str] = "close"
@@ -266,4 +266,5 @@ def encode(statement: AnyStatement) -> bytes:
 
 def decode(data: bytes) -> AnyStatement:
     """A statement from its canonical JSON. Raises `MalformedStatement`."""
-    return decode_canonical(data, _DECODER)
+    statement: AnyStatement = decode_canonical(data, _DECODER)
+    return statement
