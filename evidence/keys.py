@@ -1,0 +1,110 @@
+"""The signing seam and its file back end; loading of keys and certificates with plain refusals."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
+    decode_dss_signature,
+    encode_dss_signature,
+)
+
+from evidence.errors import BadKey
+from evidence.limits import CERTIFICATES, KEY_FILE_BYTES
+from evidence.roles import KeyLevel, key_level_of
+
+P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+class Signer(Protocol):
+    """Something that signs for one certificate; a key in hardware fits behind it."""
+
+    @property
+    def certificate(self) -> x509.Certificate: ...
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """Leaf first, intermediates after it, without the root."""
+        ...
+
+    @property
+    def level(self) -> KeyLevel:
+        """How the key is kept, as the certificate states it."""
+        ...
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """ECDSA P-256 over a SHA-256 digest (32 bytes): DER, with the lower of the two possible s values."""
+        ...
+
+
+def low_s(signature: bytes) -> bytes:
+    """The same ECDSA signature with the lower s: the one form that we write and accept."""
+    r, s = decode_dss_signature(signature)
+    return encode_dss_signature(r, min(s, P256_ORDER - s))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > KEY_FILE_BYTES:
+            raise BadKey(f"{path} is larger than a key or certificate file can be")
+        return path.read_bytes()
+    except OSError as error:
+        raise BadKey(f"cannot read {path}: {error.strerror}") from error
+
+
+def load_certificates(path: Path) -> list[x509.Certificate]:
+    """All certificates of a PEM file, at least one. Raises `BadKey`."""
+    try:
+        return x509.load_pem_x509_certificates(_read(path))
+    except ValueError as error:
+        raise BadKey(f"{path} holds no PEM certificate") from error
+
+
+def load_private_key(path: Path, *, check_mode: bool = True) -> ec.EllipticCurvePrivateKey:
+    """A P-256 private key from a PEM file that only its owner can read (0600). Raises `BadKey`."""
+    data = _read(path)
+    if check_mode and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise BadKey(f"{path} can be read by others: chmod 600 it, and replace the key if it may have leaked")
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise BadKey(f"{path} is not an unencrypted PEM private key") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise BadKey(f"{path} is not a P-256 key")
+    return key
+
+
+def same_public_key(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> bool:
+    """True if the certificate is for this key."""
+    spki = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return key.public_key().public_bytes(*spki) == certificate.public_key().public_bytes(*spki)
+
+
+class FileSigner:
+    """A software key in a file: honest about its level, for development and for cameras without a secure element."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, chain: Sequence[x509.Certificate]) -> None:
+        self._key = key
+        self.chain = tuple(chain)
+        self.certificate = self.chain[0]
+        self.level: KeyLevel = key_level_of(self.certificate) or "file"
+        if len(self.chain) > CERTIFICATES:
+            raise BadKey(f"a chain has at most {CERTIFICATES} certificates")
+        if not same_public_key(key, self.certificate):
+            raise BadKey("the private key does not belong to the first certificate of the chain")
+
+    @classmethod
+    def load(cls, key_path: Path, chain_path: Path) -> FileSigner:
+        """From a PEM key (mode 0600) and a PEM chain, leaf first, without the root. Raises `BadKey`."""
+        return cls(load_private_key(key_path), load_certificates(chain_path))
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        return low_s(self._key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))))
