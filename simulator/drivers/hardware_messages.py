@@ -1,0 +1,104 @@
+"""What is said on the hardware socket: one JSON object a line, strict in both directions (see `hardware`)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from hal.clock import TimeSource
+
+MAX_LINE_BYTES = 4096
+
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+_PinNumber = Annotated[int, msgspec.Meta(ge=0, le=27)]
+
+
+class OpRefused(Exception):
+    """An operation that is understood and cannot be done. Its text is one sentence and goes into the answer."""
+
+
+class PinOp(msgspec.Struct, tag_field="op", tag="pin", forbid_unknown_fields=True, frozen=True):
+    """The world drives an input pin (BCM number) to a level."""
+
+    pin: _PinNumber
+    level: Literal[0, 1]
+
+
+class PinsOp(msgspec.Struct, tag_field="op", tag="pins", forbid_unknown_fields=True, frozen=True):
+    """List all pins in use."""
+
+
+class WatchOp(msgspec.Struct, tag_field="op", tag="watch", forbid_unknown_fields=True, frozen=True):
+    """List all pins in use, and stream every change of an output from now on."""
+
+
+class ClockOp(msgspec.Struct, tag_field="op", tag="clock", forbid_unknown_fields=True, frozen=True):
+    """Change what the camera believes about UTC; what is absent stays as it is."""
+
+    utc_offset_ns: Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)] | None = None
+    """Replaces the offset that is added to the host's UTC; a jump when it differs from the last one."""
+    source: TimeSource | None = None
+    uncertainty_ns: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None = None
+
+
+class CameraOp(msgspec.Struct, tag_field="op", tag="camera", forbid_unknown_fields=True, frozen=True):
+    """Lose frames: all of the next `stall_s` seconds, or the next `drop_frames`. The sequence shows the hole."""
+
+    stall_s: _Seconds | None = None
+    drop_frames: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+
+
+class MicrophoneOp(msgspec.Struct, tag_field="op", tag="microphone", forbid_unknown_fields=True, frozen=True):
+    """Silence for `silent_s`, nothing at all for `stall_s`, or sound that lags by `late_s` from now on."""
+
+    silent_s: _Seconds | None = None
+    stall_s: _Seconds | None = None
+    late_s: Annotated[float, msgspec.Meta(ge=0, le=10)] | None = None
+
+
+Request = PinOp | PinsOp | WatchOp | ClockOp | CameraOp | MicrophoneOp
+
+
+class PinState(msgspec.Struct, frozen=True):
+    """One pin as it stands."""
+
+    pin: int
+    function: Literal["input", "output"]
+    level: float
+    """0 or 1; in between for an output that is dimmed by PWM."""
+
+
+class PinEvent(msgspec.Struct, tag_field="event", tag="pin", frozen=True):
+    """An output changed."""
+
+    pin: int
+    level: float
+    at_ns: int
+    """CLOCK_BOOTTIME in nanoseconds."""
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to one line."""
+
+    ok: bool
+    error: str | None = None
+    pins: list[PinState] | None = None
+
+
+_decoder = msgspec.json.Decoder(Request)
+_encoder = msgspec.json.Encoder()
+
+
+def decode_request(line: bytes) -> Request:
+    """Read one line. Raises `OpRefused` with one sentence for anything but a whole and known operation."""
+    try:
+        request: Request = _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise OpRefused(f"not an operation: {error}") from error
+    return request
+
+
+def encode_line(message: Answer | PinEvent) -> bytes:
+    """One message as a line with its line end."""
+    return _encoder.encode(message) + b"\n"
