@@ -1,0 +1,108 @@
+"""`device.toml`: how this camera is wired. Policy is not here but in the signed profile (`device.profile`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from evidence.settings import BadSettings, load_toml
+from evidence.statements import Serial, Word
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all sections: an unknown key is an error."""
+
+
+class Driver(Settings, frozen=True, kw_only=True):
+    """A driver by its entry point name (group ``firsthand.hal``) with its options."""
+
+    driver: str
+    """Name without the seam, e.g. ``nmea-serial`` for ``gps.nmea-serial``."""
+    options: dict[str, Any] = {}
+    """Keyword options of the driver."""
+
+
+class Keys(Settings, frozen=True, kw_only=True):
+    """Key and certificate files, PEM; paths are relative to the settings file."""
+
+    root: str
+    """The agency's root certificate."""
+    evidence_key: str
+    """This camera's evidence key (mode 0600)."""
+    evidence_chain: str
+    """Its certificate and intermediates."""
+    vault: Annotated[list[str], Meta(min_length=1, max_length=8)]
+    """Vault certificates that every object is sealed to."""
+
+
+class Input(Settings, frozen=True, kw_only=True):
+    """What an input line means. The line's pin stands with the switches driver."""
+
+    kind: Literal["record_button", "emergency_button", "trigger", "dock"]
+    critical: bool = False
+    """Recordings it starts are uploaded first (class critical)."""
+    debounce_ms: Annotated[int, Meta(ge=0, le=5000)] | None = None
+    """Own debounce; default: the profile's for lines, 30 ms for buttons."""
+
+
+class DeviceSettings(Settings, frozen=True, kw_only=True):
+    """The whole of `device.toml`."""
+
+    serial: Serial
+    """The camera's serial; must equal the one in its certificate."""
+    model: Annotated[str, Meta(min_length=1, max_length=128)]
+    spool: str
+    """Directory of evidence files."""
+    state: str
+    """Directory of counters and the last accepted profile."""
+    socket: str
+    """Unix socket for the dock agent and technicians."""
+    profile: str
+    """The signed policy profile (CMS, DER)."""
+    keys: Keys
+    camera: Driver
+    switches: Driver
+    indicators: Driver
+    battery: Driver | None = None
+    microphone: Driver | None = None
+    gps: Driver | None = None
+    clock: Driver = Driver(driver="system")
+    pins: Driver = Driver(driver="default")
+    inputs: dict[Word, Input]
+    queue_mib: Annotated[int, Meta(ge=4, le=1024)] = 64
+    """Most memory for what waits to be written, MiB."""
+    peer_uids: list[int] = []
+    """Users besides root and the daemon's own who may use the socket."""
+
+
+def load_settings(path: Path) -> DeviceSettings:
+    """`device.toml` with all its paths made absolute against its own directory.
+
+    Raises `evidence.settings.BadSettings`.
+    """
+    settings = load_toml(path, DeviceSettings)
+    if not any(one.kind in ("record_button", "emergency_button") for one in settings.inputs.values()):
+        raise BadSettings(f"{path}: no input is a record_button: an officer could not start a recording")
+    base = path.resolve().parent
+
+    def absolute(name: str) -> str:
+        return str(base / name)
+
+    keys = msgspec.structs.replace(
+        settings.keys,
+        root=absolute(settings.keys.root),
+        evidence_key=absolute(settings.keys.evidence_key),
+        evidence_chain=absolute(settings.keys.evidence_chain),
+        vault=[absolute(name) for name in settings.keys.vault],
+    )
+    return msgspec.structs.replace(
+        settings,
+        spool=absolute(settings.spool),
+        state=absolute(settings.state),
+        socket=absolute(settings.socket),
+        profile=absolute(settings.profile),
+        keys=keys,
+    )

@@ -1,0 +1,19 @@
+"""The error tree of the camera daemon."""
+
+from __future__ import annotations
+
+
+class DeviceError(Exception):
+    """Base; each message says what a person should do."""
+
+
+class CannotStart(DeviceError):
+    """The daemon cannot even record: no key, no spool."""
+
+
+class ProfileRefused(DeviceError):
+    """A policy profile that is unsigned, older, truncated or unknown."""
+
+
+class ReceiptRefused(DeviceError):
+    """A receipt that does not allow a deletion; nothing was deleted."""

@@ -1,0 +1,151 @@
+"""The signed policy profile: what the agency decided (R7). CMS of the profile role around canonical JSON."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from device.errors import ProfileRefused
+from evidence import durable
+from evidence.cms import parse_signed
+from evidence.errors import EvidenceError
+from evidence.limits import SIGNED_DOCUMENT_BYTES
+from evidence.settings import explain
+from evidence.statements import Count, Frozen, Name, ProfileRef, Word, encode_canonical
+from evidence.trust import Trust
+
+Severity = Literal["block", "warn", "note"]
+CHECKS: Final = (
+    "sensor", "encoder", "storage", "battery", "signing_key", "gps", "microphone", "indicators", "clock", "inputs",
+)  # fmt: skip
+
+
+class Profile(Frozen, frozen=True, kw_only=True):
+    """All policy that a camera follows, with the defaults of this project."""
+
+    v: Literal[1]
+    name: Name
+    version: Count
+    """An older version than the accepted one is refused."""
+    pre_event_s: Annotated[int, Meta(ge=0, le=120)] = 30
+    """Seconds of pre-event ring."""
+    pre_event_audio: bool = False
+    """Whether the ring holds sound (settled: off)."""
+    ring_mib: Annotated[int, Meta(ge=1, le=512)] = 48
+    """Most memory of the ring, MiB."""
+    debounce_ms: Annotated[int, Meta(ge=0, le=5000)] = 200
+    """How long a vehicle line must hold a level to count."""
+    double_press_ms: Annotated[int, Meta(ge=100, le=2000)] = 700
+    """Two presses of the record button within this time start a recording."""
+    hold_to_stop_ms: Annotated[int, Meta(ge=500, le=10000)] = 3000
+    """Holding the record button this long stops a recording."""
+    keep_after_receipt_h: Annotated[int, Meta(ge=0, le=8760)] = 72
+    """Hours of running camera time that a receipted file is kept."""
+    retention_class: Word = "standard"
+    min_battery_percent: Annotated[int, Meta(ge=0, le=100)] = 30
+    """Below this the battery check does not pass."""
+    min_free_mib: Annotated[int, Meta(ge=1, le=1048576)] = 512
+    """Below this the storage check does not pass."""
+    triggers_when_out_of_service: bool = True
+    """Whether vehicle lines start recordings on a camera that failed its self-test. Buttons always do (R9, R21)."""
+    severity: dict[Word, Severity] = {}
+    """What a failed check does, where it differs from the default table."""
+
+
+DEFAULT: Final = Profile(v=1, name="firsthand-default", version=0)
+DEFAULT_SEVERITY: Final[dict[str, Severity]] = {
+    "sensor": "block",
+    "encoder": "block",
+    "storage": "block",
+    "battery": "block",
+    "signing_key": "block",
+    "gps": "note",
+    "microphone": "warn",
+    "indicators": "warn",
+    "clock": "note",
+    "inputs": "warn",
+}
+_DECODER: Final = msgspec.json.Decoder(Profile)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedProfile:
+    """A profile with the document it came from."""
+
+    profile: Profile
+    sha256: str
+
+    @property
+    def reference(self) -> ProfileRef:
+        return ProfileRef(name=self.profile.name, version=self.profile.version, sha256=self.sha256)
+
+    def severity(self, check: str) -> Severity:
+        """What a failed check does."""
+        return self.profile.severity.get(check, DEFAULT_SEVERITY.get(check, "warn"))
+
+
+BUILT_IN: Final = AcceptedProfile(DEFAULT, hashlib.sha256(encode_canonical(DEFAULT)).hexdigest())
+
+
+def parse_profile(document: bytes, trust: Trust) -> AcceptedProfile:
+    """Check signature, role and every key. Raises `ProfileRefused` with one sentence."""
+    try:
+        message = parse_signed(document)
+        trust.check(message, role="profile")
+    except EvidenceError as error:
+        raise ProfileRefused(f"the policy profile is refused: {error}") from error
+    try:
+        profile = _DECODER.decode(message.payload)
+    except msgspec.ValidationError as error:
+        raise ProfileRefused(f"the policy profile is refused: {explain(error, Profile)}") from error
+    except msgspec.DecodeError as error:
+        raise ProfileRefused(f"the policy profile is refused: not JSON: {error}") from error
+    unknown = set(profile.severity) - set(CHECKS)
+    if unknown:
+        raise ProfileRefused(f"the policy profile is refused: it rates unknown checks {', '.join(sorted(unknown))}")
+    return AcceptedProfile(profile, hashlib.sha256(document).hexdigest())
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        if path.stat().st_size > SIGNED_DOCUMENT_BYTES:
+            raise ProfileRefused(f"the policy profile {path.name} is refused: too large")
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ProfileRefused(f"the policy profile cannot be read: {error.strerror}") from error
+
+
+def load_profile(offered: Path, accepted: Path, trust: Trust) -> tuple[AcceptedProfile, list[str]]:
+    """The profile to follow, and what was wrong with others, in sentences to be logged.
+
+    A good and not older profile at `offered` is kept at `accepted`; else the last accepted one rules; else the
+    built-in. A bad profile never keeps a camera from recording (invariant 1). Raises nothing for bad profiles.
+    """
+    complaints: list[str] = []
+    current: AcceptedProfile | None = None
+    for path in (accepted, offered):
+        try:
+            document = _read(path)
+            if document is None:
+                if path == offered:
+                    complaints.append(f"there is no policy profile at {path}")
+                continue
+            candidate = parse_profile(document, trust)
+            if current is not None and candidate.profile.version < current.profile.version:
+                raise ProfileRefused(
+                    f"the policy profile is refused: version {candidate.profile.version} is older than the "
+                    f"accepted {current.profile.version}"
+                )
+            if path == offered and (current is None or candidate.sha256 != current.sha256):
+                durable.replace(accepted, document)
+            current = candidate
+        except (ProfileRefused, OSError) as error:
+            complaints.append(str(error))
+    return current or BUILT_IN, complaints
