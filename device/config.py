@@ -21,7 +21,7 @@ class Driver(Settings, frozen=True, kw_only=True):
 
     driver: str
     """Name without the seam, e.g. ``nmea-serial`` for ``gps.nmea-serial``."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
     """Keyword options of the driver."""
 
 
@@ -74,7 +74,7 @@ class DeviceSettings(Settings, frozen=True, kw_only=True):
     inputs: dict[Word, Input]
     queue_mib: Annotated[int, Meta(ge=4, le=1024)] = 64
     """Most memory for what waits to be written, MiB."""
-    peer_uids: list[int] = []
+    peer_uids: list[int] = msgspec.field(default_factory=list)
     """Users besides root and the daemon's own who may use the socket."""
 
 

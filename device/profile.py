@@ -53,7 +53,7 @@ class Profile(Frozen, frozen=True, kw_only=True):
     """Below this the storage check does not pass."""
     triggers_when_out_of_service: bool = True
     """Whether vehicle lines start recordings on a camera that failed its self-test. Buttons always do (R9, R21)."""
-    severity: dict[Word, Severity] = {}
+    severity: dict[Word, Severity] = msgspec.field(default_factory=dict)
     """What a failed check does, where it differs from the default table."""
 
 
