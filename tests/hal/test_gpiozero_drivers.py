@@ -1,0 +1,224 @@
+"""Switches and indicators through real gpiozero on its mock pins."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gpiozero.pins.mock import MockFactory, MockPWMPin
+
+from hal.errors import BadDriverOption, DeviceLost
+from hal.indicators_gpiozero import GpiozeroIndicators
+from hal.pins import default_factory
+from hal.switches import Edge
+from hal.switches_gpiozero import GpiozeroSwitches
+
+WAIT_S = 10.0
+BUTTON = {"record_button": {"pin": 17, "active_high": False}}
+LIGHTBAR = {"lightbar": {"pin": 27, "active_high": True}}
+
+
+@pytest.fixture
+def factory() -> Iterator[Any]:
+    one = MockFactory(pin_class=MockPWMPin)
+    yield one
+    one.close()
+
+
+def counting_clock() -> Any:
+    """1, 2, 3, … nanoseconds."""
+    return itertools.count(1).__next__
+
+
+def test_an_edge_carries_line_polarity_and_time(factory: Any) -> None:
+    edges: list[Edge] = []
+    switches = GpiozeroSwitches(BUTTON | LIGHTBAR, factory, clock=counting_clock())
+    switches.start(edges.append)
+    factory.pin(17).drive_low()
+    factory.pin(27).drive_high()
+    factory.pin(17).drive_high()
+    assert edges == [Edge("record_button", True, 1), Edge("lightbar", True, 2), Edge("record_button", False, 3)]
+    assert (switches.active("record_button"), switches.active("lightbar")) == (False, True)
+    switches.stop()
+
+
+def test_bounce_is_passed_on_raw(factory: Any) -> None:
+    edges: list[Edge] = []
+    switches = GpiozeroSwitches(BUTTON, factory)
+    switches.start(edges.append)
+    for _ in range(10):
+        factory.pin(17).drive_low()
+        factory.pin(17).drive_high()
+    switches.stop()
+    assert [edge.active for edge in edges] == [True, False] * 10
+    assert all(earlier.at_ns <= later.at_ns for earlier, later in itertools.pairwise(edges))
+
+
+def test_a_line_already_active_delivers_its_edge_at_start_once(factory: Any) -> None:
+    floating = {"lightbar": {"pin": 27, "active_high": True, "pull": "none"}}
+    factory.pin(27).drive_high()
+    edges: list[Edge] = []
+    switches = GpiozeroSwitches(floating, factory, clock=counting_clock())
+    switches.start(edges.append)
+    assert edges == [Edge("lightbar", True, 1)]
+    switches.stop()
+
+
+def test_nothing_is_delivered_after_stop_and_the_pins_are_free(factory: Any) -> None:
+    edges: list[Edge] = []
+    switches = GpiozeroSwitches(BUTTON, factory)
+    switches.start(edges.append)
+    with pytest.raises(RuntimeError):
+        switches.start(edges.append)
+    switches.stop()
+    switches.stop()
+    factory.pin(17).drive_low()
+    assert edges == []
+    factory.pin(17).drive_high()
+    switches.start(edges.append)
+    factory.pin(17).drive_low()
+    assert [edge.active for edge in edges] == [True]
+    switches.stop()
+
+
+def test_a_listener_may_stop_the_switches(factory: Any) -> None:
+    edges: list[Edge] = []
+    switches = GpiozeroSwitches(BUTTON, factory)
+
+    def hear(edge: Edge) -> None:
+        edges.append(edge)
+        switches.stop()
+
+    switches.start(hear)
+    factory.pin(17).drive_low()
+    assert len(edges) == 1
+
+
+def test_a_dead_line_does_not_take_the_record_button_with_it(factory: Any) -> None:
+    """Invariant 1: GPIO 2 has a pull-up soldered on, so that it cannot be pulled down."""
+    edges: list[Edge] = []
+    switches = GpiozeroSwitches({"lightbar": {"pin": 2, "active_high": True}} | BUTTON, factory)
+    with pytest.raises(DeviceLost, match="lightbar on pin 2"):
+        switches.start(edges.append)
+    factory.pin(17).drive_low()
+    assert [edge.line for edge in edges] == ["record_button"]
+    with pytest.raises(DeviceLost):
+        switches.active("lightbar")
+    switches.stop()
+
+
+def test_an_unknown_line_is_a_key_error(factory: Any) -> None:
+    with pytest.raises(KeyError):
+        GpiozeroSwitches(BUTTON, factory).active("siren")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ({"a": {"pin": 17, "activ_high": True}}, "did you mean 'active_high'"),
+        ({"a": {}}, "'pin' is missing"),
+        ({"a": {"pin": 54}}, "0..53"),
+        ({"a": {"pin": -1}}, "0..53"),
+        ({"a": {"pin": True}}, "0..53"),
+        ({"a": {"pin": "17"}}, "0..53"),
+        ({"a": {"pin": 17}, "b": {"pin": 17}}, "already used by switch 'a'"),
+        ({"a": {"pin": 17, "active_high": 1}}, "true or false"),
+        ({"a": {"pin": 17, "pull": "sideways"}}, "pull must be"),
+        ({"a": {"pin": 17, "pull": "down"}}, "hold the line active"),
+        ({"a": 17}, "must be a table"),
+        ([17], "must be a table"),
+    ],
+)
+def test_wrong_options_of_a_line_are_refused(lines: Any, message: str) -> None:
+    with pytest.raises(BadDriverOption, match=message):
+        GpiozeroSwitches(lines)
+
+
+def test_a_channel_goes_on_and_off(factory: Any) -> None:
+    indicators = GpiozeroIndicators({"red": 22, "haptic": 5}, factory)
+    assert indicators.channels == {"red", "haptic"}
+    indicators.on("red")
+    assert (factory.pin(22).state, factory.pin(5).state) == (1, 0)
+    indicators.off("red")
+    assert factory.pin(22).state == 0
+    indicators.stop()
+
+
+class WatchedPin(MockPWMPin):  # type: ignore[misc]
+    """A pin that says when it went low for the nth time."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.lows = threading.Semaphore(0)
+
+    def _change_state(self, value: float) -> bool:
+        changed = bool(super()._change_state(value))
+        if changed and not value and hasattr(self, "lows"):
+            self.lows.release()
+        return changed
+
+
+def test_a_pulse_blinks_in_the_background_as_often_as_told() -> None:
+    factory = MockFactory(pin_class=WatchedPin)
+    indicators = GpiozeroIndicators({"haptic": 5}, factory)
+    pin = factory.pin(5)
+    pin.clear_states()
+    indicators.pulse("haptic", 0.01, 0.01, count=3)
+    for _ in range(3):
+        assert pin.lows.acquire(timeout=WAIT_S)
+    indicators.stop()
+    pin.assert_states([0, 1, 0, 1, 0, 1, 0])
+    assert len(pin.states) == 7
+
+
+def test_endless_pulses_end_with_the_next_call_and_no_thread_outlives_stop(factory: Any) -> None:
+    before = set(threading.enumerate())
+    indicators = GpiozeroIndicators({"red": 22, "amber": 23}, factory)
+    indicators.pulse("red", 3600, 3600)
+    indicators.pulse("amber", 3600, 0)
+    indicators.pulse("amber", 0.01, 3600)
+    indicators.on("red")
+    assert len(set(threading.enumerate()) - before) == 1
+    indicators.stop()
+    indicators.stop()
+    assert set(threading.enumerate()) == before
+    indicators.on("red")  # a late call at shutdown is harmless
+    assert factory.pin(22).state == 0
+
+
+@pytest.mark.parametrize(
+    ("on_s", "off_s", "count"), [(0, 0, None), (-1, 1, None), (float("nan"), 1, None), (1, 1, 0), (1, 1e9, 1)]
+)
+def test_what_is_no_blinking_is_refused(factory: Any, on_s: float, off_s: float, count: int | None) -> None:
+    indicators = GpiozeroIndicators({"red": 22}, factory)
+    with pytest.raises(ValueError, match="must be"):
+        indicators.pulse("red", on_s, off_s, count)
+    with pytest.raises(KeyError):
+        indicators.on("purple")
+    indicators.stop()
+
+
+def test_a_pin_used_twice_is_refused_and_one_that_is_taken_is_lost(factory: Any) -> None:
+    with pytest.raises(BadDriverOption, match="already used by indicator 'red'"):
+        GpiozeroIndicators({"red": 22, "green": 22}, factory)
+    first = GpiozeroIndicators({"red": 22}, factory)
+    with pytest.raises(DeviceLost, match="no other program"):
+        GpiozeroIndicators({"green": 6, "red": 22}, factory)
+    GpiozeroIndicators({"green": 6}, factory).stop()  # what the failed one had opened was released
+    first.stop()
+
+
+def test_lgpio_gets_a_writable_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LG_WD", "set by the unit")
+    assert default_factory(str(tmp_path)) is None
+    assert os.environ["LG_WD"] == "set by the unit"
+    monkeypatch.delenv("LG_WD")
+    default_factory(str(tmp_path / "nowhere"))
+    assert "LG_WD" not in os.environ
+    default_factory(str(tmp_path))
+    assert os.environ["LG_WD"] == str(tmp_path)
