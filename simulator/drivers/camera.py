@@ -1,0 +1,196 @@
+"""Simulated cameras behind `hal.camera.Camera`: a generated scene, and any clip, encoded live and once.
+
+Frames follow an absolute schedule on CLOCK_BOOTTIME. `captured_ns` is the frame's instant in that schedule, as a sensor
+would stamp it; the strip and the caption show the camera's own UTC of that instant. A camera that falls behind by more
+than a few frames (a real one has as many buffers) skips what it missed, and `sequence` shows the hole. A key frame is
+due every second of the schedule, also after a hole: no GOP ever lasts longer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Protocol
+
+from hal.camera import EncodedFrame, SourceInfo, VideoFormat
+from hal.errors import BadDriverOption, HalError
+from simulator import strip
+from simulator.drivers.caption import Caption
+from simulator.drivers.clip import ClipPictures, open_clip
+from simulator.drivers.hardware import HardwareSocket
+from simulator.drivers.hardware_messages import Answer, CameraOp
+from simulator.drivers.live_encoder import LiveEncoder, gop_frames
+from simulator.drivers.options import whole_number
+from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
+from simulator.drivers.picture import Picture
+from simulator.drivers.scene import Scene
+from simulator.drivers.simulated_time import SimulatedTime
+
+_BUFFERS = 4  # frames that may wait before one is lost
+_NS_PER_MS = 1_000_000
+
+
+class _Pictures(Protocol):
+    """What a camera looks at."""
+
+    def paint(self, picture: Picture, time_s: float) -> None: ...
+
+
+class _SimulatedCamera:
+    """Pacing, strip, caption, encoder and faults; the two cameras differ in what they look at."""
+
+    def __init__(
+        self,
+        info: SourceInfo,
+        size: tuple[int, int],
+        frame_rate: Fraction,
+        bitrate: int,
+        title: str,
+        look_at: Callable[[], _Pictures],
+        hardware_socket: str | None,
+    ) -> None:
+        self._info = info
+        self._width, self._height = size
+        self._rate = frame_rate
+        self._bitrate = whole_number("bitrate", bitrate, 20_000, 50_000_000)
+        self._title = title
+        self._look_at = look_at
+        self._hardware = None if hardware_socket is None else HardwareSocket.open(hardware_socket)
+        self._time = SimulatedTime() if self._hardware is None else self._hardware.time
+        self._take_back = None if self._hardware is None else self._hardware.register(CameraOp, self._fault)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._faults = threading.Lock()
+        self._stalled_until_ns = 0
+        self._frames_to_drop = 0
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    @property
+    def format(self) -> VideoFormat:
+        return VideoFormat(self._width, self._height, float(self._rate))
+
+    def start(self, on_frame: Callable[[EncodedFrame], None], on_fault: Callable[[str], None]) -> None:
+        """Deliver frames on a thread of its own until `stop`."""
+        assert self._thread is None, "a camera is started once"
+        self._thread = threading.Thread(target=self._run, args=(on_frame, on_fault), name="camera", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop and give up the hardware socket. May be called twice."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        if self._hardware is not None and self._take_back is not None:
+            self._take_back()
+            self._hardware.close()
+            self._hardware = None
+
+    def _run(self, on_frame: Callable[[EncodedFrame], None], on_fault: Callable[[str], None]) -> None:
+        try:
+            self._film(on_frame)
+        except HalError as error:
+            on_fault(str(error))
+
+    def _film(self, on_frame: Callable[[EncodedFrame], None]) -> None:
+        pictures = self._look_at()
+        picture = Picture(self._width, self._height)
+        clean_bottom_px = strip.strip_height_px(self._height)
+        caption = Caption(self._width, self._height, self._title)
+        encoder = LiveEncoder(self._width, self._height, self._rate, self._bitrate)
+        gop = gop_frames(self._rate)
+        newest_gop = -1
+        pictures.paint(picture, 0.0)  # what is prepared at first use must not cost the first frames
+        pace = Pace(1 / self._rate)
+        sequence = 0
+        while pace.wait(sequence, self._stop):
+            due = pace.due(boottime_ns())
+            if due - sequence > _BUFFERS:
+                sequence = due
+            captured_ns = pace.instant_ns(sequence)
+            if not self._is_lost(captured_ns):
+                utc_ns = self._time.utc_at_ns(captured_ns)
+                pictures.paint(picture, float(sequence / self._rate))
+                picture.neutral_bottom(clean_bottom_px)
+                caption.draw(picture.y, utc_ns, sequence)
+                strip.draw(picture.y, sequence, utc_ns // _NS_PER_MS % strip.MS_PER_DAY)
+                data, keyframe = encoder.encode(picture, sequence, keyframe=sequence // gop > newest_gop)
+                newest_gop = sequence // gop
+                on_frame(EncodedFrame(data, keyframe, captured_ns, sequence))
+            sequence += 1
+
+    def _is_lost(self, captured_ns: int) -> bool:
+        with self._faults:
+            if self._frames_to_drop > 0:
+                self._frames_to_drop -= 1
+                return True
+            return captured_ns < self._stalled_until_ns
+
+    def _fault(self, request: CameraOp) -> Answer:
+        with self._faults:
+            if request.stall_s is not None:
+                self._stalled_until_ns = boottime_ns() + int(request.stall_s * NS_PER_S)
+            if request.drop_frames is not None:
+                self._frames_to_drop = request.drop_frames
+        return Answer(ok=True)
+
+
+class SceneCamera(_SimulatedCamera):
+    """A generated street at dusk (or at `night`): even width and height in pixels, `bitrate` in bits a second.
+
+    The same `seed` gives the same town. `label` (a serial number, say) is shown beside the word SIMULATED. With a
+    `hardware_socket` the world can stall it and shift its clock. Raises `hal.errors.BadDriverOption`.
+    """
+
+    def __init__(
+        self,
+        width: int = 640,
+        height: int = 360,
+        frame_rate: int = 30,
+        bitrate: int = 400_000,
+        seed: int = 0,
+        hardware_socket: str | None = None,
+        night: bool = False,
+        label: str = "",
+    ) -> None:
+        whole_number("width", width, 128, 1920, even=True)
+        whole_number("height", height, 96, 1080, even=True)
+        whole_number("frame_rate", frame_rate, 1, 60)
+        whole_number("seed", seed, 0, 2**31 - 1)
+        if not isinstance(night, bool):
+            raise BadDriverOption(f"night = {night!r}: give true or false")
+        super().__init__(
+            SourceInfo("simulated-scene", f"scene-{width}x{height}", "simulated"),
+            (width, height),
+            Fraction(frame_rate),
+            bitrate,
+            f"SIMULATED  {label}".rstrip(),
+            lambda: Scene(width, height, seed, night=night),
+            hardware_socket,
+        )
+
+
+class ClipCamera(_SimulatedCamera):
+    """A video file in a loop, at its own size and rate (at most 1280x720 and 30 a second), encoded anew.
+
+    Raises `hal.errors.BadDriverOption` for a file that is missing or holds no video that can be decoded.
+    """
+
+    def __init__(
+        self, clip: str, bitrate: int = 1_500_000, hardware_socket: str | None = None, label: str = ""
+    ) -> None:
+        opened = open_clip(clip)
+        if not opened.has_video:
+            raise BadDriverOption(f"clip = {clip!r}: holds no video")
+        super().__init__(
+            SourceInfo("simulated-clip", opened.sensor, "clip"),
+            (opened.width, opened.height),
+            opened.frame_rate,
+            bitrate,
+            f"CLIP  {label}".rstrip(),
+            lambda: ClipPictures(opened),
+            hardware_socket,
+        )

@@ -1,0 +1,223 @@
+"""Simulated microphones behind `hal.microphone.Microphone`: a soft tone that ticks each second, and a clip's sound.
+
+How AAC access units get their time: an AAC decoder gives 1024 samples for each access unit, and those of unit n are
+the samples that the encoder was fed in block n-1 (the encoder is primed with 1024 samples of silence). So unit 0, the
+priming, is stamped 1024 samples before the first block, and unit n with the start of block n-1: whoever lays a
+decoder's output at `captured_ns` hears everything where it happened, and drops nothing. `level_dbfs` belongs to the
+same samples. Blocks follow an absolute schedule on CLOCK_BOOTTIME, counted in samples: there is no drift.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Protocol
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+
+from hal.camera import SourceInfo
+from hal.errors import BadDriverOption, DeviceLost, HalError
+from hal.microphone import AudioFormat, EncodedSound
+from simulator.drivers.clip import ClipSamples, Samples, open_clip
+from simulator.drivers.hardware import HardwareSocket
+from simulator.drivers.hardware_messages import Answer, MicrophoneOp
+from simulator.drivers.options import whole_number
+from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
+from simulator.drivers.simulated_time import SimulatedTime
+
+_BLOCK = 1024  # samples of one AAC access unit
+_SILENCE_DBFS = -120.0
+_BUFFERED_BLOCKS = 16  # a third of a second may wait before sound is lost
+_RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+
+
+class _Sound(Protocol):
+    """What a microphone hears, block by block."""
+
+    def block(self, utc_ns: int) -> Samples: ...
+
+
+class _Tone:
+    """440 Hz at -26 dBFS, and a tick of 12 ms at each full second of the camera's UTC."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._next = 0
+
+    def block(self, utc_ns: int) -> Samples:
+        number = np.arange(self._next, self._next + _BLOCK)
+        self._next += _BLOCK
+        tone = 0.05 * np.sin(2 * np.pi * 440 * number / self._rate)
+        since_second = (utc_ns % NS_PER_S) / NS_PER_S + np.arange(_BLOCK) / self._rate
+        since_second %= 1.0
+        tick = np.where(since_second < 0.012, 0.35 * np.sin(2 * np.pi * 1500 * since_second), 0.0)
+        sound: Samples = (tone + tick).astype(np.float32)
+        return sound
+
+
+class _ClipSound:
+    def __init__(self, samples: ClipSamples) -> None:
+        self._samples = samples
+
+    def block(self, utc_ns: int) -> Samples:  # noqa: ARG002  # a clip does not know the time
+        return self._samples.take(_BLOCK)
+
+
+class _SimulatedMicrophone:
+    """Pacing, encoder and faults; the two microphones differ in what they hear."""
+
+    def __init__(
+        self,
+        info: SourceInfo,
+        sample_rate: int,
+        bitrate: int,
+        listen: Callable[[], _Sound],
+        hardware_socket: str | None,
+    ) -> None:
+        whole_number("bitrate", bitrate, 16_000, 256_000)
+        if sample_rate not in _RATES:
+            raise BadDriverOption(f"sample_rate = {sample_rate!r}: choose one of {', '.join(map(str, _RATES))}")
+        self._info = info
+        self._rate = sample_rate
+        self._encoder = _encoder(sample_rate, bitrate)
+        self._listen = listen
+        self._hardware = None if hardware_socket is None else HardwareSocket.open(hardware_socket)
+        self._time = SimulatedTime() if self._hardware is None else self._hardware.time
+        self._take_back = None if self._hardware is None else self._hardware.register(MicrophoneOp, self._fault)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._silent_until_ns = 0
+        self._stalled_until_ns = 0
+        self._late_samples = 0
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    @property
+    def format(self) -> AudioFormat:
+        return AudioFormat(self._rate, 1, bytes(self._encoder.extradata or b""), _BLOCK)
+
+    def start(self, on_sound: Callable[[EncodedSound], None], on_fault: Callable[[str], None]) -> None:
+        """Deliver access units on a thread of its own until `stop`."""
+        assert self._thread is None, "a microphone is started once"
+        self._thread = threading.Thread(target=self._run, args=(on_sound, on_fault), name="microphone", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop and give up the hardware socket. May be called twice."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        if self._hardware is not None and self._take_back is not None:
+            self._take_back()
+            self._hardware.close()
+            self._hardware = None
+
+    def _run(self, on_sound: Callable[[EncodedSound], None], on_fault: Callable[[str], None]) -> None:
+        try:
+            self._hear(on_sound)
+        except HalError as error:
+            on_fault(str(error))
+
+    def _hear(self, on_sound: Callable[[EncodedSound], None]) -> None:
+        sound = self._listen()
+        pace = Pace(Fraction(_BLOCK, self._rate))
+        lag: Samples = np.zeros(0, dtype=np.float32)
+        # Time and level of what waits in the encoder; the priming comes out first.
+        waiting = deque([(pace.instant_ns(-1), _SILENCE_DBFS)])
+        number = 0
+        while pace.wait(number + 1, self._stop):  # a block is there when its last sample is
+            due = pace.due(boottime_ns())
+            if due - number - 1 > _BUFFERED_BLOCKS:
+                number = due - 1
+            started_ns = pace.instant_ns(number)
+            samples = sound.block(self._time.utc_at_ns(started_ns))
+            lag = _lagging(np.concatenate([lag, samples]), self._late_samples + _BLOCK)
+            samples, lag = lag[:_BLOCK], lag[_BLOCK:]
+            if started_ns >= self._stalled_until_ns:
+                if started_ns < self._silent_until_ns:
+                    samples = np.zeros(_BLOCK, dtype=np.float32)
+                waiting.append((started_ns, _level_dbfs(samples)))
+                for data in self._encode(samples):
+                    on_sound(EncodedSound(data, *waiting.popleft()))
+            number += 1
+
+    def _encode(self, samples: Samples) -> list[bytes]:
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="fltp", layout="mono")
+        frame.sample_rate = self._rate
+        frame.pts = None  # the encoder counts samples by itself; holes stand in captured_ns
+        try:
+            return [bytes(packet) for packet in self._encoder.encode(frame)]
+        except av.error.FFmpegError as error:
+            raise DeviceLost(f"the simulated microphone's encoder failed ({error.strerror})") from error
+
+    def _fault(self, request: MicrophoneOp) -> Answer:
+        now_ns = boottime_ns()
+        if request.silent_s is not None:
+            self._silent_until_ns = now_ns + int(request.silent_s * NS_PER_S)
+        if request.stall_s is not None:
+            self._stalled_until_ns = now_ns + int(request.stall_s * NS_PER_S)
+        if request.late_s is not None:
+            self._late_samples = round(request.late_s * self._rate)
+        return Answer(ok=True)
+
+
+class ToneMicrophone(_SimulatedMicrophone):
+    """A soft 440 Hz tone with a tick each second of UTC; mono AAC-LC. Raises `hal.errors.BadDriverOption`."""
+
+    def __init__(self, sample_rate: int = 48_000, bitrate: int = 64_000, hardware_socket: str | None = None) -> None:
+        info = SourceInfo("simulated-tone", f"tone-440Hz-{sample_rate}", "simulated")
+        super().__init__(info, sample_rate, bitrate, lambda: _Tone(sample_rate), hardware_socket)
+
+
+class ClipMicrophone(_SimulatedMicrophone):
+    """The sound of a file in a loop as long as its pictures; a file without sound gets the tone.
+
+    Raises `hal.errors.BadDriverOption` for a file that is missing or cannot be read.
+    """
+
+    def __init__(
+        self, clip: str, sample_rate: int = 48_000, bitrate: int = 64_000, hardware_socket: str | None = None
+    ) -> None:
+        opened = open_clip(clip)
+
+        def listen() -> _Sound:
+            return _ClipSound(ClipSamples(opened, sample_rate)) if opened.has_sound else _Tone(sample_rate)
+
+        # Without sound of its own this is a generated source, and says so.
+        info = SourceInfo(
+            "simulated-clip",
+            opened.sensor if opened.has_sound else "tone-440Hz",
+            "clip" if opened.has_sound else "simulated",
+        )
+        super().__init__(info, sample_rate, bitrate, listen, hardware_socket)
+
+
+def _encoder(sample_rate: int, bitrate: int) -> AudioCodecContext:
+    context = av.CodecContext.create("aac", "w")
+    assert isinstance(context, AudioCodecContext)
+    context.sample_rate = sample_rate
+    context.layout = "mono"
+    context.format = "fltp"
+    context.bit_rate = bitrate
+    context.open()
+    return context
+
+
+def _lagging(samples: Samples, wanted: int) -> Samples:
+    """Keep `wanted` samples waiting: silence before them if there are too few, the oldest lost if too many."""
+    missing = wanted - len(samples)
+    if missing > 0:
+        return np.concatenate([np.zeros(missing, dtype=np.float32), samples])
+    return samples[-missing:] if missing else samples
+
+
+def _level_dbfs(samples: Samples) -> float:
+    peak = float(np.abs(samples).max())
+    return _SILENCE_DBFS if peak <= 1e-6 else max(_SILENCE_DBFS, 20 * math.log10(peak))
