@@ -69,6 +69,28 @@ def test_a_line_already_active_delivers_its_edge_at_start_once(factory: Any) -> 
     switches.stop()
 
 
+class PressedWhileLookedAt(MockPWMPin):  # type: ignore[misc]
+    """A pin that goes low just as its level is read for the second time: gpiozero reads it once, the driver then."""
+
+    reads = 0
+
+    def _get_state(self) -> Any:
+        self.reads += 1
+        if self.reads == 2:
+            self.drive_low()
+        return super()._get_state()
+
+
+def test_a_press_in_the_moment_of_the_start_is_delivered_once() -> None:
+    factory = MockFactory(pin_class=PressedWhileLookedAt)
+    edges: list[Edge] = []
+    switches = GpiozeroSwitches(BUTTON, factory)
+    switches.start(edges.append)
+    assert factory.pin(17).reads == 2
+    assert [edge.active for edge in edges] == [True]
+    switches.stop()
+
+
 def test_nothing_is_delivered_after_stop_and_the_pins_are_free(factory: Any) -> None:
     edges: list[Edge] = []
     switches = GpiozeroSwitches(BUTTON, factory)

@@ -150,6 +150,16 @@ def test_silence_of_five_seconds_is_said_once(terminal: Terminal, heard: Heard) 
         assert heard.faults.empty()
 
 
+def test_a_fault_that_comes_back_is_said_again(terminal: Terminal, heard: Heard) -> None:
+    with listening(terminal.path, heard):
+        for _ in range(2):
+            heard.let_it_look_at_the_clock()
+            terminal.send(RMC)
+            heard.let_it_look_at_the_clock()
+            heard.advance(5)
+            assert "silent" in heard.faults.get(timeout=WAIT_S)
+
+
 def test_the_wrong_speed_is_said_as_such(terminal: Terminal, heard: Heard) -> None:
     with listening(terminal.path, heard):
         heard.let_it_look_at_the_clock()
