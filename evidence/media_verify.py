@@ -1,0 +1,265 @@
+"""Verifying ONVIF Media Signing of an H.264 stream: a verdict for each group of pictures, and apart from it the key's.
+
+What it can and cannot say: a group is `signed` when every slice is as the camera signed it, `missing` when slices were
+taken out or a whole group is gone, `altered` for anything else, `unsigned` when no message speaks of it. A stream whose
+end was cut off together with its last message looks complete here: only the evidence file's `close` catches that.
+"Signed" says that the key in the stream made the signature. Whose key it is, is the second verdict, from
+`certificate_verdict`; both must hold. Source: ONVIF Media Signing Specification; the rules stand in `media_signing`.
+
+Read are streams whose messages stand where `MediaSigner` puts them, before the slices of the next group.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from evidence.errors import MediaError, UntrustedSigner
+from evidence.media_sei import HASH_BYTES, GopClaim, SignedMessage, VendorInfo, is_message, read_message
+from evidence.nal import IDR_SLICE, SEI, Buffer, is_first_slice, is_slice, nal_type
+from evidence.roles import serial_of
+from evidence.trust import Trust
+
+GopStatus = Literal["signed", "altered", "missing", "unsigned"]
+
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for certificates that are none, or use what it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class GopVerdict:
+    """One group of pictures, or a run of groups that are gone (`missing`, no pictures)."""
+
+    status: GopStatus
+    reason: str
+    """Empty for `signed`; else one sentence."""
+    first_picture: int
+    """Index of the group's first access unit in the stream, from 0."""
+    pictures: int
+    claim: GopClaim | None = None
+    """What the camera signed; None when unsigned, and not to be relied on unless `status` is signed or missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamVerdict:
+    """Verdicts on all groups in order, and the chain that the stream names, leaf first (empty without a message)."""
+
+    gops: tuple[GopVerdict, ...]
+    chain_pem: bytes
+    vendor: VendorInfo | None
+
+    @property
+    def all_signed(self) -> bool:
+        """True only when there is at least one group and every one is signed."""
+        return bool(self.gops) and all(gop.status == "signed" for gop in self.gops)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateVerdict:
+    """Whose key signed the pictures. `reason` is empty when trusted, else one sentence."""
+
+    trusted: bool
+    reason: str
+
+
+@dataclass(slots=True)
+class _Group:
+    first_picture: int
+    pictures: int = 0
+    slices: list[tuple[bytes, bool]] = field(default_factory=list)
+    """(SHA-256 of the slice, whether it is an IDR's first slice) in order."""
+
+
+def verify_stream(access_units: Iterable[Sequence[Buffer]]) -> StreamVerdict:
+    """Judge a whole stream, given as the NAL units of each access unit in order.
+
+    Raises MediaError only for NAL units that are none; damaged messages are verdicts, not errors.
+    """
+    verifier = MediaVerifier()
+    for nals in access_units:
+        verifier.feed(nals)
+    return verifier.finish()
+
+
+def certificate_verdict(
+    stream: StreamVerdict, trust: Trust, serial: str | None = None, at: dt.datetime | None = None
+) -> CertificateVerdict:
+    """Whether the chain in the stream is a camera's under the pinned root: chain, role, serial, and time if given.
+
+    With `serial` None the vendor information in the stream must name the certificate's serial. Raises nothing: an
+    unreadable chain is untrusted.
+    """
+    if not stream.chain_pem:
+        return CertificateVerdict(False, "the stream names no certificate")
+    try:
+        chain = x509.load_pem_x509_certificates(stream.chain_pem)
+        trust.check_chain(chain)
+        trust.check_role(chain, "camera")
+        if at is not None:
+            trust.check_time(chain, at)
+    except _UNREADABLE as error:
+        return CertificateVerdict(False, f"the certificates in the stream cannot be read: {error}")
+    except UntrustedSigner as error:
+        return CertificateVerdict(False, str(error))
+    expected = serial if serial is not None else (stream.vendor.serial if stream.vendor else None)
+    if serial_of(chain[0]) != expected:
+        return CertificateVerdict(False, f"the pictures were signed by {serial_of(chain[0])}, not by {expected}")
+    return CertificateVerdict(True, "")
+
+
+class MediaVerifier:
+    """The same, fed one access unit at a time, so that a long recording needs no memory of its pictures."""
+
+    def __init__(self) -> None:
+        self._verdicts: list[GopVerdict] = []
+        self._groups: list[_Group] = []
+        self._picture = -1
+        self._counter = 0
+        self._bad_messages = 0
+        self._anchor: bytes | None = None
+        self._first_hash_before = bytes(HASH_BYTES)
+        self._chain_pem = b""
+        self._vendor: VendorInfo | None = None
+
+    def feed(self, nals: Sequence[Buffer]) -> None:
+        """Take one access unit."""
+        self._picture += 1
+        counted = False
+        for nal in nals:
+            if is_slice(nal):
+                anchor = nal_type(nal) == IDR_SLICE and is_first_slice(nal)
+                if anchor or not self._groups:
+                    self._groups.append(_Group(self._picture))
+                group = self._groups[-1]
+                group.pictures += not counted
+                counted = True
+                group.slices.append((hashlib.sha256(nal).digest(), anchor))
+            elif nal_type(nal) == SEI and is_message(nal):
+                self._take(nal)
+
+    def finish(self) -> StreamVerdict:
+        """The verdict; groups after the last message are unsigned."""
+        self._leave_unsigned(len(self._groups))
+        return StreamVerdict(tuple(self._verdicts), self._chain_pem, self._vendor)
+
+    def _take(self, nal: Buffer) -> None:
+        try:
+            message = read_message(nal)
+        except MediaError as error:
+            self._bad_message(str(error), None)
+            return
+        if message.chain_pem is not None:
+            if self._chain_pem and message.chain_pem != self._chain_pem:
+                self._bad_message("the signer's certificate changes inside the stream", message.claim)
+                return
+            self._chain_pem = message.chain_pem
+        self._vendor = message.vendor or self._vendor
+        if not _signature_holds(message, self._chain_pem):
+            self._bad_message("the message's signature does not hold", message.claim)
+            return
+        if message.claim is not None:
+            self._match(message.claim)
+
+    def _match(self, claim: GopClaim) -> None:
+        """A message whose signature holds: account for groups that are gone, then judge its own."""
+        if claim.counter <= self._counter:
+            self._judge_last("altered", f"message {claim.counter} stands out of order", claim)
+            return
+        # Messages that were altered were judged already; each explains one number that is skipped now.
+        skipped = max(claim.counter - self._counter - 1 - self._bad_messages, 0)
+        follows = skipped or self._bad_messages or claim.linked_hash == self._first_hash_before
+        self._counter, self._bad_messages = claim.counter, 0
+        unsigned = min(len(self._groups) - 1, skipped)
+        if skipped and self._groups and not self._is_group_of(claim, self._groups[-1]):
+            unsigned = len(self._groups)  # its message went with the next group, which this message describes
+        self._leave_unsigned(unsigned)
+        if skipped > max(unsigned, 0):
+            where = self._groups[0].first_picture if self._groups else self._picture
+            reason = f"{skipped - max(unsigned, 0)} signed group(s) before message {claim.counter} are gone"
+            self._verdicts.append(GopVerdict("missing", reason, where, 0))
+        if not self._groups:
+            reason = f"all pictures of the group of message {claim.counter} are gone"
+            self._verdicts.append(GopVerdict("missing", reason, self._picture, 0, claim))
+        elif not follows:
+            self._judge_last("altered", "the group does not follow the one before it", claim)
+        else:
+            status, reason = self._compare(claim)
+            self._judge_last(status, reason, claim)
+        self._first_hash_before = claim.hashes[0] if claim.hashes else self._first_hash_before
+
+    @staticmethod
+    def _is_group_of(claim: GopClaim, group: _Group) -> bool:
+        """Whether a group begins with the picture that the message names first, or cannot be told by it."""
+        digest, is_anchor = group.slices[0]
+        return not is_anchor or not claim.hashes or digest == claim.hashes[0]
+
+    def _compare(self, claim: GopClaim) -> tuple[GopStatus, str]:
+        group = self._groups[-1]
+        if self._anchor is None and claim.hashes and not claim.partial:
+            self._anchor = claim.hashes[0]  # cut off before this group: its first hash is known from the message
+        found: list[bytes] = []
+        for digest, is_anchor in group.slices:
+            if is_anchor:
+                self._anchor = digest
+                found.append(digest)
+            else:
+                found.append(hashlib.sha256((self._anchor or bytes(HASH_BYTES)) + digest).digest())
+        if claim.hashes and hashlib.sha256(b"".join(claim.hashes)).digest() != claim.gop_hash:
+            return "altered", "the message contradicts itself"
+        if hashlib.sha256(b"".join(found)).digest() == claim.gop_hash:
+            # Without a hash list the first hash is not in the message; it is proven by the group hash.
+            if not claim.hashes:
+                self._first_hash_before = found[0]
+            return "signed", ""
+        rest = iter(claim.hashes)
+        if len(found) < claim.hashed_nals and claim.hashes and all(one in rest for one in found):
+            gone = claim.hashed_nals - len(found)
+            return "missing", f"{gone} of {claim.hashed_nals} slices of the group are gone"
+        return "altered", "the pictures are not those that were signed"
+
+    def _bad_message(self, reason: str, claim: GopClaim | None) -> None:
+        self._bad_messages += 1
+        self._judge_last("altered", reason, claim)
+
+    def _judge_last(self, status: GopStatus, reason: str, claim: GopClaim | None) -> None:
+        """Close all waiting groups: the last gets this verdict, those before it no message speaks of."""
+        self._leave_unsigned(len(self._groups) - 1)
+        group = self._groups.pop() if self._groups else _Group(self._picture)
+        self._verdicts.append(GopVerdict(status, reason, group.first_picture, group.pictures, claim))
+        if claim is None or status == "altered":
+            self._anchor = next((digest for digest, anchor in group.slices if anchor), self._anchor)
+
+    def _leave_unsigned(self, count: int) -> None:
+        for group in self._groups[: max(count, 0)]:
+            reason = "no message speaks of these pictures"
+            self._verdicts.append(GopVerdict("unsigned", reason, group.first_picture, group.pictures))
+        del self._groups[: max(count, 0)]
+
+
+def _signature_holds(message: SignedMessage, chain_pem: bytes) -> bool:
+    try:
+        key = x509.load_pem_x509_certificates(chain_pem)[0].public_key()
+    except _UNREADABLE:
+        return False
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        return False
+    try:
+        key.verify(message.signature, message.digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+    except InvalidSignature:
+        return False
+    return True
