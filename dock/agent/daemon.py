@@ -1,0 +1,102 @@
+"""The agent as a process: puts the parts together and runs them until a signal. It holds no evidence key."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sqlite3
+from typing import Any
+
+from dock.agent.backoff import Backoff
+from dock.agent.ledger import UploadLedger
+from dock.agent.offload import Offload
+from dock.agent.recorder_client import RecorderClient
+from dock.agent.watch import CameraWatch, Teller
+from dock.config import AgentConfig
+from dock.errors import BadConfig
+from dock.mqtt.messages import notice_data
+from dock.notify import notify
+from dock.tls import client_context, own_serial
+from evidence.handover import Notice, Status
+
+log = logging.getLogger(__name__)
+
+
+class NoTelemetry:
+    """`Teller` without a broker."""
+
+    async def event(self, name: str, data: dict[str, Any]) -> None:
+        log.debug("event %s %s", name, data)
+
+    async def state(self, status: Status) -> None:
+        """Nobody to tell."""
+
+
+async def run_agent(config: AgentConfig) -> None:
+    """Run until SIGTERM or SIGINT. Raises `BadConfig`, `evidence.errors.BadKey`, OSError."""
+    try:
+        config.state_directory.mkdir(parents=True, exist_ok=True)
+        ledger = UploadLedger(config.state_directory / "uploads.sqlite")
+    except (OSError, sqlite3.Error) as error:
+        raise BadConfig(f"state_directory {config.state_directory} cannot be used: {error}") from error
+    with contextlib.closing(ledger), _telemetry(config) as teller:
+        await _run(config, ledger, teller)
+
+
+async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller) -> None:
+    options = config.offload
+    recorder = RecorderClient(config.recorder_socket, answer_s=options.timeout_s)
+    watch = CameraWatch(recorder, teller, poll_s=options.poll_s, backoff=_short_backoff())
+    offload = Offload(config, recorder, watch, ledger, teller)
+
+    async def told(notice: Notice) -> None:
+        await teller.event(notice.event, notice_data(notice))
+
+    work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, work.cancel)
+    print(f"firsthand-dock agent ready: {config.recorder_socket} to {config.station.url}", flush=True)
+    notify("READY=1")
+    try:
+        await work
+    except asyncio.CancelledError:
+        log.info("stopping")
+    finally:
+        notify("STOPPING=1")
+        await recorder.close()
+
+
+def _short_backoff() -> Backoff:
+    return Backoff(0.2, 10.0)
+
+
+@contextlib.contextmanager
+def _telemetry(config: AgentConfig) -> Any:
+    if config.telemetry is None:
+        yield NoTelemetry()
+        return
+    # Only a camera with a broker pays for loading paho.
+    from dock.mqtt.outbox import Outbox
+    from dock.mqtt.telemetry import MqttTelemetry, read_boot_id
+
+    path = config.state_directory / "outbox.sqlite"
+    try:
+        outbox = Outbox(path, max_rows=config.telemetry.outbox_rows)
+    except sqlite3.Error as error:
+        raise BadConfig(f"the telemetry outbox {path} cannot be used: {error}") from error
+    telemetry = MqttTelemetry(
+        config.telemetry,
+        outbox,
+        lambda: client_context(config.tls),
+        device=own_serial(config.tls),
+        boot=read_boot_id(),
+    )
+    telemetry.start()
+    try:
+        yield telemetry
+    finally:
+        telemetry.stop()
+        outbox.close()

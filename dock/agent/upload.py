@@ -1,0 +1,125 @@
+"""Upload one file: from where the station stands, chunk by chunk, to the address of its receipt."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from dock.agent.ledger import UploadLedger
+from dock.errors import (
+    ChecksumRefused,
+    OffsetMoved,
+    ReceiptNotReady,
+    SpoolMismatch,
+    StationFailed,
+    UploadGone,
+    UploadStopped,
+)
+from dock.names import parse_name
+from dock.transport.transport import Outgoing, Transport
+from evidence.handover import SpoolFile
+
+log = logging.getLogger(__name__)
+_STUMBLES: Final = 5
+_POLL_FIRST_S: Final = 0.05
+_POLL_MAX_S: Final = 2.0
+
+
+class Uploader:
+    """Sends files of one spool to one station."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        ledger: UploadLedger,
+        *,
+        station: str,
+        chunk_bytes: int,
+        receipt_wait_s: float,
+        may_go_on: Callable[[], bool],
+    ) -> None:
+        self._transport = transport
+        self._ledger = ledger
+        self._station = station
+        self._chunk_bytes = chunk_bytes
+        self._receipt_wait_s = receipt_wait_s
+        self._may_go_on = may_go_on
+
+    async def send(self, file: SpoolFile, directory: Path) -> str:
+        """Upload what is missing; the address of the receipt.
+
+        Raises `UploadStopped` at the next chunk when it may not go on, `SpoolMismatch`, `ReceiptNotReady`,
+        a `TransportError`, or OSError if the spool cannot be read.
+        """
+        with _opened(directory, file) as descriptor:
+            stumbles = 0
+            while True:
+                try:
+                    return await self._send_once(file, descriptor)
+                except (UploadGone, OffsetMoved, ChecksumRefused) as error:
+                    stumbles += 1
+                    log.warning("uploading %s: %s", file.name, error)
+                    if isinstance(error, UploadGone):
+                        await asyncio.to_thread(self._ledger.forget, self._station, file.name, file.close_hash)
+                    if stumbles >= _STUMBLES:
+                        raise StationFailed(f"uploading {file.name} stumbled {stumbles} times: {error}") from error
+
+    async def _send_once(self, file: SpoolFile, descriptor: int) -> str:
+        upload = await self._announce(file)
+        progress = await asyncio.to_thread(self._transport.offset, upload)
+        offset = progress.offset
+        if offset > file.bytes:
+            raise StationFailed(f"{file.name}: the station has {offset} bytes of {file.bytes}")
+        while offset < file.bytes:
+            if not self._may_go_on():
+                raise UploadStopped(f"{file.name} stopped at {offset} of {file.bytes} bytes")
+            data = await asyncio.to_thread(os.pread, descriptor, min(self._chunk_bytes, file.bytes - offset), offset)
+            if not data:
+                raise SpoolMismatch(f"{file.name} ends at {offset}, not at {file.bytes}")
+            offset = await asyncio.to_thread(self._transport.append, upload, offset, data)
+        await asyncio.to_thread(self._transport.complete, upload)
+        return await self._await_receipt(file, upload)
+
+    async def _announce(self, file: SpoolFile) -> str:
+        known = await asyncio.to_thread(self._ledger.address, self._station, file.name, file.close_hash)
+        if known is not None:
+            return known
+        upload = await asyncio.to_thread(self._transport.create, Outgoing(file.name, file.bytes, file.close_hash))
+        await asyncio.to_thread(self._ledger.remember, self._station, file.name, file.close_hash, upload)
+        return upload
+
+    async def _await_receipt(self, file: SpoolFile, upload: str) -> str:
+        wait_s, waited_s = _POLL_FIRST_S, 0.0
+        while True:
+            progress = await asyncio.to_thread(self._transport.offset, upload)
+            if progress.offset != file.bytes:
+                raise OffsetMoved(f"{file.name}: the station went back to {progress.offset}")
+            if progress.receipt is not None:
+                return progress.receipt
+            if waited_s >= self._receipt_wait_s:
+                raise ReceiptNotReady(f"no receipt for {file.name} after {waited_s:.0f} s")
+            if not self._may_go_on():
+                raise UploadStopped(f"{file.name} is sent; its receipt is fetched later")
+            await asyncio.sleep(wait_s)
+            waited_s += wait_s
+            wait_s = min(2 * wait_s, _POLL_MAX_S)
+
+
+@contextmanager
+def _opened(directory: Path, file: SpoolFile) -> Iterator[int]:
+    """The file, to read only. Raises `SpoolMismatch`, OSError."""
+    parse_name(file.name)  # no path but a plain name ever gets here
+    descriptor = os.open(directory / file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size != file.bytes:
+            raise SpoolMismatch(f"{file.name} has {status.st_size} bytes, the recorder said {file.bytes}")
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,222 @@
+"""The camera's voice to the fleet: the outbox, and one thread that empties it into the broker.
+
+The thread owns everything about MQTT: paho's callbacks only put a word into its mailbox, so that no lock of ours is
+ever held inside one of paho's. Each connection has a client of its own: what was in flight on the last is forgotten,
+and its rows, still in the outbox, are sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import queue
+import sqlite3
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+
+from dock.agent.backoff import Backoff
+from dock.config import Telemetry
+from dock.mqtt import messages
+from dock.mqtt.outbox import Kind, Outbox
+from evidence.handover import Status
+from evidence.statements import moment
+
+log = logging.getLogger(__name__)
+IN_FLIGHT: Final = 20
+_CONNECT_S: Final = 20.0
+_ANSWERS_WAITING: Final = 20
+_MAILBOX: Final = 1000
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+def read_boot_id() -> str:
+    """This boot's random id (Linux). Raises OSError."""
+    return _BOOT_ID.read_text("ascii").strip()
+
+
+class MqttTelemetry:
+    """`dock.agent.watch.Teller` over MQTT. Events are durable when `event` returns; delivery comes when it can."""
+
+    def __init__(
+        self, config: Telemetry, outbox: Outbox, context: Callable[[], ssl.SSLContext], *, device: str, boot: str
+    ) -> None:
+        self._config = config
+        self._outbox = outbox
+        self._context = context
+        self._device = device
+        self._boot = boot
+        self._mailbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
+        self._stopping = threading.Event()
+        self._in_flight: dict[int, int] = {}
+        self._client: Client | None = None
+        self._last_state: tuple[dict[str, Any], float] | None = None
+        self._state_now: dict[str, Any] | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say that we are off line, and end the thread. Blocks up to a few seconds; rows stay for the next start."""
+        self._stopping.set()
+        self._post("wake", None)
+        self._thread.join(5.0)
+
+    async def event(self, name: str, data: dict[str, Any]) -> None:
+        """Keep an event; a name that cannot stand in a topic is dropped. A broken outbox is logged, never raised."""
+        if messages.event_name(name) is None:
+            log.warning("an event has no usable name: %r", name[:80])
+            return
+        await asyncio.to_thread(self._put, "evt", name, data)
+
+    async def state(self, status: Status) -> None:
+        """Keep the state if it changed in more than its counters, or the last one is old."""
+        data = messages.state_data(status, {})
+        lasting = {key: value for key, value in data.items() if key not in {"uptime_s", "free_bytes", "buffered_s"}}
+        now = time.monotonic()
+        if self._last_state and self._last_state[0] == lasting and now - self._last_state[1] < self._config.state_s:
+            return
+        self._last_state = (lasting, now)
+        await asyncio.to_thread(self._put_state, data)
+
+    def _put_state(self, data: dict[str, Any]) -> None:
+        try:
+            dropped = self._outbox.dropped()
+        except sqlite3.Error as error:
+            log.error("the outbox cannot be read: %s", error)
+            dropped = {}
+        self._state_now = {**data, **({"telemetry_dropped": dropped} if dropped else {})}
+        self._put("state", "state", self._state_now)
+
+    def _put(self, kind: Kind, name: str, data: dict[str, Any]) -> None:
+        try:
+            self._outbox.put(self._boot, kind, name, moment(time.time_ns()), data)
+        except sqlite3.Error as error:
+            # Telemetry is no evidence: the upload goes on without it.
+            log.error("telemetry %s %s is lost: %s", kind, name, error)
+            return
+        self._post("wake", None)
+
+    def _post(self, word: str, value: Any) -> None:
+        # What can be had again is dropped when the thread is behind; an acknowledgement never is.
+        if word in {"wake", "command"} and self._mailbox.qsize() >= _MAILBOX:
+            return
+        self._mailbox.put((word, value))
+
+    def _run(self) -> None:
+        """Connect, empty the outbox, and again; retries OSError (network, TLS), ValueError (paho) and sqlite3.Error."""
+        backoff = Backoff(1.0, self._config.backoff_max_s)
+        while not self._stopping.is_set():
+            try:
+                self._connected_once(backoff)
+            except (OSError, ValueError, sqlite3.Error) as error:
+                log.warning("telemetry: %s", error)
+            self._stopping.wait(backoff.next_s())
+
+    def _connected_once(self, backoff: Backoff) -> None:
+        """One client from its connection to its end."""
+        client = self._new_client()
+        self._client, self._in_flight = client, {}
+        try:
+            client.connect(self._config.host, self._config.port, keepalive=self._config.keepalive_s)
+            client.loop_start()
+            self._serve(client, backoff)
+        finally:
+            self._client = None
+            if self._stopping.is_set() and client.is_connected():
+                client.publish(f"{messages.base_topic(self._device)}/state", self._offline("left"), 1, retain=True)
+            client.disconnect()
+            client.loop_stop()
+
+    def _serve(self, client: Client, backoff: Backoff) -> None:
+        connected = False
+        deadline = time.monotonic() + _CONNECT_S
+        while not self._stopping.is_set():
+            try:
+                word, value = self._mailbox.get(timeout=1.0)
+            except queue.Empty:
+                word, value = "wake", None
+            if word == "connected" and value[0] is client:
+                if value[1]:
+                    raise ConnectionRefusedError(f"the broker refused: {value[1]}")
+                connected = True
+                backoff.reset()
+                self._greet(client)
+            elif word == "gone" and value[0] is client:
+                raise ConnectionAbortedError(f"the broker's connection ended: {value[1]}")
+            elif word == "acked" and value[0] is client:
+                row = self._in_flight.pop(value[1], None)
+                if row is not None:
+                    self._outbox.delete(row)
+            elif word == "command":
+                self._refuse(*value)
+            if connected:
+                self._fill(client)
+            elif time.monotonic() > deadline:
+                raise TimeoutError("the broker did not answer in time")
+
+    def _greet(self, client: Client) -> None:
+        client.subscribe(f"{messages.base_topic(self._device)}/cmd/#", 1)
+        if self._state_now is not None and self._outbox.count("state") == 0:
+            self._put("state", "state", self._state_now)  # our last will may stand there: overwrite it
+
+    def _fill(self, client: Client) -> None:
+        """Send the oldest rows, at most `IN_FLIGHT` unacknowledged."""
+        room = IN_FLIGHT - len(self._in_flight)
+        if room <= 0:
+            return
+        for row in self._outbox.oldest(room, but=self._in_flight.values()):
+            topic = messages.topic_of(self._device, row)
+            told = client.publish(topic, messages.encode_row(self._device, row), 1, retain=row.kind == "state")
+            if told.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
+                raise ConnectionAbortedError(f"the message was not taken: {told.rc}")
+            self._in_flight[told.mid] = row.row
+
+    def _refuse(self, topic: str, payload: bytes) -> None:
+        answer = messages.refusal(self._device, topic, payload)
+        if answer is None:
+            log.warning("something that is no command came over MQTT (%d bytes)", len(payload))
+        elif self._outbox.count("rsp") < _ANSWERS_WAITING:
+            self._put("rsp", *answer)
+
+    def _new_client(self) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._device,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            clean_session=True,
+            reconnect_on_failure=False,
+        )
+        client.tls_set_context(self._context())
+        client.connect_timeout = _CONNECT_S
+        client.max_inflight_messages_set(IN_FLIGHT)
+        client.will_set(f"{messages.base_topic(self._device)}/state", self._offline("lost"), 1, retain=True)
+        client.on_connect = lambda client, _data, _flags, reason, _properties: self._post(
+            "connected", (client, str(reason) if reason.is_failure else "")
+        )
+        client.on_disconnect = lambda client, _data, _flags, reason, _properties: self._post(
+            "gone", (client, str(reason))
+        )
+        client.on_publish = lambda client, _data, mid, _reason, _properties: self._post("acked", (client, mid))
+        client.on_message = self._on_message
+        return client
+
+    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        # One byte too many is enough to refuse it by its size.
+        self._post("command", (message.topic, bytes(message.payload[: messages.COMMAND_BYTES + 1])))
+
+    def _offline(self, how: str) -> bytes:
+        now = moment(int(dt.datetime.now(dt.UTC).timestamp()) * 10**9)
+        event_id = f"{self._boot}:{how}:{time.monotonic_ns()}"
+        return messages.cloud_event(
+            self._device, event_id=event_id, kind="state", time=now, data={"online": False, "how": how}
+        )

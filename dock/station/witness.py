@@ -1,0 +1,61 @@
+"""What this station knows of each camera's log: the head that a verified segment proved (invariant 9).
+
+A camera whose log ends before the witness was rolled back. The camera's own network side also says where its log
+stands; that claim is kept apart, since it may be forged, and is never signed.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import msgspec
+
+from evidence import durable
+from evidence.statements import LogHead, Moment
+
+
+class Witness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One camera's file in witness/."""
+
+    proven: LogHead | None = None
+    claimed: LogHead | None = None
+    claimed_at: Moment | None = None
+
+
+class WitnessBook:
+    """One small JSON file for each camera."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._lock = threading.Lock()
+
+    def look(self, serial: str) -> Witness:
+        """What is known; nothing known is an empty witness. Raises OSError, msgspec.DecodeError."""
+        try:
+            data = (self._directory / f"{serial}.json").read_bytes()
+        except FileNotFoundError:
+            return Witness()
+        return msgspec.json.decode(data, type=Witness)
+
+    def prove(self, serial: str, head: LogHead) -> None:
+        """Remember a verified head, unless a later one is known. Durable. Raises OSError."""
+        with self._lock:
+            known = self.look(serial)
+            if known.proven is None or _place(head) > _place(known.proven):
+                self._write(serial, msgspec.structs.replace(known, proven=head))
+
+    def claim(self, serial: str, head: LogHead, at: str) -> None:
+        """Remember where the camera says its log stands. Durable. Raises OSError."""
+        with self._lock:
+            known = self.look(serial)
+            if known.claimed != head:
+                self._write(serial, msgspec.structs.replace(known, claimed=head, claimed_at=at))
+
+    def _write(self, serial: str, witness: Witness) -> None:
+        durable.replace(self._directory / f"{serial}.json", msgspec.json.encode(witness))
+
+
+def _place(head: LogHead) -> tuple[int, int]:
+    return head.segment, head.seq

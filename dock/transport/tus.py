@@ -1,0 +1,78 @@
+"""tus 1.0 client: creation, offset, PATCH with a SHA-256 of each chunk."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Final
+
+from dock.errors import ChecksumRefused, OffsetMoved, StationFailed, UploadGone
+from dock.transport.https import Answer, StationLink, refuse
+from dock.transport.transport import Outgoing, Progress
+
+_VERSION: Final = {"Tus-Resumable": "1.0.0"}
+_UPLOAD: Final = re.compile(r"/files/[A-Za-z0-9_-]{1,128}", re.ASCII)
+_RECEIPT: Final = re.compile(r"/receipts/[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+
+class TusTransport:
+    """`dock.transport.transport.Transport` over one `StationLink`."""
+
+    def __init__(self, link: StationLink) -> None:
+        self._link = link
+
+    def create(self, file: Outgoing) -> str:
+        told = {"filename": file.name, "close_hash": file.close_hash}
+        metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in told.items())
+        headers = {**_VERSION, "Upload-Length": str(file.bytes), "Upload-Metadata": metadata, "Content-Length": "0"}
+        answer = self._link.call("POST", "/files", headers)
+        refuse(answer, f"announcing {file.name}")
+        location = answer.headers.get("Location", "")
+        if answer.status != 201 or not _UPLOAD.fullmatch(location):
+            raise StationFailed(f"announcing {file.name}: {answer.status} without a usable Location")
+        return location
+
+    def offset(self, upload: str) -> Progress:
+        answer = self._link.call("HEAD", upload, _VERSION)
+        if answer.status in {404, 410}:
+            raise UploadGone(f"{upload} is not known any more")
+        refuse(answer, f"asking for {upload}")
+        receipt = answer.headers.get("Firsthand-Receipt")
+        if receipt is not None and not _RECEIPT.fullmatch(receipt):
+            raise StationFailed(f"{upload}: Firsthand-Receipt is not an address of a receipt")
+        return Progress(_offset(answer, upload), receipt)
+
+    def append(self, upload: str, offset: int, data: bytes) -> int:
+        digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        headers = {
+            **_VERSION,
+            "Content-Type": "application/offset+octet-stream",
+            "Upload-Offset": str(offset),
+            "Upload-Checksum": f"sha256 {digest}",
+        }
+        answer = self._link.call("PATCH", upload, headers, data)
+        if answer.status in {404, 410}:
+            raise UploadGone(f"{upload} is not known any more")
+        if answer.status == 409:
+            raise OffsetMoved(f"{upload}: not at {offset}")
+        if answer.status == 460:
+            raise ChecksumRefused(f"{upload}: the chunk at {offset} arrived altered")
+        refuse(answer, f"sending {upload}")
+        new = _offset(answer, upload)
+        if answer.status != 204 or new != offset + len(data):
+            raise StationFailed(f"{upload}: {answer.status} with offset {new} after {len(data)} bytes at {offset}")
+        return new
+
+    def complete(self, upload: str) -> None:
+        """Nothing: the station knows the length."""
+
+    def close(self) -> None:
+        self._link.close()
+
+
+def _offset(answer: Answer, upload: str) -> int:
+    text = answer.headers.get("Upload-Offset", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 16):
+        raise StationFailed(f"{upload}: {answer.status} without Upload-Offset")
+    return int(text)
