@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from signing_chain import signing_chain
 from evidence import nal
 from evidence.errors import MediaError
 from evidence.fmp4 import VideoSample, init_segment, media_fragment
-from evidence.media_sei import ONVIF_UUID, is_message, read_message
+from evidence.media_sei import ONVIF_UUID, is_message, read_message, write_message
 from evidence.media_signing import MAX_ARBITRARY_BYTES, MediaSigner, VendorInfo
 from evidence.media_verify import certificate_verdict, verify_stream
 from evidence.trust import Trust
@@ -156,6 +157,15 @@ def altered_slice(units: AccessUnits) -> AccessUnits:
 def edited_fix(units: AccessUnits) -> AccessUnits:
     units[50][-2] = bytes(units[50][-2]).replace(b'"frame":49', b'"frame":48')
     return units
+
+
+def test_a_last_message_of_the_reference_framework_with_a_stale_group_hash_is_accepted() -> None:
+    units, chain = hundred(), signing_chain()
+    claim = read_message(units[99].pop()).claim
+    assert claim is not None
+    stale = replace(claim, gop_hash=bytes(32))
+    units[99].append(write_message(stale, chain.pem, VENDOR, chain.sign))
+    assert statuses(units) == ["signed"] * 4
 
 
 DAMAGE: dict[str, tuple[Callable[[AccessUnits], AccessUnits], list[str]]] = {
