@@ -1,0 +1,1 @@
+"""The verbs of `firsthand-evidence`, one file each."""

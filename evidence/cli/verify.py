@@ -1,0 +1,126 @@
+"""`verify`: is this file whole, in order, and signed by the camera that it names?"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+from evidence.cli.arguments import INVALID, OK, UNREADABLE, Parser, Verbs, add_verb, complain, moment
+from evidence.cli.terminal import Progress, duration, plain, several, size
+from evidence.errors import NotEvidence
+from evidence.export.report import media_span, recorded_between, verdict_values
+from evidence.trust import Trust
+from evidence.verify import READ_BYTES, Report, StreamVerifier
+
+_TEXT = """\
+Check evidence files without any decryption key: every message is in its one form, every statement is signed by the
+camera that the file names, under the agency's root certificate, nothing is missing, swapped, added or cut off, and
+the file was closed. A file that was recovered after a crash or renamed is valid, with a note.
+Give --root the agency's root certificate, which you must have from the agency itself, not from beside the file."""
+
+
+def add(verbs: Verbs[Parser]) -> None:
+    """Declare the verb and its options."""
+    parser = add_verb(
+        verbs,
+        "verify",
+        run,
+        summary="check that files are whole, in order and signed by their camera",
+        text=_TEXT,
+        example="verify BC-0042-000017.evidence --root root.pem",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="evidence file (recording or device log)")
+    parser.add_argument("--root", type=Path, required=True, help="the agency's root certificate (PEM)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    parser.add_argument(
+        "--at",
+        type=moment,
+        metavar="TIME",
+        help="judge certificates at this time where the camera did not know its own (default: now)",
+    )
+
+
+def read_through(path: Path, trust: Trust, now: dt.datetime | None) -> tuple[StreamVerifier, Report]:
+    """Verify one file with progress on a terminal. Raises `NotEvidence` if it cannot be read."""
+    verifier = StreamVerifier(trust, path.name, now or dt.datetime.now(dt.UTC))
+    progress, done = Progress("verifying", path), 0
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(READ_BYTES):
+                verifier.feed(chunk)
+                done += len(chunk)
+                progress(done)
+    except OSError as error:
+        raise NotEvidence(f"cannot read {path}: {error.strerror}") from error
+    finally:
+        progress.finish()
+    return verifier, verifier.finish()
+
+
+def exit_code(report: Report) -> int:
+    """0 valid, 1 not valid, 2 nothing to judge."""
+    if report.valid:
+        return OK
+    return INVALID if report.is_evidence and not report.empty else UNREADABLE
+
+
+def _headline(report: Report, trust: Trust) -> str:
+    if report.valid:
+        return "VALID (simulated, not evidence)" if trust.simulated else "VALID"
+    if report.empty:
+        return "EMPTY"
+    return "NOT VALID" if report.is_evidence else "NO EVIDENCE: not an evidence file"
+
+
+def lines(path: Path, report: Report, verifier: StreamVerifier) -> list[str]:
+    """What a person reads about one file."""
+    shown = [f"{plain(path)}: {_headline(report, verifier.trust)}"]
+    opened = report.opened
+    if opened is not None:
+        what = "device log segment" if opened.stream == "log" else "recording"
+        camera = f"{opened.camera.model}, firmware {opened.camera.firmware}"
+        shown.append(f"  camera     {opened.serial} ({plain(camera)}), {what} {opened.number}")
+        shown.append(f"  signer     {plain(report.signer)}")
+        shown.append(f"  key level  {report.key_level or 'not stated'} (as the certificate states it)")
+        counts = [several(report.statements, "statement"), several(report.objects, "sealed object")]
+        if opened.stream == "recording":
+            counts += [several(report.fragments, "fragment"), several(report.frames, "frame")]
+            counts += [several(report.sound_frames, "sound frame"), several(report.gps_fixes, "GPS fix", "GPS fixes")]
+        shown.append(f"  contents   {', '.join(counts)}; {size(report.bytes)}")
+        span = media_span(verifier.chain)
+        if span is not None:
+            shown.append(f"  duration   {duration(report.duration_ns)}")
+        earliest, latest = recorded_between(opened, *(span or (opened.mono_ns, opened.mono_ns)))
+        shown.append(f"  when       between {earliest} and {latest} (UTC, clock source: {opened.utc.source})")
+        shown.append(f"  SHA-256    {report.sha256}")
+        if not report.valid:
+            shown.append("             (contents and duration: as far as the file is good)")
+    shown += [f"  note       {plain(note)}" for note in report.notes]
+    shown += [f"  finding    {plain(finding)}" for finding in report.findings]
+    return shown
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code: the worst of all files."""
+    trust = Trust.load(args.root)
+    worst = OK
+    documents: list[dict[str, Any]] = []
+    for path in args.files:
+        try:
+            verifier, report = read_through(path, trust, args.at)
+        except NotEvidence as error:
+            complain(str(error))
+            documents.append({"name": path.name, "path": str(path), "verdict": "unreadable", "findings": [str(error)]})
+            worst = UNREADABLE
+            continue
+        worst = max(worst, exit_code(report))
+        if args.json:
+            documents.append({"path": str(path), **verdict_values(path.name, report, verifier.chain)})
+        else:
+            print("\n".join(lines(path, report, verifier)))
+    if args.json:
+        print(json.dumps({"exit_code": worst, "files": documents}, indent=2))
+    return worst
