@@ -15,6 +15,7 @@ import av
 import numpy as np
 
 from simulator import strip
+from simulator.video_file import open_media
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -56,8 +57,7 @@ def read_frames(path: Path | str) -> Iterator[FrameReading]:
     index = 0
     decoded = False
     try:
-        # "file:" keeps a name such as "concat:..." from being taken for a protocol.
-        with av.open(f"file:{file}") as container:
+        with open_media(file) as container:
             if not container.streams.video:
                 raise VideoUnreadable(f"{file}: holds no video stream")
             stream = container.streams.video[0]

@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 
 from hal.errors import BadDriverOption
 from simulator.drivers.picture import Picture, plane_view
+from simulator.video_file import open_media
 
 Samples = npt.NDArray[np.float32]
 """Mono samples, full scale = 1.0."""
@@ -52,7 +53,7 @@ def open_clip(clip: str) -> Clip:
     if not path.is_file():
         raise BadDriverOption(f"clip = {clip!r}: there is no such file")
     try:
-        with av.open(_url(path)) as container:
+        with open_media(path) as container:
             has_sound = bool(container.streams.audio)
             if not container.streams.video:
                 return Clip(path, 0, 0, _FASTEST, None, has_video=False, has_sound=has_sound)
@@ -75,7 +76,7 @@ class ClipPictures:
         self._clip = clip
         self._upcoming = self._looped()
         self._next: tuple[float, VideoFrame] | None = None
-        self._converted = -1.0
+        self._last = Picture(clip.width, clip.height)
 
     def paint(self, picture: Picture, time_s: float) -> None:
         """Fill the picture with what the clip shows `time_s` seconds after its start. Time never goes back.
@@ -87,11 +88,11 @@ class ClipPictures:
             if self._next is not None:
                 shown = self._next[1]
             self._next = next(self._upcoming)
-        if shown is None:
-            return  # the picture still shows what it did
-        scaled = shown.reformat(width=picture.width, height=picture.height, format="yuv420p")
-        for mine, theirs in zip((picture.y, picture.u, picture.v), scaled.planes, strict=True):
-            np.copyto(mine, plane_view(theirs))
+        if shown is not None:
+            scaled = shown.reformat(width=picture.width, height=picture.height, format="yuv420p")
+            for mine, theirs in zip((self._last.y, self._last.u, self._last.v), scaled.planes, strict=True):
+                np.copyto(mine, plane_view(theirs))
+        picture.copy_from(self._last)  # always whole: strip and caption were written into the one before
 
     def _looped(self) -> Iterator[tuple[float, VideoFrame]]:
         turn_s = 0.0
@@ -108,7 +109,7 @@ class ClipPictures:
         first_s: float | None = None
         number = 0
         try:
-            with av.open(_url(self._clip.path)) as container:
+            with open_media(self._clip.path) as container:
                 for frame in container.decode(container.streams.video[0]):
                     at_s = frame.time if frame.time is not None else float(number / self._clip.frame_rate)
                     first_s = at_s if first_s is None else first_s
@@ -154,7 +155,7 @@ class ClipSamples:
     def _once(self) -> Iterator[Samples]:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=self._rate)
         try:
-            with av.open(_url(self._clip.path)) as container:
+            with open_media(self._clip.path) as container:
                 for frame in container.decode(container.streams.audio[0]):
                     frame.pts = None  # holes in the file's time are not filled
                     for resampled in resampler.resample(frame):
@@ -163,10 +164,6 @@ class ClipSamples:
                     yield resampled.to_ndarray().reshape(-1).astype(np.float32)
         except av.error.FFmpegError:
             return  # a damaged tail: the rest of this turn is silent
-
-
-def _url(path: Path) -> str:
-    return f"file:{path}"  # keeps a name such as "concat:..." from being taken for a protocol
 
 
 def _delivered_size(width: int, height: int) -> tuple[int, int]:

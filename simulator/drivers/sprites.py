@@ -23,8 +23,13 @@ class Sprite:
         self._drawings = [drawing.convert("RGBa")]
         while min(self._drawings[-1].size) >= 16:
             self._drawings.append(self._drawings[-1].reduce(2))
-        self._width_m = width_m
-        self._foot = foot
+        left, top, right, bottom = drawing.getbbox() or (0, 0, *drawing.size)
+        self._width_m = width_m * (right - left) / drawing.width
+        self._foot = (
+            (foot[0] * drawing.width - left) / (right - left),
+            (foot[1] * drawing.height - top) / (bottom - top),
+        )
+        drawing = drawing.crop((left, top, right, bottom))  # clear borders would cost time in every picture
         self._sizes: dict[int, _Stamp] = {}
 
     def blend(self, picture: Picture, x_px: float, y_px: float, px_per_m: float) -> None:
