@@ -114,6 +114,8 @@ def read_message(nal: Buffer) -> SignedMessage:
     if len(nal) > MAX_MESSAGE_BYTES or not is_message(nal):
         raise MediaError("not a media signing message")
     raw = unescape(nal)
+    if raw[:1] + escape(raw[1:]) != nal:
+        raise MediaError("a media signing message that is not escaped as H.264 demands")
     start = _payload_start(raw)
     size = sum(raw[2:start])
     if start + size + 1 != len(raw) or raw[-1] != 0x80 or size < 17:
