@@ -1,0 +1,58 @@
+"""Fixtures for the dock: one agency for the session, processes and a recorder for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from dock_bench import Camera, FakeRecorder, Process
+
+from evidence.trust import Trust
+from fleet.ca import create_agency
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small agency with one camera, SIM-0001."""
+    directory = tmp_path_factory.mktemp("pki")
+    create_agency(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def other_pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another agency, with a camera of the same serial."""
+    directory = tmp_path_factory.mktemp("other")
+    create_agency(directory)
+    return directory
+
+
+@pytest.fixture
+def camera(tmp_path: Path, pki: Path) -> Camera:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    return Camera(pki, spool)
+
+
+@pytest.fixture
+def recorder(tmp_path: Path, pki: Path, camera: Camera) -> Iterator[FakeRecorder]:
+    fake = FakeRecorder(tmp_path / "recorder.sock", camera.spool, Trust.load(pki / "root.pem"))
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[str, Path], Process]]:
+    """Start `firsthand-dock COMMAND --config FILE`; all are stopped at the end."""
+    started: list[Process] = []
+
+    def start(command: str, config: Path) -> Process:
+        process = Process(config, command)
+        started.append(process)
+        return process.start()
+
+    yield start
+    for process in started:
+        if process.started is not None and process.started.poll() is None:
+            process.kill()
