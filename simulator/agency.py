@@ -1,0 +1,166 @@
+"""A small police department for one run: its certificates, its signed policy, the settings of its programs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from device.profile import Profile
+from evidence.cms import sign
+from evidence.keys import FileSigner
+from evidence.statements import encode_canonical
+from fleet.ca import create_agency
+from simulator.layout import RunLayout
+from simulator.scenario import Scenario
+from simulator.settings_text import toml_text
+
+SERIAL: Final = "SIM-0001"
+SYSTEM_ID: Final = "simulated-police-department"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One input line of the simulated board."""
+
+    number: int
+    """BCM number."""
+    active_high: bool
+
+    def level(self, *, active: bool) -> int:
+        """The electrical level for active or not."""
+        return int(active == self.active_high)
+
+
+BOARD: Final[dict[str, Pin]] = {
+    "record_button": Pin(17, active_high=False),
+    "lightbar": Pin(27, active_high=True),
+    "pursuit": Pin(22, active_high=True),
+    "dock": Pin(23, active_high=False),
+}
+"""Buttons and the dock contact pull to ground; vehicle lines come over an optocoupler and are active high."""
+INDICATORS: Final = {"green": 5, "red": 6, "amber": 13, "haptic": 19, "tone": 26}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the camera sees and hears instead of the generated scene, and where its receiver is."""
+
+    gps_port: str
+    clip: Path | None = None
+    seed: int = 1
+
+
+def found_agency(layout: RunLayout, scenario: Scenario) -> None:
+    """Make all certificates and keys, and sign the scenario's policy profile. Raises OSError."""
+    create_agency(layout.pki, serial=SERIAL, simulated=True)
+    policy = FileSigner.load(layout.pki / "profile.key", layout.pki / "profile.pem")
+    document = sign(encode_canonical(profile_of(scenario)), policy, dt.datetime.now(dt.UTC))
+    (layout.camera / "profile.p7s").write_bytes(document)
+
+
+def profile_of(scenario: Scenario) -> Profile:
+    """The scenario's policy: the project's defaults with what it changes."""
+    return msgspec.convert({"v": 1, "name": "simulated-shift", "version": 1, **scenario.profile}, Profile)
+
+
+def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Sources) -> Path:
+    """``camera/device.toml``."""
+    hardware = {"hardware_socket": str(layout.hardware_socket)}
+    values: dict[str, Any] = {
+        "serial": SERIAL,
+        "model": "Simulated camera",
+        "spool": "spool",
+        "state": "state",
+        "socket": str(layout.recorder_socket),
+        "profile": "profile.p7s",
+        "keys": {
+            "root": "../pki/root.pem",
+            "evidence_key": "../pki/camera.key",
+            "evidence_chain": "../pki/camera.pem",
+            "vault": ["../pki/vault.pem"],
+        },
+        "camera": _camera(scenario, sources, hardware),
+        "microphone": (
+            {"driver": "simulated-tone", "options": hardware}
+            if sources.clip is None
+            else {"driver": "simulated-clip", "options": {"clip": str(sources.clip), **hardware}}
+        ),
+        "gps": {"driver": "nmea-serial", "options": {"port": sources.gps_port, "baud": 9600}},
+        "battery": {"driver": "power-supply", "options": {"root": str(layout.battery)}},
+        "clock": {"driver": "simulated", "options": hardware},
+        "pins": {"driver": "simulated", "options": hardware},
+        "switches": {
+            "driver": "gpiozero",
+            "options": {
+                "lines": {name: {"pin": pin.number, "active_high": pin.active_high} for name, pin in BOARD.items()}
+            },
+        },
+        "indicators": {"driver": "gpiozero", "options": {"channels": INDICATORS}},
+        "inputs": {
+            "record_button": {"kind": "record_button"},
+            "lightbar": {"kind": "trigger"},
+            "pursuit": {"kind": "trigger", "critical": True},
+            "dock": {"kind": "dock"},
+        },
+    }
+    return _write(layout.camera / "device.toml", values, "How the simulated camera is wired.")
+
+
+def _camera(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> dict[str, Any]:
+    picture = scenario.camera
+    if sources.clip is not None:
+        options = {"clip": str(sources.clip), "bitrate": picture.clip_bitrate, "label": SERIAL, **hardware}
+        return {"driver": "simulated-clip", "options": options}
+    options = {
+        "width": picture.width,
+        "height": picture.height,
+        "frame_rate": picture.frame_rate,
+        "bitrate": picture.bitrate,
+        "seed": sources.seed,
+        "label": SERIAL,
+        **hardware,
+    }
+    return {"driver": "simulated-scene", "options": options}
+
+
+def write_station_settings(layout: RunLayout) -> Path:
+    """``station/station.toml``; the station takes a free port and says which."""
+    values = {
+        "system_id": SYSTEM_ID,
+        "station": "STATION-1",
+        "listen_host": "127.0.0.1",
+        "listen_port": 0,
+        "directory": ".",
+        "root": "../pki/root.pem",
+        "tls": _tls("station-tls"),
+        "receipts": {"certificate": "../pki/station-receipt.pem", "key": "../pki/station-receipt.key"},
+        "limits": {"reserve_bytes": 64 * 1024 * 1024},
+    }
+    return _write(layout.station / "station.toml", values, "The simulated docking station.")
+
+
+def write_agent_settings(layout: RunLayout, station_port: int, broker_port: int) -> Path:
+    """``camera/agent.toml``."""
+    values = {
+        "recorder_socket": str(layout.recorder_socket),
+        "state_directory": "agent",
+        "root": "../pki/root.pem",
+        "station": {"url": f"https://localhost:{station_port}", "system_id": SYSTEM_ID},
+        "tls": _tls("camera-tls"),
+        "offload": {"poll_s": 0.5, "backoff_first_s": 0.2, "backoff_max_s": 5.0, "timeout_s": 10.0},
+        "telemetry": {"host": "localhost", "port": broker_port, "state_s": 10.0, "backoff_max_s": 5.0},
+    }
+    return _write(layout.camera / "agent.toml", values, "The agent of the simulated camera.")
+
+
+def _tls(stem: str) -> dict[str, str]:
+    return {"certificate": f"../pki/{stem}.pem", "key": f"../pki/{stem}.key", "ca": "../pki/tls-ca.pem"}
+
+
+def _write(path: Path, values: dict[str, Any], heading: str) -> Path:
+    path.write_text(toml_text(values, f"{heading} Written by `firsthand-sim shift`."), encoding="utf-8")
+    return path

@@ -1,0 +1,39 @@
+"""What can go wrong with a simulated run. Each message is one sentence that says what a person should do."""
+
+from __future__ import annotations
+
+
+class RunError(Exception):
+    """Base of all errors of a run."""
+
+
+class BadScenario(RunError, ValueError):
+    """A scenario that cannot be played; names file, line and the nearest known word."""
+
+
+class OutRefused(RunError, FileExistsError):
+    """The output directory holds something that is not ours. It is left as it is."""
+
+
+class BadInput(RunError, ValueError):
+    """A clip or a receiver's log that cannot be played."""
+
+
+class ProcessDied(RunError):
+    """One of the processes ended by itself; the message shows the end of its log."""
+
+
+class TookTooLong(RunError, TimeoutError):
+    """The camera did not come to the state that the scenario waits for."""
+
+
+class WorldRefused(RunError):
+    """The simulated hardware or the recorder did not understand or accept a request."""
+
+
+class Interrupted(RunError):
+    """Ctrl-C or SIGTERM; carries the signal's number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("stopped by a signal; the processes of the run are ended")
+        self.number = number
