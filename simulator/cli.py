@@ -1,0 +1,126 @@
+"""The command line of the simulator. Exit codes: 0 fine, 1 not, 64 wrong usage, 128 + n after signal n."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Final, NoReturn
+
+from simulator import read_frames
+from simulator.progress import Progress
+from simulator.run_errors import BadInput, BadScenario, Interrupted, OutRefused, RunError
+from simulator.scenario import bundled, find_scenario, load_scenario
+from simulator.table import closing_words, recordings_table
+
+EXIT_OK: Final = 0
+EXIT_NOT_OK: Final = 1
+EXIT_USAGE: Final = 64
+_SHIFT: Final = """\
+Play a police shift from end to end with simulated hardware and the real programs: the camera daemon
+(firsthand-device), the docking agent and station (firsthand-dock) run as processes of their own, and the
+evidence tool exports the videos. At the end a table says what the evidence itself proves.
+
+No root, no camera, no network: everything happens on this computer, under the directory --out.
+"""
+_AFTER: Final = """\
+examples:
+  firsthand-sim shift --out build/shift
+  firsthand-sim shift quick --out /tmp/quick
+  firsthand-sim shift --out build/real --clip street.mp4 --nmea receiver.log
+
+exit code: 0 everything verified, 1 something did not (it says what), 64 wrong usage
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong usage is one sentence and exit code 64."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message}; try {self.prog} --help", file=sys.stderr)
+        raise SystemExit(EXIT_USAGE)
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise ValueError(text)
+    return value
+
+
+_seed.__name__ = "whole number from 0 to 2147483647"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top: argparse.ArgumentParser = _Parser(prog="firsthand-sim", description="A simulated world for Firsthand cameras.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    shift = commands.add_parser(
+        "shift",
+        help="play a shift from end to end and check the evidence",
+        description=_SHIFT,
+        epilog=_AFTER,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    shift.add_argument(
+        "scenario",
+        nargs="?",
+        default="default",
+        metavar="SCENARIO",
+        help=f"a bundled scenario ({', '.join(bundled())}) or a TOML file; default: default, about two minutes",
+    )
+    shift.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="where everything goes; replaced if an earlier run made it, refused if it holds anything else",
+    )
+    shift.add_argument(
+        "--clip", type=Path, metavar="FILE", help="film this video in a loop instead of the generated street"
+    )
+    shift.add_argument(
+        "--nmea", type=Path, metavar="FILE", help="play this GPS receiver's log (NMEA 0183) instead of a made-up drive"
+    )
+    shift.add_argument("--seed", type=_seed, default=1, metavar="N", help="another town for the generated street")
+    shift.add_argument("--json", action="store_true", help="print the report as JSON; progress goes to standard error")
+    shift.set_defaults(run=run_shift)
+    read_frames.add_parser(commands)
+    return top
+
+
+def run_shift(options: argparse.Namespace) -> int:
+    """``firsthand-sim shift``: the exit code."""
+    progress = Progress(sys.stderr if options.json else sys.stdout)
+    try:
+        from simulator import shift  # the command line answers fast, and `read-frames` needs none of it
+
+        scenario = load_scenario(find_scenario(options.scenario))
+        report = shift.run_shift(shift.Order(scenario, options.out, options.clip, options.nmea, options.seed), progress)
+    except (BadScenario, BadInput, OutRefused) as error:
+        print(f"firsthand-sim shift: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except Interrupted as error:
+        progress.plain(f"firsthand-sim shift: {error}")
+        return 128 + error.number
+    except (RunError, OSError) as error:
+        progress.plain()
+        print(f"firsthand-sim shift: {error}", file=sys.stderr)
+        return EXIT_NOT_OK
+    progress.plain()
+    for line in (*recordings_table(report), "", *closing_words(report, options.out)):
+        progress.plain(line)
+    if options.json:
+        print(json.dumps(report, indent=2))
+    return EXIT_OK if report["ok"] else EXIT_NOT_OK
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The program's exit code."""
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    code: int = options.run(options)
+    return code

@@ -1,0 +1,148 @@
+"""The programs of a run as operating system processes: started apart, watched, and always ended.
+
+Each child has a session and process group of its own, so that Ctrl-C reaches only us and we end them in order. Should
+we be killed outright, the kernel ends them (PR_SET_PDEATHSIG): no orphan is left in any case.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from simulator.run_errors import ProcessDied
+
+STOP_DEADLINE_S: Final = 15.0
+"""How long a child may take after SIGTERM before it gets SIGKILL."""
+_TAIL_LINES: Final = 12
+_LAUNCH: Final = (
+    "import ctypes, os, signal, sys; "
+    "ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0); "  # PR_SET_PDEATHSIG; survives execve
+    "os.getppid() == int(sys.argv[1]) or sys.exit(1); "  # the parent died before the line above
+    "os.execv(sys.argv[2], sys.argv[2:])"
+)
+
+
+@dataclass(slots=True)
+class Child:
+    """One started program. `expected` is set once we asked it to end."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes]
+    expected: bool = False
+
+    def text(self) -> str:
+        """All it has said so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def tail(self) -> str:
+        """The last lines of its log, indented."""
+        lines = self.text().splitlines()[-_TAIL_LINES:]
+        return "\n".join(f"    {line}" for line in lines) or "    (its log is empty)"
+
+
+def python_module(module: str, *arguments: str) -> list[str]:
+    """The command for one of our programs with this interpreter; the current directory is not searched for modules."""
+    return [sys.executable, "-P", "-u", "-m", module, *arguments]
+
+
+class Children:
+    """All children of a run; leaving the ``with`` block ends them, last one first."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._children: list[Child] = []
+
+    def __enter__(self) -> Children:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop(*reversed(self._children))
+
+    def start(self, name: str, command: Sequence[str], *, out: Path | None = None) -> Child:
+        """Start a program; what it says goes to ``logs/NAME.log``, its standard output to `out` if given.
+
+        Call it from the main thread: the kernel ties the child's life to the thread that started it. Raises OSError.
+        """
+        log = self._logs / f"{name}.log"
+        with contextlib.ExitStack() as files:
+            errors = files.enter_context(log.open("wb"))
+            output = files.enter_context(out.open("wb")) if out is not None else errors
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                cwd=self._logs,
+                start_new_session=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        child = Child(name, log, process)
+        self._children.append(child)
+        return child
+
+    def check(self) -> None:
+        """Raises `ProcessDied` if a child ended that nobody asked to."""
+        for child in self._children:
+            code = child.process.poll()
+            if code is not None and not child.expected:
+                child.expected = True
+                how = f"was killed by signal {-code}" if code < 0 else f"ended by itself with exit code {code}"
+                raise ProcessDied(f"{child.name} {how}; the end of {child.log}:\n{child.tail()}")
+
+    def stop(self, *children: Child) -> None:
+        """SIGTERM to each in turn and wait for it; SIGKILL to its group when the deadline has passed."""
+        for child in children:
+            child.expected = True
+            if child.process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.process.send_signal(signal.SIGTERM)
+                try:
+                    child.process.wait(STOP_DEADLINE_S)
+                except subprocess.TimeoutExpired:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(child.process.pid, signal.SIGKILL)  # a group that `start` made
+                    child.process.wait()
+
+    def wait_for_text(self, child: Child, text: str, within_s: float) -> str:
+        """The first line of the child's log with `text` in it. Raises `ProcessDied` if it ends or says nothing."""
+        deadline_s = time.monotonic() + within_s
+        while True:
+            for line in child.text().splitlines():
+                if text in line:
+                    return line
+            self.check()
+            if time.monotonic() > deadline_s:
+                raise ProcessDied(f"{child.name} was not ready within {within_s:g} s; its log:\n{child.tail()}")
+            time.sleep(0.05)
+
+    def run_all(self, jobs: Sequence[tuple[str, Sequence[str], Path | None]], at_once: int = 2) -> dict[str, int]:
+        """Run tools to their end, `at_once` at a time; the exit code of each by name."""
+        waiting = list(jobs)
+        running: list[Child] = []
+        codes: dict[str, int] = {}
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                name, command, out = waiting.pop(0)
+                child = self.start(name, command, out=out)
+                child.expected = True  # its end is what we wait for
+                running.append(child)
+            for child in list(running):
+                code = child.process.poll()
+                if code is not None:
+                    codes[child.name] = code
+                    running.remove(child)
+            self.check()
+            time.sleep(0.02)
+        return codes

@@ -1,0 +1,201 @@
+"""A whole shift: set up a department, start its programs, play the scenario, and measure what the evidence says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from evidence.export.decrypt import Vault
+from evidence.trust import Trust
+from hal.errors import HalError
+from simulator import agency, broker
+from simulator.battery_feed import BatteryFeed
+from simulator.drivers.clip import open_clip
+from simulator.exporting import export_all
+from simulator.gps_feed import GpsFeed
+from simulator.layout import RunLayout, run_layout
+from simulator.measured import measure
+from simulator.processes import Child, Children, python_module
+from simulator.progress import Progress
+from simulator.report import build_report
+from simulator.run_errors import BadInput, Interrupted, ProcessDied, WorldRefused
+from simulator.scenario import Scenario
+from simulator.socket_lines import Recorder, connected
+from simulator.world import World
+
+READY_WITHIN_S: Final = 60.0
+"""A small board may take long to import everything."""
+STATE_WITHIN_S: Final = 60.0
+"""How long any state of a scenario may take; the ring's length comes on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the user asked for."""
+
+    scenario: Scenario
+    out: Path
+    clip: Path | None = None
+    nmea: Path | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The long-running processes of a run."""
+
+    device: Child
+    agent: Child
+    station: Child
+    broker: Child
+
+
+def run_shift(order: Order, progress: Progress) -> dict[str, Any]:
+    """Play the scenario and return the report, which also lies in ``report.json``.
+
+    Raises `RunError` with one sentence; no process is left behind in any case.
+    """
+    if order.clip is not None:
+        try:
+            open_clip(str(order.clip))
+        except HalError as error:
+            raise BadInput(str(error)) from error
+    with contextlib.ExitStack() as cleanup:
+        gps = _receiver(order.nmea)
+        cleanup.callback(gps.stop)
+        cleanup.enter_context(_signals())
+        layout = cleanup.enter_context(run_layout(order.out))
+        children = cleanup.enter_context(Children(layout.logs))
+        began_s = time.monotonic()
+        progress.plain(f"{order.scenario.title}. Simulated: nothing of this is evidence. Files: {order.out}")
+        agency.found_agency(layout, order.scenario)
+        battery = BatteryFeed(layout.battery, percent=87.0)
+        gps.start()
+        programs = _start(layout, children, order, gps.port, progress)
+        with contextlib.closing(Recorder(layout.recorder_socket)) as recorder:
+            _play(order.scenario, _world(layout, children, programs, recorder, gps, battery, order, progress))
+        exits = _end(children, programs, progress)
+        report = _judge(order, layout, children, progress, {"exit_codes": exits})
+        report["elapsed_s"] = round(time.monotonic() - began_s, 1)
+        layout.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        return report
+
+
+def _receiver(nmea: Path | None) -> GpsFeed:
+    try:
+        return GpsFeed(nmea)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"--nmea {nmea} cannot be played: {error}") from error
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """SIGTERM, SIGHUP and Ctrl-C become `Interrupted`, so that everything is taken down in order."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(one, signal.SIG_IGN)  # a second one must not break the taking down
+        raise Interrupted(number)
+
+    before = {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _start(layout: RunLayout, children: Children, order: Order, gps_port: str, progress: Progress) -> Programs:
+    device_toml = agency.write_device_settings(
+        layout, order.scenario, agency.Sources(gps_port, order.clip and order.clip.resolve(), order.seed)
+    )
+    device = children.start("device", python_module("device", "run", "--config", str(device_toml), "--allow-simulated"))
+    station_toml = agency.write_station_settings(layout)
+    station = children.start("station", python_module("dock", "station", "--config", str(station_toml)))
+    mqtt = children.start("broker", python_module("simulator.broker", str(layout.pki)))
+    ready = children.wait_for_text(station, "station ready: https://", READY_WITHIN_S)
+    station_port = int(re.findall(r"https://[^ ]*:([0-9]+)", ready)[0])
+    broker_port = int(children.wait_for_text(mqtt, broker.READY, READY_WITHIN_S).rpartition(" ")[2])
+    agent_toml = agency.write_agent_settings(layout, station_port, broker_port)
+    agent = children.start("agent", python_module("dock", "agent", "--config", str(agent_toml)))
+    programs = Programs(device, agent, station, mqtt)
+    progress.event(
+        "started: " + ", ".join(f"{one.name} (process {one.process.pid})" for one in (device, agent, station, mqtt))
+    )
+    return programs
+
+
+def _world(
+    layout: RunLayout,
+    children: Children,
+    programs: Programs,
+    recorder: Recorder,
+    gps: GpsFeed,
+    battery: BatteryFeed,
+    order: Order,
+    progress: Progress,
+) -> World:
+    """Connect to the camera as soon as it answers."""
+    deadline_s = time.monotonic() + READY_WITHIN_S
+    while True:
+        children.check()
+        try:
+            recorder.status()
+            recorder.watch()
+            break
+        except WorldRefused as error:
+            if time.monotonic() > deadline_s:
+                raise ProcessDied(f"the camera does not answer: {error}; its log:\n{programs.device.tail()}") from error
+            time.sleep(0.1)
+    board = connected(layout.hardware_socket, within_s=5.0)
+    if board is None:
+        raise ProcessDied(f"the simulated board does not answer; the camera's log:\n{programs.device.tail()}")
+    return World(children, recorder, board, gps, battery, agency.profile_of(order.scenario), progress)
+
+
+def _play(scenario: Scenario, world: World) -> None:
+    within_s = STATE_WITHIN_S + world.profile.pre_event_s
+    with contextlib.closing(world.board):
+        for step in scenario.steps:
+            if step.state is not None:
+                world.wait_for(step.state, within_s)
+            world.pause(step.wait_s)
+            action = step.action if step.amount is None else f"{step.action} {step.amount:g}"
+            if step.say:
+                world.progress.event(step.say)
+            if step.action != "nothing":
+                world.progress.event(f"> {action}")
+            world.act(step.action, step.amount)
+            world.look()
+
+
+def _end(children: Children, programs: Programs, progress: Progress) -> dict[str, int]:
+    """End the programs in the order of a real switch-off; their exit codes."""
+    order = (programs.device, programs.agent, programs.station, programs.broker)
+    children.stop(*order)
+    codes = {one.name: int(one.process.returncode) for one in order}
+    progress.event("the camera is switched off, the station is stopped")
+    for name, code in codes.items():
+        if code != 0:
+            progress.event(f"  {name} ended with code {code}, see logs/{name}.log")
+    return codes
+
+
+def _judge(
+    order: Order, layout: RunLayout, children: Children, progress: Progress, extra: dict[str, Any]
+) -> dict[str, Any]:
+    trust = Trust.load(layout.pki / "root.pem")
+    vault = Vault.load(layout.pki / "vault.pem", layout.pki / "vault.key")
+    recordings = sorted(path for path in layout.store.glob("*.evidence") if "-log-" not in path.name)
+    progress.event(f"exporting {len(recordings)} recordings and reading every frame of the videos")
+    exports = export_all(layout, children, recordings)
+    measured = measure(layout.store, layout.spool, trust, vault)
+    return build_report(measured, exports, order.scenario.triggers, extra)

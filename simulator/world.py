@@ -1,0 +1,147 @@
+"""The world of one camera: the officer's hands, the vehicle's lines, the receiver, the battery, the passing time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from device.profile import Profile
+from evidence.handover import Notice, Status
+from simulator.agency import BOARD
+from simulator.battery_feed import BatteryFeed
+from simulator.gps_feed import GpsFeed
+from simulator.processes import Children
+from simulator.progress import Progress
+from simulator.run_errors import TookTooLong
+from simulator.socket_lines import LineSocket, Recorder, drive_pin
+
+PRESS_S: Final = 0.12
+"""How long a finger stays on a button."""
+BETWEEN_PRESSES_S: Final = 0.15
+_HOLD_MARGIN_S: Final = 0.25
+_LOOK_S: Final = 0.1
+_QUIET: Final = frozenset({"fragment", "heartbeat"})
+
+
+@dataclass
+class World:
+    """Everything outside the camera, on real time. Errors: those of `Children.check` and `Recorder`."""
+
+    children: Children
+    recorder: Recorder
+    board: LineSocket
+    gps: GpsFeed
+    battery: BatteryFeed
+    profile: Profile
+    progress: Progress
+    status: Status = field(init=False)
+    """As of the last look."""
+    _battery_s: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.status = self.recorder.status()
+
+    def look(self) -> Status:
+        """One look at everything: are all processes alive, what does the camera say, how is the battery."""
+        self.children.check()
+        self.status = self.recorder.status()
+        for notice in self.recorder.notices():
+            if notice.event not in _QUIET:
+                self.progress.event(f"  camera: {told(notice)}")
+        now_s = time.monotonic()
+        if now_s - self._battery_s >= 1.0:
+            self.battery.tick(now_s - self._battery_s)
+            self._battery_s = now_s
+        self.progress.live(live_text(self.status))
+        return self.status
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, with open eyes."""
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            if left_s > 2 * _LOOK_S:
+                self.look()
+            time.sleep(max(0.0, min(_LOOK_S, until_s - time.monotonic())))
+
+    def wait_for(self, state: str, within_s: float) -> None:
+        """Until the camera is in a state of `simulator.scenario.STATES`. Raises `TookTooLong`."""
+        deadline_s = time.monotonic() + within_s
+        while not self._is(state, self.look()):
+            if time.monotonic() > deadline_s:
+                raise TookTooLong(
+                    f"after {within_s:.0f} s the camera is still not {state!r}; it says: {live_text(self.status)}"
+                )
+            time.sleep(_LOOK_S)
+
+    def _is(self, state: str, status: Status) -> bool:
+        match state:
+            case "self-test done":
+                return status.self_test is not None and status.state not in ("boot", "self_test")
+            case "ring full":
+                return (status.buffered_s or 0.0) >= self.profile.pre_event_s
+            case "recording":
+                return status.recording is not None
+            case "stopped":
+                return status.recording is None
+            case "docked" | "undocked":
+                return status.docked == (state == "docked")
+            case "offloaded":
+                return status.docked and status.recording is None and not self.recorder.spool().files
+        return True
+
+    def act(self, action: str, amount: float | None) -> None:
+        """Do one of `simulator.scenario.ACTIONS`."""
+        match action:
+            case "press record button twice":
+                self._press("record_button", PRESS_S)
+                self.pause(BETWEEN_PRESSES_S)
+                self._press("record_button", PRESS_S)
+            case "press record button once":
+                self._press("record_button", PRESS_S)
+            case "hold record button":
+                self._press("record_button", self.profile.hold_to_stop_ms / 1000 + _HOLD_MARGIN_S)
+            case "light bar on" | "light bar off":
+                self._line("lightbar", active=action.endswith("on"))
+            case "pursuit on" | "pursuit off":
+                self._line("pursuit", active=action.endswith("on"))
+            case "dock" | "undock":
+                self._line("dock", active=action == "dock")
+                self.battery.set(status="charging" if action == "dock" else "discharging")
+            case "lose gps":
+                self.gps.lose_fix()
+            case "find gps":
+                self.gps.fix()
+            case "battery":
+                self.battery.set(percent=amount)
+
+    def _press(self, line: str, seconds: float) -> None:
+        self._line(line, active=True)
+        self.pause(seconds)
+        self._line(line, active=False)
+
+    def _line(self, line: str, *, active: bool) -> None:
+        pin = BOARD[line]
+        drive_pin(self.board, pin.number, pin.level(active=active))
+
+
+def told(notice: Notice) -> str:
+    """A notice of the camera in words."""
+    parts = [notice.event.replace("_", " "), notice.word or "", notice.recording or ""]
+    return " ".join(part for part in parts if part)
+
+
+def live_text(status: Status) -> str:
+    """The camera's state in one short line."""
+    parts = [status.state.replace("_", " ").upper() if status.recording else status.state.replace("_", " ")]
+    if status.recording:
+        parts.append(status.recording)
+    if status.buffered_s is not None:
+        parts.append(f"ring {status.buffered_s:.0f} s")
+    if status.battery_percent is not None:
+        parts.append(f"battery {status.battery_percent} %")
+    if status.docked:
+        parts.append("in the dock")
+    if status.degraded:
+        parts.append("degraded")
+    return ", ".join(parts)
