@@ -27,7 +27,7 @@ from simulator.drivers.picture import Picture
 from simulator.drivers.scene import Scene
 from simulator.drivers.simulated_time import SimulatedTime
 
-_BUFFERS = 4  # frames that may wait before one is lost
+_BUFFERS = 6  # frames that may wait before one is lost
 _NS_PER_MS = 1_000_000
 
 

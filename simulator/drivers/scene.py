@@ -88,7 +88,8 @@ class Scene:
         return max(z_m, 0.1), 3.7, self._walkers[phase]
 
     def _patrol_car(self, picture: Picture, x_m: float, z_m: float, time_s: float) -> None:
-        self._stand(picture, self._car, x_m, z_m)
+        x_px, y_px = self._view.project(x_m, 0, z_m)
+        scale = self._car.blend(picture, x_px, y_px, self._view.px_per_m(z_m))
         # A double flash of red on the left, then a double flash of blue on the right, 1.5 times a second.
         beat = (time_s * 1.5) % 1.0
         lit = (beat % 0.5) < 0.36 and not 0.12 < (beat % 0.5) < 0.20
@@ -96,11 +97,8 @@ class Scene:
             return
         colour, side = (scene_actors.RED, -1) if beat < 0.5 else (scene_actors.BLUE, 1)
         bar, road = self._flashes[colour]
-        scale = self._view.px_per_m(z_m)
-        x_px, y_px = self._view.project(x_m, 0.0, z_m - 0.6)
-        road.blend(picture, x_px + side * 0.6 * scale, y_px + 0.1 * scale, scale)
-        x_px, y_px = self._view.project(x_m + side * 0.245, 1.615, z_m)
-        bar.blend(picture, x_px, y_px, scale)
+        road.blend(picture, x_px + side * 0.6 * scale, y_px + 0.15 * scale, scale)
+        bar.blend(picture, x_px + side * 0.245 * scale, y_px - 1.615 * scale, scale)
 
 
 class _Dashes:

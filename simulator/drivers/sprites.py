@@ -32,8 +32,11 @@ class Sprite:
         drawing = drawing.crop((left, top, right, bottom))  # clear borders would cost time in every picture
         self._sizes: dict[int, _Stamp] = {}
 
-    def blend(self, picture: Picture, x_px: float, y_px: float, px_per_m: float) -> None:
-        """Draw it with its foot at (x, y) pixels, scaled; what lies outside the picture is cut off."""
+    def blend(self, picture: Picture, x_px: float, y_px: float, px_per_m: float) -> float:
+        """Draw it with its foot at (x, y) pixels, scaled; what lies outside the picture is cut off.
+
+        Returns the scale it was really drawn in, pixels per metre: sizes come in steps.
+        """
         step = round(math.log(max(px_per_m * self._width_m, 1.0), _SIZE_STEP))
         stamp = self._sizes.get(step)
         if stamp is None:
@@ -41,6 +44,7 @@ class Sprite:
         left = x_px - self._foot[0] * stamp.width
         top = y_px - self._foot[1] * stamp.height
         stamp.blend(picture, 2 * round(left / 2), 2 * round(top / 2))
+        return stamp.width / self._width_m
 
     def _source(self, width_px: float) -> Image.Image:
         """The smallest drawing that is still at least twice as wide."""

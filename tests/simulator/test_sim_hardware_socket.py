@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from hal.camera import EncodedFrame
 from hal.errors import BadDriverOption
 from hal.microphone import EncodedSound
+from hal.switches import Edge
+from hal.switches_gpiozero import GpiozeroSwitches
 from simulator.drivers.camera import SceneCamera
 from simulator.drivers.clock import SimulatedClock
 from simulator.drivers.hardware import HardwareSocket
@@ -85,6 +87,17 @@ def test_a_button_is_pressed_from_outside(pins: SimulatedFactory, world: World) 
         assert world.say(op="pin", pin=17, level=1) == {"ok": True}
         assert presses.get(timeout=WAIT_S) == "up"
         assert world.say(op="pins") == {"ok": True, "pins": [{"pin": 17, "function": "input", "level": 1}]}
+
+
+def test_the_cameras_own_switch_driver_feels_the_worlds_finger(pins: SimulatedFactory, world: World) -> None:
+    edges: queue.Queue[Edge] = queue.Queue()
+    switches = GpiozeroSwitches({"record_button": {"pin": 17, "active_high": False}}, pin_factory=pins)
+    switches.start(edges.put)
+    for level in (0, 1):
+        world.say(op="pin", pin=17, level=level)
+        edge = edges.get(timeout=WAIT_S)
+        assert (edge.line, edge.active) == ("record_button", level == 0)
+    switches.stop()
 
 
 def test_a_level_that_was_driven_before_the_daemon_looks_is_stronger_than_its_pull_up(
