@@ -13,7 +13,7 @@ from device.profile import Profile
 from evidence.cms import sign
 from evidence.keys import FileSigner
 from evidence.statements import encode_canonical
-from fleet.ca import create_agency
+from fleet.ca import create_agency, write_credential
 from simulator.layout import RunLayout
 from simulator.scenario import Scenario
 from simulator.settings_text import toml_text
@@ -56,7 +56,8 @@ class Sources:
 
 def found_agency(layout: RunLayout, scenario: Scenario) -> None:
     """Make all certificates and keys, and sign the scenario's policy profile. Raises OSError."""
-    create_agency(layout.pki, serial=SERIAL, simulated=True)
+    authority = create_agency(layout.pki, serial=SERIAL, simulated=True)
+    write_credential(layout.pki, "export", authority.signer("export", "Export desk", serial="EXPORT-1"))
     policy = FileSigner.load(layout.pki / "profile.key", layout.pki / "profile.pem")
     document = sign(encode_canonical(profile_of(scenario)), policy, dt.datetime.now(dt.UTC))
     (layout.camera / "profile.p7s").write_bytes(document)

@@ -130,7 +130,8 @@ def measure(store: Path, spool: Path, trust: Trust, vault: Vault) -> Measured:
     """Verify and read everything of a run. Problems are collected, nothing is raised for bad evidence."""
     measured = Measured()
     log_events: list[Event] = []
-    for path in sorted({*store.glob("*-log-*.evidence"), *spool.glob("*-log-*.evidence")}, key=lambda one: one.name):
+    segments = {path.name: path for place in (spool, store) for path in place.glob("*-log-*.evidence")}
+    for _, path in sorted(segments.items()):  # of a segment in both places the stored one counts
         report, contents = _read(path, trust, vault, measured.problems)
         measured.logs.append((path, report))
         if not report.valid:

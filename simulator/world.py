@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from device.profile import Profile
-from evidence.handover import Notice, Status
+from evidence.handover import Notice, Spool, Status
 from simulator.agency import BOARD
 from simulator.battery_feed import BatteryFeed
 from simulator.gps_feed import GpsFeed
@@ -87,7 +87,7 @@ class World:
             case "docked" | "undocked":
                 return status.docked == (state == "docked")
             case "offloaded":
-                return status.docked and status.recording is None and not self.recorder.spool().files
+                return status.docked and status.recording is None and _all_offloaded(self.recorder.spool())
         return True
 
     def act(self, action: str, amount: float | None) -> None:
@@ -123,6 +123,11 @@ class World:
     def _line(self, line: str, *, active: bool) -> None:
         pin = BOARD[line]
         drive_pin(self.board, pin.number, pin.level(active=active))
+
+
+def _all_offloaded(spool: Spool) -> bool:
+    """No recording is left, and every closed log segment is receipted (the newest one stays: the next names it)."""
+    return all(one.stream == "log" and one.state == "receipted" for one in spool.files)
 
 
 def told(notice: Notice) -> str:
