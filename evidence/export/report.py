@@ -66,8 +66,9 @@ def triggers_of(metadata: Sequence[Mapping[str, Any]]) -> list[Any]:
     found: list[Any] = []
     for document in metadata:
         named = document.get("triggers")
-        for trigger in named if isinstance(named, list) else ():
-            if trigger not in found:
+        # a trigger that came later stands alone in the details of its event
+        for trigger in [*(named if isinstance(named, list) else ()), document.get("trigger")]:
+            if trigger is not None and trigger not in found:
                 found.append(trigger)
     return found
 
