@@ -211,8 +211,12 @@ class MqttTelemetry:
         return client
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # an exception here would end paho's thread
         # One byte too many is enough to refuse it by its size.
-        self._post("command", (message.topic, bytes(message.payload[: messages.COMMAND_BYTES + 1])))
+        self._post("command", (topic, bytes(message.payload[: messages.COMMAND_BYTES + 1])))
 
     def _offline(self, how: str) -> bytes:
         now = moment(int(dt.datetime.now(dt.UTC).timestamp()) * 10**9)

@@ -150,6 +150,35 @@ def test_a_patch_without_a_checksum_may_be_large_and_goes_down_in_steps(client: 
     assert receipt_of(client, headers["location"], pki).sha256 == sha256(data)
 
 
+def half_a_patch(client: Client, path: str, data: bytes, *, announced: int) -> http.client.HTTPSConnection:
+    """Begin a PATCH without a checksum and fall silent."""
+    connection = client._connection
+    connection.putrequest("PATCH", path)
+    words = {**TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+    for key, value in {**words, "Content-Length": str(announced)}.items():
+        connection.putheader(key, value)
+    connection.endheaders(data)
+    return connection
+
+
+def test_what_came_of_a_torn_patch_without_a_checksum_stays(station: Process, pki: Path) -> None:
+    client = Client(station.port, pki)
+    path = client.create(f"{SERIAL}-000010.evidence", 5000)[1]["location"]
+    half_a_patch(Client(station.port, pki), path, b"z" * 1234, announced=5000).close()
+    assert poll_until(lambda: client.offset(path)) == 1234
+
+
+def test_a_camera_that_comes_back_need_not_wait_for_its_dead_connection(station: Process, pki: Path) -> None:
+    client = Client(station.port, pki)
+    path = client.create(f"{SERIAL}-000011.evidence", 5000)[1]["location"]
+    dead = half_a_patch(Client(station.port, pki), path, b"z" * 10, announced=5000)
+    data = b"y" * 5000
+    # The dead one may not have reached the station yet; the live one wins in the end, within seconds.
+    poll_until(lambda: client.offset(path) == 5000 or client.patch(path, 0, data, digest(data))[0] == 204, seconds=5)
+    dead.close()
+    assert client.offset(path) == 5000
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -1,0 +1,272 @@
+"""The agent's parts by themselves: the order of files, back-off, receipts, and what a station may answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import http.client
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+from dock_bench import SERIAL, SYSTEM
+
+from dock.agent.backoff import Backoff
+from dock.agent.greeting import check_receipt
+from dock.agent.ledger import UploadLedger
+from dock.agent.queue import UploadQueue
+from dock.errors import (
+    BadReceipt,
+    ChecksumRefused,
+    OffsetMoved,
+    StationBusy,
+    StationFailed,
+    StationFull,
+    StationRefused,
+    StationUnreachable,
+    TransportError,
+    UploadGone,
+)
+from dock.names import parse_name
+from dock.transport.https import StationLink
+from dock.transport.transport import Outgoing
+from dock.transport.tus import TusTransport
+from evidence import cms
+from evidence.handover import Receipt, SpoolFile
+from evidence.keys import FileSigner
+from evidence.statements import encode_canonical, moment
+from evidence.trust import Trust
+from fleet.ca import create_agency
+
+NOW = dt.datetime.now(dt.UTC)
+
+
+def spool_file(number: int, **more: Any) -> SpoolFile:
+    values: dict[str, Any] = {
+        "name": f"{SERIAL}-{number:06d}.evidence",
+        "stream": "recording",
+        "number": number,
+        "bytes": 100,
+        "close_hash": "a" * 64,
+        "upload_class": "normal",
+        "state": "waiting",
+    }
+    return SpoolFile(**{**values, **more})
+
+
+def a_receipt(**more: Any) -> Receipt:
+    values: dict[str, Any] = {
+        "v": 1,
+        "serial": SERIAL,
+        "stream": "recording",
+        "number": 1,
+        "name": f"{SERIAL}-000001.evidence",
+        "bytes": 100,
+        "sha256": "b" * 64,
+        "close_hash": "a" * 64,
+        "nonce": "c" * 32,
+        "store": "directory:station-1",
+        "object_version": "1",
+        "retention_class": "standard",
+        "verdict": "valid",
+        "station": "station-1",
+        "system_id": SYSTEM,
+        "issued": moment(0),
+    }
+    return Receipt(**{**values, **more})
+
+
+def check(receipt: Receipt, pki: Path, *, signer: str = "station-receipt", at: dt.datetime = NOW) -> Receipt:
+    trust = Trust.load(pki / "root.pem")
+    key = FileSigner.load(pki / f"{signer}.key", pki / f"{signer}.pem")
+    signed = cms.sign(encode_canonical(receipt), key, NOW)
+    return check_receipt(signed, spool_file(1), trust, serial=SERIAL, system_id=SYSTEM, at=at)
+
+
+def test_critical_goes_first_then_normal_then_logs_each_oldest_first() -> None:
+    queue = UploadQueue(lambda: Backoff(1, 1))
+    files = [
+        spool_file(1, upload_class="log"),
+        spool_file(5),
+        spool_file(7, upload_class="critical"),
+        spool_file(4),
+        spool_file(2, state="receipted"),
+    ]
+    order = []
+    while (file := queue.next(files)) is not None:
+        order.append(file.number)
+        files.remove(file)
+    assert order == [7, 4, 5, 1]
+
+
+def test_a_file_that_failed_waits_longer_each_time_and_holds_up_no_other() -> None:
+    now = [0.0]
+    queue = UploadQueue(lambda: Backoff(1, 100, draw=lambda _low, high: high), clock=lambda: now[0])
+    first, second = spool_file(1), spool_file(2)
+    assert queue.postpone(first) == 1
+    assert queue.next([first, second]) == second
+    now[0] = 1.0
+    assert queue.next([first, second]) == first
+    assert queue.postpone(first) == 2
+    now[0] = 2.9
+    assert queue.next([first]) is None
+
+
+def test_backoff_doubles_up_to_its_limit_with_jitter() -> None:
+    low = Backoff(1, 8, draw=lambda low, _high: low)
+    assert [low.next_s() for _ in range(5)] == [0.5, 1, 2, 4, 4]
+    low.reset()
+    assert low.next_s() == 0.5
+
+
+def test_a_good_receipt_is_taken(pki: Path) -> None:
+    assert check(a_receipt(), pki).verdict == "valid"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"serial": "SIM-0002"},
+        {"name": f"{SERIAL}-000002.evidence"},
+        {"number": 2},
+        {"bytes": 101},
+        {"close_hash": "0" * 64},
+        {"system_id": "other-pd"},
+        {"stream": "log"},
+    ],
+)
+def test_a_receipt_about_something_else_is_refused(pki: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadReceipt):
+        check(a_receipt(**wrong), pki)
+
+
+def test_a_receipt_of_another_role_time_or_root_is_refused(pki: Path, other_pki: Path) -> None:
+    for signer in ("camera", "profile"):
+        with pytest.raises(BadReceipt, match="role"):
+            check(a_receipt(), pki, signer=signer)
+    with pytest.raises(BadReceipt, match="valid from"):
+        check(a_receipt(), pki, at=NOW + dt.timedelta(days=365 * 40))
+    key = FileSigner.load(other_pki / "station-receipt.key", other_pki / "station-receipt.pem")
+    signed = cms.sign(encode_canonical(a_receipt()), key, NOW)
+    with pytest.raises(BadReceipt, match="does not lead to the root"):
+        check_receipt(signed, spool_file(1), Trust.load(pki / "root.pem"), serial=SERIAL, system_id=SYSTEM, at=NOW)
+    for garbage in (b"", b"\0" * 100, b"{}"):
+        with pytest.raises(BadReceipt):
+            check_receipt(garbage, spool_file(1), Trust.load(pki / "root.pem"), serial=SERIAL, system_id=SYSTEM, at=NOW)
+
+
+def test_upload_addresses_survive_a_restart(tmp_path: Path) -> None:
+    ledger = UploadLedger(tmp_path / "uploads.sqlite")
+    ledger.remember("https://a", "n", "h", "/files/1")
+    ledger.close()
+    ledger = UploadLedger(tmp_path / "uploads.sqlite")
+    assert ledger.address("https://a", "n", "h") == "/files/1"
+    assert ledger.address("https://b", "n", "h") is None
+    ledger.forget("https://a", "n", "h")
+    assert ledger.address("https://a", "n", "h") is None
+
+
+def test_file_names() -> None:
+    assert parse_name("SIM-0001-log-000012.evidence").stream == "log"
+    assert parse_name("SIM-0001-000012.evidence").serial == "SIM-0001"
+
+
+class Odd(http.server.BaseHTTPRequestHandler):
+    """A station that answers what the test wants."""
+
+    status: ClassVar[int] = 200
+    extra: ClassVar[dict[str, str]] = {}
+    body: ClassVar[bytes] = b""
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.send_response(self.status)
+        for key, value in {"Content-Length": str(len(self.body)), **self.extra}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    do_POST = do_PATCH = do_HEAD = do_GET = _answer  # noqa: N815
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def odd() -> Iterator[tuple[type[Odd], TusTransport, StationLink]]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    link = StationLink(f"https://127.0.0.1:{server.server_port}", None, 2.0)  # type: ignore[arg-type]
+    link._open = lambda: http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=2.0)  # type: ignore[method-assign,assignment,return-value]
+    Odd.status, Odd.extra, Odd.body = 200, {}, b""
+    yield Odd, TusTransport(link), link
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, StationRefused),
+        (401, StationRefused),
+        (402, StationRefused),
+        (403, StationRefused),
+        (404, UploadGone),
+        (409, OffsetMoved),
+        (413, StationRefused),
+        (460, ChecksumRefused),
+        (500, StationFailed),
+        (502, StationFailed),
+        (503, StationBusy),
+        (507, StationFull),
+        (302, StationFailed),
+        (200, StationFailed),
+        (204, StationFailed),
+    ],
+)
+def test_no_answer_but_the_right_one_is_a_success(
+    odd: tuple[type[Odd], TusTransport, StationLink], status: int, error: type[TransportError]
+) -> None:
+    odd[0].status = status
+    with pytest.raises(error):
+        odd[1].append("/files/1", 0, b"abc")
+
+
+def test_a_short_count_an_empty_answer_and_a_strange_address_are_no_success(
+    odd: tuple[type[Odd], TusTransport, StationLink],
+) -> None:
+    answer, transport, link = odd
+    answer.status, answer.extra = 204, {"Upload-Offset": "2"}
+    with pytest.raises(StationFailed):
+        transport.append("/files/1", 0, b"abc")
+    answer.status = 201
+    for location in ("", "https://elsewhere/files/1", "/files/../x", "/other/1"):
+        answer.extra = {"Location": location}
+        with pytest.raises(StationFailed):
+            transport.create(Outgoing("n", 1, "a" * 64))
+    answer.status, answer.extra = 503, {"Retry-After": "7"}
+    with pytest.raises(StationBusy) as busy:
+        transport.offset("/files/1")
+    assert busy.value.retry_after_s == 7
+    answer.status, answer.extra, answer.body = 200, {"Content-Length": "100", "Connection": "close"}, b"half"
+    with pytest.raises(StationUnreachable):
+        link.call("GET", "/receipts/x")
+    answer.extra, answer.body = {}, b"x" * 300_000
+    with pytest.raises(StationFailed, match="larger"):
+        link.call("GET", "/receipts/x")
+
+
+def test_an_agency_that_ended_is_not_believed(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    create_agency(old, start=NOW - dt.timedelta(days=365 * 20), years=10)
+    with pytest.raises(BadReceipt, match="valid from"):
+        check(a_receipt(), old)
+    assert check(a_receipt(), old, at=NOW - dt.timedelta(days=365 * 15)).verdict == "valid"
+
+
+def test_spool_files_keep_their_shape() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(spool_file(1)), type=SpoolFile) == spool_file(1)
