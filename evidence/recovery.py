@@ -75,8 +75,10 @@ class Outcome:
 
 
 def examine(path: Path, trust: Trust, *, now: dt.datetime | None = None) -> Found:
-    """Read a file as far as it is whole; changes nothing. Raises `NotEvidence` if it cannot be read."""
-    now = now or dt.datetime.now(dt.UTC)
+    """Read a file as far as it is whole; changes nothing. Certificate times are judged only if `now` is given.
+
+    Raises `NotEvidence` if it cannot be read.
+    """
     chain, splitter = Chain(), Splitter()
     whole = orphans = 0
     reason = "the file ends there"
@@ -104,7 +106,7 @@ def _orphan_size(item: StatementBytes | ObjectBytes, expected_offset: int) -> in
     return item.size if isinstance(item, ObjectBytes) and item.offset == expected_offset else 0
 
 
-def _take(item: StatementBytes | ObjectBytes, chain: Chain, trust: Trust, now: dt.datetime) -> None:
+def _take(item: StatementBytes | ObjectBytes, chain: Chain, trust: Trust, now: dt.datetime | None) -> None:
     if isinstance(item, ObjectBytes):
         chain.take_object(item.size, item.sha256)
         return

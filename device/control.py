@@ -1,0 +1,129 @@
+"""The recorder's Unix socket: JSON lines for the dock agent and technicians (`evidence.handover`).
+
+Every line is limited and strictly parsed; a bad one is answered with one sentence and the connection goes on. Only
+root, the daemon's own user and configured users may talk (SO_PEERCRED). No verb plays, exports or deletes evidence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from evidence.handover import (
+    LINE_BYTES,
+    Answer,
+    Done,
+    EventsRequest,
+    Notice,
+    Refused,
+    Request,
+    request_decoder,
+)
+
+log = logging.getLogger("firsthand.control")
+
+MAX_CONNECTIONS: Final = 16
+BACKLOG_NOTICES: Final = 1024
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class ControlServer:
+    """Serves one socket. `handle` answers every request but `events`."""
+
+    def __init__(self, path: Path, handle: Callable[[Request], Awaitable[Answer]], peer_uids: frozenset[int]) -> None:
+        self._path = path
+        self._handle = handle
+        self._uids = peer_uids | {0, os.getuid()}
+        self._server: asyncio.Server | None = None
+        self._followers: set[asyncio.Queue[Notice | None]] = set()
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen; a socket that a dead daemon left behind is replaced. Raises OSError."""
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._accept, str(self._path), limit=LINE_BYTES)
+        self._path.chmod(0o660)
+
+    async def stop(self) -> None:
+        """Close the socket and all connections."""
+        if self._server is not None:
+            self._server.close()
+        for follower in self._followers:
+            follower.put_nowait(None)
+        for task in tuple(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        self._path.unlink(missing_ok=True)
+
+    def publish(self, notice: Notice) -> None:
+        """Send a notice to all who follow. One who does not read is let go."""
+        for follower in tuple(self._followers):
+            if follower.qsize() >= BACKLOG_NOTICES:
+                self._followers.discard(follower)
+                follower.put_nowait(None)
+            else:
+                follower.put_nowait(notice)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            if len(self._connections) > MAX_CONNECTIONS:
+                await _send(writer, Refused(error="too many connections: close one and try again"))
+            elif self._peer_uid(writer) not in self._uids:
+                await _send(writer, Refused(error="this user may not talk to the recorder: see peer_uids"))
+            else:
+                await self._serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    @staticmethod
+    def _peer_uid(writer: asyncio.StreamWriter) -> int:
+        peer: socket.socket = writer.get_extra_info("socket")
+        credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", credentials)[1])
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                line = await reader.readuntil(b"\n")
+            except asyncio.LimitOverrunError:
+                await _send(writer, Refused(error=f"a line is longer than {LINE_BYTES} bytes"))
+                return
+            try:
+                request = request_decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                await _send(writer, Refused(error=f"not a request: {error}"))
+                continue
+            if isinstance(request, EventsRequest):
+                await self._follow(writer)
+                return
+            await _send(writer, await self._handle(request))
+
+    async def _follow(self, writer: asyncio.StreamWriter) -> None:
+        queue: asyncio.Queue[Notice | None] = asyncio.Queue()
+        self._followers.add(queue)
+        try:
+            await _send(writer, Done())
+            while (notice := await queue.get()) is not None:
+                await _send(writer, notice)
+        finally:
+            self._followers.discard(queue)
+
+
+async def _send(writer: asyncio.StreamWriter, answer: Answer) -> None:
+    writer.write(_ENCODER.encode(answer) + b"\n")
+    await writer.drain()

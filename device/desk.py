@@ -1,0 +1,165 @@
+"""What the daemon answers on its socket: status, spool, receipts, contacts, self-test, markers."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from typing import TYPE_CHECKING, Final
+
+from device.errors import ReceiptRefused
+from device.receipts import Receipts
+from evidence.cms import parse_signed
+from evidence.errors import EvidenceError
+from evidence.handover import (
+    Answer,
+    Contact,
+    ContactRequest,
+    Done,
+    ListRequest,
+    MarkRequest,
+    ReceiptRequest,
+    ReceiptTaken,
+    Refused,
+    Request,
+    SelfTestDone,
+    SelfTestRequest,
+    Spool,
+    Status,
+    StatusRequest,
+    decode_contact,
+)
+from evidence.statements import moment_ns
+from hal.errors import HalError
+
+if TYPE_CHECKING:
+    from device.daemon import Daemon
+
+log = logging.getLogger("firsthand.desk")
+
+BATTERY_EVERY_S: Final = 5
+
+
+class Desk:
+    """Answers requests; everything that may block runs in a thread."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._battery_percent: int | None = None
+        self._seconds = 0
+        self._last_ns = daemon.power_on_ns
+        policy = daemon.profile.profile
+        self.receipts = Receipts(
+            daemon.boot.spool,
+            daemon.identity.trust,
+            daemon.writer,
+            daemon.boot.device_log,
+            keep_s=policy.keep_after_receipt_h * 3600,
+            on_deleted=self._deleted,
+        )
+
+    def each_second(self, now_ns: int) -> None:
+        """Slow chores, counted in boot time."""
+        self._seconds += 1
+        if self._seconds % BATTERY_EVERY_S == 1 and self._daemon.hardware.battery is not None:
+            try:
+                self._battery_percent = self._daemon.hardware.battery.read().percent
+            except (HalError, OSError) as error:
+                self._battery_percent = None
+                log.warning("battery: %s", error)
+        if self._seconds % 10 == 0:
+            passed_s = (now_ns - self._last_ns) // 10**9
+            self._last_ns += passed_s * 10**9
+            self.receipts.tick(passed_s)
+            self.receipts.keep_reserve()
+
+    def _deleted(self, name: str) -> None:
+        self._daemon.on_loop(self._daemon.publish, "deleted", None, name.removesuffix(".evidence"))
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer one request. Never raises for what it holds."""
+        if isinstance(request, StatusRequest):
+            return self._status()
+        if isinstance(request, ListRequest):
+            spool = self._daemon.boot.spool
+            return Spool(directory=str(spool.directory), files=spool.files())
+        if isinstance(request, ReceiptRequest):
+            return await self._receipt(request)
+        if isinstance(request, ContactRequest):
+            return self._contact(request)
+        if isinstance(request, SelfTestRequest):
+            test = await self._daemon.self_test_now()
+            if test is None:
+                return Refused(error="a self-test is under way: wait for it")
+            return SelfTestDone(verdict=test.verdict, checks=tuple(one.row() for one in test.results))
+        if isinstance(request, MarkRequest):
+            return Done() if self._daemon.mark("socket") else Refused(error="nothing is being recorded")
+        return Refused(error="this request has no answer")
+
+    async def _receipt(self, request: ReceiptRequest) -> Answer:
+        try:
+            keep_s = await asyncio.to_thread(self.receipts.take, request.name, request.receipt)
+        except ReceiptRefused as error:
+            log.warning("%s", error)
+            self._daemon.boot.log("receipt_refused", details={"name": request.name, "why": str(error)[:500]})
+            self._daemon.publish("receipt_refused", None, request.name.removesuffix(".evidence")[:128])
+            return Refused(error=str(error))
+        except OSError as error:
+            return Refused(error=f"the receipt cannot be kept: {error.strerror}")
+        if keep_s == 0:
+            await asyncio.to_thread(self._daemon.writer.drain, 10.0)
+        deleted = self._daemon.boot.spool.find(request.name) is None
+        return ReceiptTaken(deleted=deleted, keep_s=keep_s)
+
+    def _contact(self, request: ContactRequest) -> Answer:
+        try:
+            message = parse_signed(request.contact)
+            contact: Contact = decode_contact(message.payload)
+            now = dt.datetime.fromtimestamp(moment_ns(contact.now) // 10**9, dt.UTC)
+            self._daemon.identity.trust.check(message, role="receipt", at=now)
+        except (EvidenceError, ValueError, OverflowError) as error:
+            return Refused(error=f"the contact is refused: {error}")
+        if contact.serial != self._daemon.identity.serial:
+            return Refused(error=f"the contact is for {contact.serial}")
+        self._daemon.boot.station_nonce = contact.nonce
+        ours = self._daemon.clock.utc()
+        witness = contact.witness
+        self._daemon.boot.log(
+            "contact",
+            word="station",
+            details={
+                "station": contact.station,
+                "system_id": contact.system_id,
+                "station_time": contact.now,
+                "offset_ms": (moment_ns(contact.now) - ours.middle_ns) // 1_000_000,
+                "witness": None
+                if witness is None
+                else {"segment": witness.segment, "seq": witness.seq, "hash": witness.hash},
+            },
+        )
+        return Done()
+
+    def _status(self) -> Status:
+        daemon = self._daemon
+        session = daemon.recorder.session
+        free: int | None
+        try:
+            free = daemon.hardware.storage.free_bytes()
+        except (HalError, OSError):
+            free = None
+        now_ns = daemon.clock.boottime_ns()
+        return Status(
+            serial=daemon.identity.serial,
+            model=daemon.identity.camera.model,
+            firmware=daemon.identity.camera.firmware,
+            state=daemon.machine.state.value,
+            docked=daemon.machine.docked,
+            degraded=daemon.degraded,
+            uptime_s=(now_ns - daemon.power_on_ns) // 10**9,
+            recording=session.file.stem if session is not None else None,
+            self_test=daemon.self_test.verdict if daemon.self_test is not None else None,
+            battery_percent=self._battery_percent,
+            free_bytes=free,
+            buffered_s=round(daemon.recorder.buffered_ns() / 1e9, 3),
+            log_head=daemon.boot.log_head,
+        )

@@ -1,0 +1,109 @@
+"""Cut the live stream into fragments of at most one second (invariant 3). Pure.
+
+A fragment ends before the next key frame, or before a frame that would make it longer than a second, or when `flush` is
+called because frames stay out. Sound and GPS that arrived and were captured before its end go along.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from hal.camera import EncodedFrame
+from hal.gps import GpsEpoch
+from hal.microphone import EncodedSound
+
+FRAGMENT_NS: Final = 1_000_000_000
+STALL_NS: Final = 350_000_000
+"""A frame waits this long for the next one; then its fragment is written without it."""
+
+
+T = TypeVar("T")
+
+
+def _take_until(queue: deque[T], belongs: Callable[[T], bool]) -> Iterator[T]:
+    """Take from the front of the queue while it belongs."""
+    while queue and belongs(queue[0]):
+        yield queue.popleft()
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What goes into one media object."""
+
+    frames: tuple[EncodedFrame, ...]
+    sounds: tuple[EncodedSound, ...]
+    epochs: tuple[GpsEpoch, ...]
+    end_ns: int | None
+    """Capture time of the next frame; None if there is none (yet)."""
+    final: bool = False
+    """The recording's last fragment."""
+
+    @property
+    def bytes(self) -> int:
+        return sum(len(frame.data) for frame in self.frames) + sum(len(sound.data) for sound in self.sounds)
+
+
+@dataclass
+class Fragmenter:
+    """Takes frames in order from a key frame on, gives fragments."""
+
+    _frames: list[EncodedFrame] = field(default_factory=list)
+    _sounds: deque[EncodedSound] = field(default_factory=deque)
+    _epochs: deque[GpsEpoch] = field(default_factory=deque)
+    _started: bool = False
+
+    @property
+    def oldest_ns(self) -> int | None:
+        """Capture time of the oldest frame that is in no fragment yet."""
+        return self._frames[0].captured_ns if self._frames else None
+
+    @property
+    def newest_ns(self) -> int | None:
+        return self._frames[-1].captured_ns if self._frames else None
+
+    def frame(self, frame: EncodedFrame) -> Fragment | None:
+        """Take a frame; the fragment that it completes, if any. Frames before the first key frame are dropped."""
+        if not self._started and not frame.keyframe:
+            return None
+        self._started = True
+        done: Fragment | None = None
+        if self._frames and (frame.keyframe or frame.captured_ns - self._frames[0].captured_ns >= FRAGMENT_NS):
+            done = self._cut(frame.captured_ns)
+        self._frames.append(frame)
+        return done
+
+    def sound(self, sound: EncodedSound) -> None:
+        self._sounds.append(sound)
+
+    def epoch(self, epoch: GpsEpoch) -> None:
+        self._epochs.append(epoch)
+
+    def extend(self, sounds: Iterable[EncodedSound], epochs: Iterable[GpsEpoch]) -> None:
+        """Sound and GPS from the ring."""
+        self._sounds.extend(sounds)
+        self._epochs.extend(epochs)
+
+    def flush(self, now_ns: int) -> Fragment | None:
+        """The pending fragment if its newest frame has waited too long for the next one (a stalled camera)."""
+        newest = self.newest_ns
+        if newest is None or now_ns - newest < STALL_NS:
+            return None
+        return self._cut(None)
+
+    def finish(self) -> Fragment | None:
+        """The last fragment; None if there are no frames left."""
+        return self._cut(None, final=True) if self._frames else None
+
+    def _cut(self, end_ns: int | None, *, final: bool = False) -> Fragment:
+        frames, self._frames = tuple(self._frames), []
+        limit = end_ns if end_ns is not None else frames[-1].captured_ns + 1_000_000_000
+        return Fragment(
+            frames,
+            tuple(_take_until(self._sounds, lambda sound: sound.captured_ns < limit)),
+            tuple(_take_until(self._epochs, lambda epoch: epoch.received_ns < limit)),
+            end_ns,
+            final,
+        )

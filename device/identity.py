@@ -1,0 +1,66 @@
+"""Who this camera is: its key, certificate, vault recipients and firmware."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from device.config import DeviceSettings
+from device.errors import CannotStart
+from evidence.errors import EvidenceError
+from evidence.keys import FileSigner, Signer, load_certificates
+from evidence.roles import is_simulated, serial_of
+from evidence.sealed import Recipient
+from evidence.statements import CameraFacts
+from evidence.trust import Trust
+
+FIRMWARE: Final = version("firsthand")
+_ROOMS: Final = ("device", "evidence", "hal")
+
+
+def firmware_sha256() -> str:
+    """SHA-256 over the recorder's own Python files (name, NUL, content), in the order of their names."""
+    digest = hashlib.sha256()
+    base = Path(__file__).resolve().parent.parent
+    for room in _ROOMS:
+        for path in sorted((base / room).rglob("*.py")):
+            digest.update(str(path.relative_to(base)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Everything that does not change while the daemon runs."""
+
+    serial: str
+    signer: Signer
+    trust: Trust
+    recipients: tuple[Recipient, ...]
+    camera: CameraFacts
+
+    @property
+    def simulated(self) -> bool:
+        return is_simulated(self.signer.certificate)
+
+
+def load_identity(settings: DeviceSettings, *, allow_simulated: bool) -> Identity:
+    """Load keys and certificates. Raises `CannotStart`: without a key there is no evidence at all."""
+    try:
+        trust = Trust.load(Path(settings.keys.root))
+        signer = FileSigner.load(Path(settings.keys.evidence_key), Path(settings.keys.evidence_chain))
+        recipients = tuple(Recipient.of(load_certificates(Path(name))[0]) for name in settings.keys.vault)
+    except EvidenceError as error:
+        raise CannotStart(str(error)) from error
+    if serial_of(signer.certificate) != settings.serial:
+        raise CannotStart(
+            f"the evidence certificate is of {serial_of(signer.certificate)}, not of {settings.serial}: enrol the camera"
+        )
+    if is_simulated(signer.certificate) != allow_simulated:
+        raise CannotStart(
+            "a simulated certificate needs --allow-simulated, and --allow-simulated needs a simulated certificate"
+        )
+    camera = CameraFacts(model=settings.model, firmware=FIRMWARE, firmware_sha256=firmware_sha256())
+    return Identity(settings.serial, signer, trust, recipients, camera)

@@ -1,0 +1,242 @@
+"""Receipts and deletion: the only place on the camera that unlinks evidence (invariants 7, 8, 13).
+
+1. A receipt counts only if it is signed by a receipt certificate of the agency and repeats serial, stream, number,
+   name, length, SHA-256, close hash and nonce of a closed file on this card, names a store, and its verdict is `valid`.
+2. The receipt is durable first, then a signed tombstone in the device log, then the file is unlinked.
+3. A file on hold is never unlinked; nor is the newest closed log segment, whose hash the next one needs.
+4. The holding time runs on boot-counted time, saved every few minutes: a wrong clock deletes nothing early.
+5. Anything unknown deletes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from device.device_log import DeviceLog
+from device.errors import ReceiptRefused
+from device.spool import Known, Spool
+from device.writer import Job, Writer
+from evidence import durable
+from evidence.cms import parse_signed
+from evidence.errors import EvidenceError
+from evidence.handover import Receipt, decode_receipt
+from evidence.statements import moment_ns
+from evidence.trust import Trust
+
+log = logging.getLogger("firsthand.receipts")
+
+RESERVE_BYTES: Final = 1024 * 1024
+"""Kept free on the card so that a full card can still take the end of a recording and the log's word about it."""
+
+
+class Receipts:
+    """Takes receipts from the dock agent and deletes what they allow."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        trust: Trust,
+        writer: Writer,
+        device_log: DeviceLog,
+        *,
+        keep_s: int,
+        on_deleted: Callable[[str], None],
+    ) -> None:
+        self._spool = spool
+        self._trust = trust
+        self._writer = writer
+        self._log = device_log
+        self._keep_s = keep_s
+        self._on_deleted = on_deleted
+        self._held_path = spool.state / "held.json"
+        self._held: dict[str, int] = self._load_held()
+        self._deleting: set[str] = set()
+        self._unsaved_s = 0
+        (spool.state / "receipts").mkdir(parents=True, exist_ok=True, mode=0o750)
+
+    def _load_held(self) -> dict[str, int]:
+        try:
+            return msgspec.json.decode(self._held_path.read_bytes(), type=dict[str, int])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError) as error:
+            log.error("held.json cannot be read (%s): holding times begin anew", error)
+            return {}
+
+    def check(self, name: str, document: bytes) -> Receipt:
+        """Check a receipt for a file against every fact. Raises `ReceiptRefused` with the first that differs."""
+        known = self._spool.find(name)
+        if known is None:
+            raise ReceiptRefused(f"there is no closed file {name} on this camera")
+        try:
+            message = parse_signed(document)
+            receipt = decode_receipt(message.payload)
+            issued = dt.datetime.fromtimestamp(moment_ns(receipt.issued) // 10**9, dt.UTC)
+            self._trust.check(message, role="receipt", at=issued)
+        except (EvidenceError, ValueError, OverflowError) as error:
+            raise ReceiptRefused(f"the receipt for {name} is refused: {error}") from error
+        expected = {
+            "serial": self._spool.serial,
+            "stream": known.stream,
+            "number": known.number,
+            "name": name,
+            "bytes": known.facts.bytes,
+            "sha256": known.facts.sha256,
+            "close_hash": known.facts.close_hash,
+            "nonce": known.nonce,
+        }
+        for field, value in expected.items():
+            if getattr(receipt, field) != value:
+                raise ReceiptRefused(f"the receipt for {name} is refused: its {field} is not that of the file")
+        if receipt.verdict != "valid":
+            finding = receipt.findings[0] if receipt.findings else "no finding given"
+            raise ReceiptRefused(f"the store holds {name}, but found it not valid: {finding}")
+        return receipt
+
+    def take(self, name: str, document: bytes) -> int:
+        """Check and keep a receipt; seconds until the file may go, 0 = deletion has begun.
+
+        Raises `ReceiptRefused`, or OSError if the receipt cannot be kept.
+        """
+        self.check(name, document)
+        path = self._spool.receipt_path(name)
+        durable.replace(path, document)
+        self._held.setdefault(name, 0)
+        digest = hashlib.sha256(document).hexdigest()
+        known = self._spool.find(name)
+        assert known is not None
+        number = known.number if known.stream == "recording" else None
+        self._writer.put(
+            Job(
+                f"{name} receipt",
+                lambda: self._log.event(
+                    "receipt_taken", recording=number, word=known.stream, file=known.facts, object_sha256=digest
+                ),
+            )
+        )
+        left = max(0, self._keep_s - self._held[name])
+        if left == 0:
+            self._delete(known)
+        return left
+
+    def tick(self, seconds: int) -> None:
+        """Count holding time (boot-counted seconds since the last call) and delete what has waited long enough."""
+        for known in self._spool.receipted():
+            name = known.facts.name
+            self._held[name] = self._held.get(name, 0) + seconds
+            if self._held[name] >= self._keep_s:
+                self._delete(known)
+        self._unsaved_s += seconds
+        if self._unsaved_s >= 300:
+            self.save()
+
+    def save(self) -> None:
+        """Write the holding times down; a failure only means that they begin a little anew."""
+        self._unsaved_s = 0
+        names = {known.facts.name for known in self._spool.receipted()}
+        try:
+            durable.replace(
+                self._held_path, msgspec.json.encode({name: held for name, held in self._held.items() if name in names})
+            )
+        except OSError as error:
+            log.warning("held.json: %s", error)
+
+    def _may_go(self, known: Known) -> bool:
+        if known.hold or known.facts.name in self._deleting:
+            return False
+        if known.stream == "log":
+            newest = max(one.number for one in self._spool.files() if one.stream == "log")
+            return known.number < newest
+        return True
+
+    def _delete(self, known: Known) -> None:
+        """Tombstone, then unlink, both on the writer thread. Re-checks the kept receipt first."""
+        name = known.facts.name
+        if not self._may_go(known):
+            return
+        try:
+            document = self._spool.receipt_path(name).read_bytes()
+            self.check(name, document)
+        except (OSError, ReceiptRefused) as error:
+            log.error("%s is not deleted: %s", name, error)
+            return
+        self._deleting.add(name)
+        number = known.number if known.stream == "recording" else None
+        digest = hashlib.sha256(document).hexdigest()
+        self._writer.put(
+            Job(
+                f"{name} tombstone",
+                lambda: self._log.event(
+                    "tombstone", recording=number, word=known.stream, file=known.facts, object_sha256=digest
+                ),
+                done=lambda: self._unlink(name),
+                lost=lambda _: self._deleting.discard(name),
+            )
+        )
+
+    def _unlink(self, name: str) -> None:
+        try:
+            durable.unlink(self._spool.directory / name)
+        except OSError as error:
+            log.error("%s could not be unlinked: %s", name, error)
+        else:
+            self._spool.forget(name)
+            self._on_deleted(name)
+        self._deleting.discard(name)
+
+    # --- a full card (writer thread) --------------------------------------------------------------------------------
+
+    def make_room(self) -> bool:
+        """Free space on a full card: the reserve first, so that a tombstone fits, then the oldest receipted file.
+
+        Never anything without a receipt. Runs on the writer thread; True if something was freed.
+        """
+        reserve = self._reserve
+        freed = reserve.exists()
+        if freed:
+            reserve.unlink()
+        for known in self._spool.receipted():
+            name = known.facts.name
+            if not self._may_go(known):
+                continue
+            try:
+                document = self._spool.receipt_path(name).read_bytes()
+                self.check(name, document)
+                digest = hashlib.sha256(document).hexdigest()
+                number = known.number if known.stream == "recording" else None
+                self._log.event(
+                    "tombstone", recording=number, word=known.stream, file=known.facts, object_sha256=digest
+                ).commit()
+            except (OSError, ReceiptRefused) as error:
+                log.error("%s is not deleted: %s", name, error)
+                continue
+            self._unlink(name)
+            return True
+        return freed
+
+    @property
+    def _reserve(self) -> Path:
+        return self._spool.directory / ".reserve"
+
+    def keep_reserve(self) -> None:
+        """Set the reserve aside again when there is room for it."""
+        if self._reserve.exists():
+            return
+        space = os.statvfs(self._spool.directory)
+        if space.f_bavail * space.f_frsize < 4 * RESERVE_BYTES:
+            return
+        descriptor = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+        except OSError as error:
+            log.warning("no reserve on the card: %s", error)
+        finally:
+            os.close(descriptor)

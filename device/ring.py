@@ -1,0 +1,80 @@
+"""The pre-event ring: encoded GOPs, bounded in seconds and bytes, from a key frame on (invariant 2). Pure.
+
+The ring runs on while the camera records and survives a stop, so that the next recording has its pre-event part too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from hal.camera import EncodedFrame
+from hal.gps import GpsEpoch
+from hal.microphone import EncodedSound
+
+
+@dataclass
+class Gop:
+    """A key frame and what follows it."""
+
+    frames: list[EncodedFrame]
+    bytes: int
+
+    @property
+    def start_ns(self) -> int:
+        return self.frames[0].captured_ns
+
+
+@dataclass
+class Ring:
+    """Whole GOPs that reach back `seconds_ns`, at most `max_bytes`; one GOP is always kept."""
+
+    seconds_ns: int
+    max_bytes: int
+    keep_sound: bool
+    gops: deque[Gop] = field(default_factory=deque)
+    sounds: deque[EncodedSound] = field(default_factory=deque)
+    epochs: deque[GpsEpoch] = field(default_factory=deque)
+    bytes: int = 0
+
+    def push(self, frame: EncodedFrame) -> None:
+        """Append a frame; frames before the first key frame cannot be decoded and are not kept."""
+        if frame.keyframe:
+            self.gops.append(Gop([], 0))
+        elif not self.gops:
+            return
+        gop = self.gops[-1]
+        gop.frames.append(frame)
+        gop.bytes += len(frame.data)
+        self.bytes += len(frame.data)
+        self._trim(frame.captured_ns)
+
+    def push_sound(self, sound: EncodedSound) -> None:
+        """Append sound, if policy lets the ring hold any."""
+        if self.keep_sound:
+            self.sounds.append(sound)
+            self.bytes += len(sound.data)
+
+    def push_epoch(self, epoch: GpsEpoch) -> None:
+        """Append a GPS epoch."""
+        self.epochs.append(epoch)
+        while self.epochs and self.epochs[0].received_ns < epoch.received_ns - self.seconds_ns - 1_000_000_000:
+            self.epochs.popleft()
+
+    def _trim(self, now_ns: int) -> None:
+        # A GOP goes when the next one alone reaches back far enough, or when the bytes are too many.
+        while len(self.gops) > 1 and (self.gops[1].start_ns <= now_ns - self.seconds_ns or self.bytes > self.max_bytes):
+            self.bytes -= self.gops.popleft().bytes
+        start_ns = self.gops[0].start_ns
+        while self.sounds and self.sounds[0].captured_ns < start_ns:
+            self.bytes -= len(self.sounds.popleft().data)
+
+    def span_ns(self) -> int:
+        """How far back the ring reaches from its newest frame, nanoseconds."""
+        return self.gops[-1].frames[-1].captured_ns - self.gops[0].start_ns if self.gops else 0
+
+    def drop(self) -> None:
+        """Forget everything (storage full: the ring goes first)."""
+        self.gops.clear()
+        self.sounds.clear()
+        self.bytes = 0

@@ -1,0 +1,198 @@
+"""The spool: which evidence files lie on the card, in which state, and their numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from evidence import durable
+from evidence.cms import parse_signed
+from evidence.errors import EvidenceError, NotEvidence
+from evidence.handover import SpoolFile
+from evidence.limits import STATEMENT_BYTES
+from evidence.splitter import Splitter, StatementBytes
+from evidence.statements import Close, FileFacts, Open, decode
+from evidence.verify import READ_BYTES
+
+log = logging.getLogger("firsthand.spool")
+
+NAME: Final = re.compile(r"^([A-Z0-9][A-Z0-9-]{0,31}?)-(?:(log)-)?([0-9]{6,})\.evidence$")
+
+
+class Counters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Numbers that are never used twice, kept in the state directory beside what the spool itself shows."""
+
+    next_recording: Annotated[int, Meta(ge=1)] = 1
+    next_segment: Annotated[int, Meta(ge=1)] = 1
+    boots: Annotated[int, Meta(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A closed file with the facts that a receipt must repeat."""
+
+    stream: str
+    number: int
+    facts: FileFacts
+    nonce: str
+    upload_class: str
+    hold: bool
+
+
+@dataclass
+class Spool:
+    """The directory and what is known about the files in it. Safe to use from the loop and the writer thread."""
+
+    directory: Path
+    state: Path
+    serial: str
+    counters: Counters = field(default_factory=Counters)
+    _known: dict[str, Known] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def load(self) -> list[tuple[str, int, Path]]:
+        """Read counters and directory; the files that are not closed, as (stream, number, path), oldest first.
+
+        Raises OSError if the directory cannot be read.
+        """
+        for directory in (self.directory, self.state):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self.counters = self._load_counters()
+        unclosed: list[tuple[str, int, Path]] = []
+        highest = {"recording": self.counters.next_recording - 1, "log": self.counters.next_segment - 1}
+        for path in sorted(self.directory.iterdir()):
+            match = NAME.match(path.name)
+            if match is None or match[1] != self.serial:
+                continue
+            stream, number = match[2] or "recording", int(match[3])
+            highest[stream] = max(highest[stream], number)
+            known = read_known(path)
+            if known is None:
+                unclosed.append((stream, number, path))
+            else:
+                self._known[path.name] = known
+        for path in (self.directory / "aside").glob("*.evidence.*") if (self.directory / "aside").is_dir() else ():
+            match = NAME.match(path.name.partition(".evidence")[0] + ".evidence")
+            if match is not None:
+                stream = match[2] or "recording"
+                highest[stream] = max(highest[stream], int(match[3]))
+        self.counters = Counters(highest["recording"] + 1, highest["log"] + 1, self.counters.boots + 1)
+        return unclosed
+
+    def _load_counters(self) -> Counters:
+        try:
+            return msgspec.json.decode((self.state / "counters.json").read_bytes(), type=Counters)
+        except FileNotFoundError:
+            return Counters()
+        except (msgspec.DecodeError, OSError) as error:
+            log.error("counters.json cannot be read (%s): numbers go on after those in the spool", error)
+            return Counters()
+
+    def save_counters(self) -> None:
+        """Make the counters durable. Raises OSError."""
+        durable.replace(self.state / "counters.json", msgspec.json.encode(self.counters))
+
+    def take_recording_number(self) -> int:
+        """The next recording number; it is durable once a file of that name or the counters are."""
+        with self._lock:
+            number = self.counters.next_recording
+            self.counters = msgspec.structs.replace(self.counters, next_recording=number + 1)
+            return number
+
+    def note_segment(self, number: int) -> None:
+        """A log segment of that number exists."""
+        with self._lock:
+            following = max(self.counters.next_segment, number + 1)
+            self.counters = msgspec.structs.replace(self.counters, next_segment=following)
+
+    def add_closed(self, facts: FileFacts) -> None:
+        """A file was closed; its name and hashes are in `facts`."""
+        known = read_known(self.directory / facts.name, facts)
+        if known is not None:
+            with self._lock:
+                self._known[facts.name] = known
+
+    def find(self, name: str) -> Known | None:
+        with self._lock:
+            return self._known.get(name)
+
+    def forget(self, name: str) -> None:
+        """A file was unlinked."""
+        with self._lock:
+            self._known.pop(name, None)
+
+    def last_close_hash(self) -> str | None:
+        """Close hash of the newest closed log segment."""
+        logs = [known for known in self._known.values() if known.stream == "log"]
+        return max(logs, key=lambda known: known.number).facts.close_hash if logs else None
+
+    def files(self) -> tuple[SpoolFile, ...]:
+        """What the dock agent may fetch."""
+        with self._lock:
+            return tuple(
+                SpoolFile(
+                    name=name,
+                    stream="log" if known.stream == "log" else "recording",
+                    number=known.number,
+                    bytes=known.facts.bytes,
+                    close_hash=known.facts.close_hash,
+                    upload_class=known.upload_class,  # type: ignore[arg-type]
+                    state="receipted" if self.receipt_path(name).exists() else "waiting",
+                )
+                for name, known in sorted(self._known.items())
+            )
+
+    def receipted(self) -> list[Known]:
+        """Closed files that have a receipt, recordings first, oldest first."""
+        with self._lock:
+            found = [known for name, known in self._known.items() if self.receipt_path(name).exists()]
+        return sorted(found, key=lambda known: (known.stream == "log", known.number))
+
+    def receipt_path(self, name: str) -> Path:
+        """Where the receipt of a file is kept; it stays when the file goes."""
+        return self.state / "receipts" / f"{name}.receipt.p7s"
+
+
+def read_known(path: Path, facts: FileFacts | None = None) -> Known | None:
+    """Facts of a closed file from its first and last statements; None if it is not closed or cannot be read.
+
+    Nothing is verified here: these are this camera's own files. With `facts` the file is not read to its end.
+    """
+    opened: Open | None = None
+    last: bytes = b""
+    digest = hashlib.sha256()
+    size = 0
+    splitter = Splitter()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(READ_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
+                for item in splitter.feed(chunk):
+                    if isinstance(item, StatementBytes):
+                        last = item.data
+                        if opened is None:
+                            first = decode(parse_signed(item.data, limit=STATEMENT_BYTES).payload)
+                            opened = first if isinstance(first, Open) else None
+                if facts is not None and opened is not None:
+                    break
+        if opened is None:
+            return None
+        if facts is None:
+            if splitter.in_item or not isinstance(decode(parse_signed(last, limit=STATEMENT_BYTES).payload), Close):
+                return None
+            facts = FileFacts(
+                name=path.name, bytes=size, sha256=digest.hexdigest(), close_hash=hashlib.sha256(last).hexdigest()
+            )
+    except (OSError, EvidenceError, NotEvidence) as error:
+        log.warning("%s: %s", path.name, error)
+        return None
+    return Known(opened.stream, opened.number, facts, opened.nonce, opened.upload_class, opened.hold)

@@ -1,0 +1,181 @@
+"""The one writer thread: it seals, signs, writes and syncs everything that becomes durable on the camera.
+
+Jobs are done in order. All jobs that wait are appended before the batch is committed: one write and one fdatasync for
+each file. The queue is bounded in bytes; when it is full the job is refused and whoever made it must account for what
+is lost (a signed `gap`): the outcome of "fell behind" is defined (design, "Threads and processes").
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+log = logging.getLogger("firsthand.writer")
+
+BATCH_BYTES: Final = 8 * 1024 * 1024
+RETRY_S: Final = 0.5
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Durable(Protocol):
+    """A file that gathers a batch and commits it."""
+
+    def commit(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One thing to append. `run` gathers it into a file and returns the file; it may be run again after a failure."""
+
+    name: str
+    run: Callable[[], Durable | None]
+    bytes: int = 0
+    done: Callable[[], None] | None = None
+    """Called on the writer thread once the batch is durable."""
+    lost: Callable[[OSError], None] | None = None
+    """Called on the writer thread when the job is given up: the storage does not take it."""
+
+
+class Writer:
+    """A thread with a bounded queue. `on_trouble` is told each storage error, and `None` when writing works again."""
+
+    def __init__(
+        self,
+        max_bytes: int,
+        *,
+        make_room: Callable[[], bool],
+        on_trouble: Callable[[OSError | None], None],
+        retries: int = 3,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._make_room = make_room
+        self._on_trouble = on_trouble
+        self._retries = retries
+        self._queue: deque[Job] = deque()
+        self._bytes = 0
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._trouble = False
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes in the queue and in the batch at hand."""
+        return self._bytes
+
+    @property
+    def alive(self) -> bool:
+        """True while the thread runs (the service watchdog asks)."""
+        return self._thread.is_alive()
+
+    def put(self, job: Job) -> bool:
+        """Queue a job; False if the queue is full (jobs without bytes always fit)."""
+        with self._wake:
+            if self._stopping or (job.bytes and self._bytes + job.bytes > self._max_bytes):
+                return False
+            self._queue.append(job)
+            self._bytes += job.bytes
+            self._wake.notify()
+        return True
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until everything queued so far is done; False if that took longer."""
+        done = threading.Event()
+        return self.put(Job("drain", lambda: None, done=done.set)) and done.wait(timeout_s)
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Finish what is queued and end the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _take_batch(self) -> list[Job] | None:
+        """All jobs that wait, up to BATCH_BYTES; None at the end."""
+        with self._wake:
+            while not self._queue and not self._stopping:
+                self._wake.wait()
+            batch: list[Job] = []
+            size = 0
+            while self._queue and (not batch or size + self._queue[0].bytes <= BATCH_BYTES):
+                batch.append(self._queue.popleft())
+                size += batch[-1].bytes
+            return batch or None
+
+    def _run(self) -> None:
+        while (batch := self._take_batch()) is not None:
+            self._write(batch)
+            with self._wake:
+                self._bytes -= sum(job.bytes for job in batch)
+
+    def _write(self, batch: list[Job]) -> None:
+        """Append and commit a batch, with retries; what the storage does not take is given up, job by job."""
+        waiting = threading.Event()
+        pending = batch
+        for attempt in range(self._retries + 1):
+            pending, error = self._attempt(pending)
+            if error is None:
+                return
+            log.warning("storage: %s (attempt %d, %d jobs wait)", error, attempt + 1, len(pending))
+            self._trouble = True
+            self._on_trouble(error)
+            if error.errno not in FULL:
+                waiting.wait(RETRY_S)
+            elif not self._make_room():
+                break
+        for job in pending:
+            _, error = self._attempt([job])
+            if error is not None:
+                log.error("storage: %s is lost: %s", job.name, error)
+                if job.lost is not None:
+                    job.lost(error)
+
+    def _attempt(self, jobs: list[Job]) -> tuple[list[Job], OSError | None]:
+        """Run and commit jobs; those that are not durable afterwards, in order, with the first error."""
+        files: list[tuple[Durable, list[Job]]] = []
+        done: list[Job] = []
+        failed: set[int] = set()
+        first: OSError | None = None
+        for job in jobs:
+            try:
+                file = job.run()
+            except OSError as error:
+                failed.add(id(job))
+                first = first or error
+                continue
+            except Exception:  # this thread must never die: a defect costs its own job, not the recording
+                log.exception("job %s failed", job.name)
+                if job.lost is not None:
+                    job.lost(OSError(errno.EIO, "an internal error"))
+                continue
+            if file is None:
+                done.append(job)
+                continue
+            mine = next((members for known, members in files if known is file), None)
+            if mine is None:
+                files.append((file, [job]))
+            else:
+                mine.append(job)
+        for file, members in files:
+            try:
+                file.commit()
+                done += members
+            except OSError as error:
+                failed.update(id(job) for job in members)
+                first = first or error
+        if self._trouble and first is None:
+            self._trouble = False
+            self._on_trouble(None)
+        for job in jobs:
+            if job in done and job.done is not None:
+                job.done()
+        return [job for job in jobs if id(job) in failed], first
