@@ -58,9 +58,10 @@ def ask(verb: str, path: Path, *, as_json: bool) -> int:
 
 def _read(line: bytes) -> Answer:
     try:
-        return answer_decoder.decode(line)
+        answer: Answer = answer_decoder.decode(line)
     except msgspec.DecodeError as error:
         raise CannotReach(f"the daemon's answer cannot be read: {error}") from error
+    return answer
 
 
 def _show(answer: Answer, *, as_json: bool) -> int:

@@ -56,7 +56,7 @@ def load_identity(settings: DeviceSettings, *, allow_simulated: bool) -> Identit
         raise CannotStart(str(error)) from error
     if serial_of(signer.certificate) != settings.serial:
         raise CannotStart(
-            f"the evidence certificate is of {serial_of(signer.certificate)}, not of {settings.serial}: enrol the camera"
+            f"the evidence certificate is of {serial_of(signer.certificate)}, not {settings.serial}: enrol the camera"
         )
     if is_simulated(signer.certificate) != allow_simulated:
         raise CannotStart(
