@@ -86,6 +86,8 @@ class ControlServer:
                 await self._serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
+        except asyncio.CancelledError:
+            pass  # by `stop`; asyncio's streams (3.11) would log a cancelled connection as an error with a traceback
         finally:
             self._connections.discard(task)
             writer.close()
