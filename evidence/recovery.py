@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from evidence.chain import Chain
-from evidence.durable import AppendFile, rename, sync_directory, write_new
+from evidence.durable import AppendFile, rename, sync_directory
 from evidence.errors import EvidenceError, NotEvidence
 from evidence.evidence_file import EvidenceWriter
 from evidence.keys import Signer
@@ -29,6 +29,8 @@ from evidence.trust import Trust
 from evidence.verify import READ_BYTES, check_statement
 
 ASIDE: Final = "aside"
+COPY_BYTES: Final = 8 * 1024 * 1024
+"""Of a tail that is set aside, at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +185,25 @@ def _set_aside_whole(path: Path) -> Path:
 
 
 def _set_tail_aside(path: Path, offset: int) -> Path:
-    """Copy what stands behind `offset` to a file of its own, durably, before it is cut."""
+    """Copy what stands behind `offset` to a file of its own, durably, before it is cut.
+
+    In pieces: one damaged byte at the beginning of a long recording makes a tail larger than the camera's memory.
+    """
     with path.open("rb") as file:
         file.seek(offset)
-        tail = file.read()
-    target = _aside_directory(path) / f"{path.name}.tail-{offset}-{hashlib.sha256(tail).hexdigest()[:12]}"
-    if not target.exists():
-        write_new(target, tail)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        target = _aside_directory(path) / f"{path.name}.tail-{offset}-{digest[:12]}"
+        if target.exists():
+            return target
+        temporary = target.with_name(f".{target.name}.tmp")
+        temporary.unlink(missing_ok=True)
+        file.seek(offset)
+        try:
+            with AppendFile.create(temporary) as copy:
+                while piece := file.read(COPY_BYTES):
+                    copy.append([piece])
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    rename(temporary, target)
     return target
