@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+
+from cryptography.utils import CryptographyDeprecationWarning
 
 from evidence.cli import export, inspect, recover, unpack, verify
 from evidence.cli.arguments import EXIT_CODES, FORMATTER, INVALID, UNREADABLE, USAGE, Parser, complain
@@ -29,6 +32,8 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; its exit code. Raises SystemExit(64) for wrong usage and SystemExit(0) after --help."""
     args = parser().parse_args(arguments)
+    # a damaged certificate is told as a finding; the library's own words about it would only confuse
+    warnings.simplefilter("ignore", CryptographyDeprecationWarning)
     try:
         code: int = args.run(args)
         sys.stdout.flush()

@@ -166,6 +166,8 @@ def run(args: argparse.Namespace) -> int:
             inspection = Inspection(file, vault)
             (_json if args.json else _text)(inspection, walk(file))
             total = file.seek(0, 2)
+    except BrokenPipeError:
+        raise  # our output's reader has gone; the file is fine
     except OSError as error:
         raise NotEvidence(f"cannot read {args.file}: {error.strerror}") from error
     if inspection.statements:

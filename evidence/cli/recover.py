@@ -52,6 +52,11 @@ class AnyRoot(Trust):
     def __init__(self) -> None:
         """No root is pinned."""
 
+    @property
+    def simulated(self) -> bool:
+        """A simulator's file may be looked at like any other."""
+        return True
+
     def check(
         self, message: SignedMessage, *, role: Role, serial: str | None = None, at: dt.datetime | None = None
     ) -> None:

@@ -26,6 +26,7 @@ from evidence.statements import (
     moment_ns,
 )
 from evidence.trust import Trust
+from evidence.verify import file_name
 from fleet.ca import Authority, create_agency, write_credential
 
 FRAMES = 25
@@ -105,6 +106,8 @@ class Recipe:
     number: int = 1
     close: bool = True
     time_source: str = "ntp"
+    stream: str = "recording"
+    """`log` leaves the media out."""
     metadata: dict[str, object] = field(default_factory=lambda: {"officer": "4711", "triggers": ["record_button"]})
 
 
@@ -149,7 +152,7 @@ def write_media(writer: EvidenceWriter, recipe: Recipe, mono_ns: int) -> None:
 def write_recording(agency: Agency, directory: Path, recipe: Recipe | None = None, signer: str = "camera") -> Path:
     """An evidence file as a camera writes it; its path."""
     recipe = recipe or Recipe()
-    path = directory / f"{recipe.serial}-{recipe.number:06d}.evidence"
+    path = directory / file_name(recipe.serial, recipe.stream, recipe.number)
     clock = Ticks(3600 * SECOND, moment_ns(agency_now(agency)), source=recipe.time_source)
     with AppendFile.create(path) as file:
         writer = EvidenceWriter(
@@ -158,7 +161,7 @@ def write_recording(agency: Agency, directory: Path, recipe: Recipe | None = Non
             [agency.recipient],
             clock,
             serial=recipe.serial,
-            stream="recording",
+            stream=recipe.stream,  # type: ignore[arg-type]
             number=recipe.number,
         )
         writer.open(
@@ -169,7 +172,8 @@ def write_recording(agency: Agency, directory: Path, recipe: Recipe | None = Non
             retention_class="standard",
             hold=False,
         )
-        write_media(writer, recipe, clock.mono_ns)
+        if recipe.stream == "recording":
+            write_media(writer, recipe, clock.mono_ns)
         writer.event("marker", details={"by": "officer"})
         writer.seal_metadata(recipe.metadata)
         writer.commit()

@@ -80,6 +80,7 @@ def flips(items: list[AnyItem]) -> Iterator[tuple[int, int]]:
     yield from ((place, chosen.randrange(8)) for place in range(last.offset, last.offset + last.size))
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_one_flipped_bit_anywhere_is_found(agency: Agency, recording: Path, items: list[AnyItem]) -> None:
     data = bytearray(recording.read_bytes())
     starts = [item.offset for item in items]
