@@ -7,10 +7,11 @@ import contextlib
 import logging
 import signal
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 from dock.agent.backoff import Backoff
-from dock.agent.ledger import UploadLedger
+from dock.agent.ledger import UploadLedger, open_ledger
 from dock.agent.offload import Offload
 from dock.agent.recorder_client import RecorderClient
 from dock.agent.watch import CameraWatch, Teller
@@ -38,9 +39,9 @@ async def run_agent(config: AgentConfig) -> None:
     """Run until SIGTERM or SIGINT. Raises `BadConfig`, `evidence.errors.BadKey`, OSError."""
     try:
         config.state_directory.mkdir(parents=True, exist_ok=True)
-        ledger = UploadLedger(config.state_directory / "uploads.sqlite")
-    except (OSError, sqlite3.Error) as error:
-        raise BadConfig(f"state_directory {config.state_directory} cannot be used: {error}") from error
+    except OSError as error:
+        raise BadConfig(f"state_directory {config.state_directory} cannot be used: {error.strerror}") from error
+    ledger = open_ledger(config.state_directory / "uploads.sqlite")
     with contextlib.closing(ledger), _telemetry(config) as teller:
         await _run(config, ledger, teller)
 
@@ -74,7 +75,7 @@ def _short_backoff() -> Backoff:
 
 
 @contextlib.contextmanager
-def _telemetry(config: AgentConfig) -> Any:
+def _telemetry(config: AgentConfig) -> Iterator[Teller]:
     if config.telemetry is None:
         yield NoTelemetry()
         return
@@ -82,11 +83,13 @@ def _telemetry(config: AgentConfig) -> Any:
     from dock.mqtt.outbox import Outbox
     from dock.mqtt.telemetry import MqttTelemetry, read_boot_id
 
-    path = config.state_directory / "outbox.sqlite"
     try:
-        outbox = Outbox(path, max_rows=config.telemetry.outbox_rows)
+        outbox = Outbox(config.state_directory / "outbox.sqlite", max_rows=config.telemetry.outbox_rows)
     except sqlite3.Error as error:
-        raise BadConfig(f"the telemetry outbox {path} cannot be used: {error}") from error
+        # Evidence goes on without telemetry.
+        log.error("telemetry is off, its outbox in %s cannot be used: %s", config.state_directory, error)
+        yield NoTelemetry()
+        return
     telemetry = MqttTelemetry(
         config.telemetry,
         outbox,

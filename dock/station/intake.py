@@ -136,7 +136,7 @@ class Intake:
             if self.store.size(stored) != record.length:
                 continue
             receipt = self._read_receipt(stored)
-            if record.close_hash is None or receipt is None or receipt.close_hash == record.close_hash:
+            if record.close_hash is None or (receipt is not None and receipt.close_hash == record.close_hash):
                 finished = Finished(record=record, stored=stored)
                 self._write_done(finished)
                 return finished
@@ -173,6 +173,7 @@ class Intake:
                         report = await asyncio.to_thread(upload.verdict, self._verifier)
                 async with self._settling:
                     await asyncio.to_thread(self._put_away, upload, report)
+                del self._uploads[upload.record.id]
                 return
             except OSError as error:
                 log.error("cannot finish %s, trying again in %.0f s: %s", upload.record.name, wait_s, error)
@@ -204,13 +205,14 @@ class Intake:
         for path in (upload.part, upload.part.with_suffix(".json")):
             with contextlib.suppress(FileNotFoundError):
                 durable.unlink(path)
-        self._uploads.pop(upload.record.id, None)
 
     def _adopt(self, upload: Upload, report: Report) -> str:
         name = upload.record.name
         try:
             self.store.adopt(upload.part, name)
         except StoreOccupied:
+            if self.store.receipt(name) is None:
+                self._settle(name, None)
             held = self._read_receipt(name)
             if held is not None and held.sha256 == report.sha256:
                 return name

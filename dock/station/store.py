@@ -69,6 +69,8 @@ class DirectoryStore:
 
     def __init__(self, directory: Path, station: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        for left_over in directory.glob(".*.tmp"):  # a receipt that a crash interrupted is signed anew
+            left_over.unlink()
         self._directory = directory
         self.name = f"directory:{station}"[:128]
 

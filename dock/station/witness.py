@@ -6,6 +6,7 @@ stands; that claim is kept apart, since it may be forged, and is never signed.
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import msgspec
 
 from evidence import durable
 from evidence.statements import LogHead, Moment
+
+log = logging.getLogger(__name__)
 
 
 class Witness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -32,12 +35,16 @@ class WitnessBook:
         self._lock = threading.Lock()
 
     def look(self, serial: str) -> Witness:
-        """What is known; nothing known is an empty witness. Raises OSError, msgspec.DecodeError."""
+        """What is known; nothing known or readable is an empty witness, and none is signed. Raises OSError."""
         try:
             data = (self._directory / f"{serial}.json").read_bytes()
         except FileNotFoundError:
             return Witness()
-        return msgspec.json.decode(data, type=Witness)
+        try:
+            return msgspec.json.decode(data, type=Witness)
+        except (msgspec.DecodeError, ValueError) as error:
+            log.error("the witness of %s cannot be read, its log is unproven until the next: %s", serial, error)
+            return Witness()
 
     def prove(self, serial: str, head: LogHead) -> None:
         """Remember a verified head, unless a later one is known. Durable. Raises OSError."""

@@ -5,7 +5,9 @@ On http.client: mutual-TLS upload at the speed of curl for 20 MiB of memory (mea
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import ssl
 import threading
 from dataclasses import dataclass
@@ -81,7 +83,12 @@ class StationLink:
             return sock.getpeercert(binary_form=True) if isinstance(sock, ssl.SSLSocket) else None
 
     def close(self) -> None:
-        """Drop the connection; the next call opens one."""
+        """Drop the connection, a call in another thread included; the next call opens one."""
+        connection = self._connection
+        sock = connection.sock if connection is not None else None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         with self._lock:
             self._drop()
 

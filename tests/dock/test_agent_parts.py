@@ -7,6 +7,7 @@ import http.client
 import http.server
 import threading
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,8 +16,8 @@ import pytest
 from dock_bench import SERIAL, SYSTEM
 
 from dock.agent.backoff import Backoff
-from dock.agent.greeting import check_receipt
-from dock.agent.ledger import UploadLedger
+from dock.agent.greeting import check_receipt, greet
+from dock.agent.ledger import UploadLedger, open_ledger
 from dock.agent.queue import UploadQueue
 from dock.errors import (
     BadReceipt,
@@ -29,13 +30,14 @@ from dock.errors import (
     StationUnreachable,
     TransportError,
     UploadGone,
+    WrongStation,
 )
 from dock.names import parse_name
-from dock.transport.https import StationLink
+from dock.transport.https import Answer, StationLink
 from dock.transport.transport import Outgoing
 from dock.transport.tus import TusTransport
 from evidence import cms
-from evidence.handover import Receipt, SpoolFile
+from evidence.handover import Contact, Receipt, SpoolFile
 from evidence.keys import FileSigner
 from evidence.statements import encode_canonical, moment
 from evidence.trust import Trust
@@ -270,3 +272,62 @@ def test_an_agency_that_ended_is_not_believed(tmp_path: Path) -> None:
 
 def test_spool_files_keep_their_shape() -> None:
     assert msgspec.json.decode(msgspec.json.encode(spool_file(1)), type=SpoolFile) == spool_file(1)
+
+
+def test_a_broken_state_directory_never_stops_an_upload(tmp_path: Path) -> None:
+    (tmp_path / "uploads.sqlite").write_bytes(b"not a database" * 100)
+    ledger = open_ledger(tmp_path / "uploads.sqlite")
+    ledger.remember("https://a", "n", "h", "/files/1")
+    assert ledger.address("https://a", "n", "h") == "/files/1"
+    ledger.close()
+    ledger.remember("https://a", "n", "h", "/files/1")
+    assert ledger.address("https://a", "n", "h") is None
+
+
+class Greeter(StationLink):
+    """Answers every call with one greeting."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def call(self, *_: Any, **__: Any) -> Answer:
+        return Answer(200, Message(), self._body)
+
+    def server_certificate(self) -> bytes | None:
+        return None
+
+
+def greeting(pki: Path, **more: Any) -> Greeter:
+    values: dict[str, Any] = {
+        "v": 1,
+        "serial": SERIAL,
+        "station": "station-1",
+        "system_id": SYSTEM,
+        "nonce": "d" * 32,
+        "now": moment(int(NOW.timestamp() * 1e9)),
+        "uncertainty_ms": 5,
+    }
+    key = FileSigner.load(pki / "station-receipt.key", pki / "station-receipt.pem")
+    return Greeter(cms.sign(encode_canonical(Contact(**{**values, **more})), key, NOW))
+
+
+def test_a_camera_that_woke_in_1970_judges_the_station_at_the_stations_own_signed_time(pki: Path) -> None:
+    trust = Trust.load(pki / "root.pem")
+    woke = dt.datetime(1970, 1, 1, 0, 1, tzinfo=dt.UTC)
+    link = greeting(pki)
+    with pytest.raises(WrongStation, match="valid from"):
+        greet(link, trust, serial=SERIAL, system_id=SYSTEM, now=woke, log_head=None)
+    greeted = greet(link, trust, serial=SERIAL, system_id=SYSTEM, now=None, log_head=None)
+    assert abs(greeted.at - NOW) < dt.timedelta(seconds=1)
+    late = greeting(pki, now="2090-01-01T00:00:00.000000Z")
+    with pytest.raises(WrongStation, match="valid from"):
+        greet(late, trust, serial=SERIAL, system_id=SYSTEM, now=None, log_head=None)
+
+
+@pytest.mark.parametrize("wrong", [{"serial": "SIM-0002"}, {"system_id": "other-pd"}])
+def test_a_greeting_for_someone_else_is_refused(pki: Path, wrong: dict[str, str]) -> None:
+    trust = Trust.load(pki / "root.pem")
+    with pytest.raises(WrongStation):
+        greet(greeting(pki, **wrong), trust, serial=SERIAL, system_id=SYSTEM, now=NOW, log_head=None)
+    with pytest.raises(StationFailed, match="empty"):
+        greet(Greeter(b""), trust, serial=SERIAL, system_id=SYSTEM, now=NOW, log_head=None)

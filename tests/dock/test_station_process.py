@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import http.client
 import os
@@ -16,7 +17,7 @@ from dock_bench import SERIAL, SYSTEM, TUS, Camera, Client, Process, poll_until,
 from evidence import cms
 from evidence.handover import Receipt, decode_contact, decode_receipt
 from evidence.trust import Trust
-from fleet.ca import Authority, write_credential
+from fleet.ca import Authority, Validity, write_credential
 
 Run = Callable[[str, Path], Process]
 
@@ -286,6 +287,8 @@ def test_another_cameras_uploads_and_receipts_are_refused(tmp_path: Path, run: R
     pki = tmp_path / "two"
     authority: Authority = create_agency(pki)
     write_credential(pki, "second", authority.tls_client("SIM-0002"))
+    past = Validity.years(1, dt.datetime.now(dt.UTC) - dt.timedelta(days=700))
+    write_credential(pki, "expired", authority.tls_client(SERIAL, validity=past))
     station = run("station", write_station(tmp_path, pki))
     first, second = Client(station.port, pki), Client(station.port, pki, "second")
     _, headers, _ = first.create(f"{SERIAL}-000001.evidence", 100)
@@ -293,6 +296,8 @@ def test_another_cameras_uploads_and_receipts_are_refused(tmp_path: Path, run: R
     assert second.patch(headers["location"], 0, b"x")[0] == 403
     assert second("GET", f"/receipts/{SERIAL}-000001.evidence")[0] == 403
     assert second.create("SIM-0002-000001.evidence", 100)[0] == 201
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        Client(station.port, pki, "expired")("GET", "/system")
 
 
 def test_only_tls_1_3_is_spoken(station: Process, pki: Path) -> None:
@@ -331,3 +336,4 @@ def test_whatever_a_crash_left_is_finished_at_the_next_start(
     status, _, signed = poll_until(lambda: (found := client("GET", f"/receipts/{bare.name}"))[0] == 200 and found)
     assert status == 200
     assert decode_receipt(cms.parse_signed(signed).payload).verdict == "valid"
+    assert len(list((tmp_path / "station/store").iterdir())) == 4
