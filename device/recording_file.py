@@ -53,11 +53,12 @@ class RecordingFile:
         self._writer: EvidenceWriter | None = None
         self._muxed: dict[int, tuple[Muxed | None, list[dict[str, Any]]]] = {}
         self._init_parts: list[Any] | None = None
+        self._opening: Mapping[str, Any] | None = None
         self._next_frame: int | None = None
         self._media_end_ns = 0
 
     def open(self, fields: Mapping[str, Any], metadata: Mapping[str, Any]) -> RecordingFile:
-        """Create the file with `open` and the opening metadata. Raises OSError."""
+        """Create the file with `open`; the opening metadata follows in the same batch. Raises OSError."""
         if self._writer is None:
             file = AppendFile.create(self._spool / self.name)
             self._writer = EvidenceWriter(
@@ -71,8 +72,14 @@ class RecordingFile:
             )
         if self._writer.chain.opened is None:
             self._writer.open(**fields)
-            self._writer.seal_metadata(metadata)
+            self._opening = metadata
         return self
+
+    def _seal_opening(self, writer: EvidenceWriter) -> None:
+        """The opening metadata stands behind the first media object of its batch, or alone if there is none."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            writer.seal_metadata(opening)
 
     @property
     def _open_writer(self) -> EvidenceWriter:
@@ -93,6 +100,7 @@ class RecordingFile:
             if not writer.chain.has_init and self._init_parts is not None:
                 writer.seal_mp4("init", self._init_parts)
             writer.seal_mp4("media", muxed.parts, muxed.facts)
+            self._seal_opening(writer)
         return self
 
     def forget(self, fragment: Fragment) -> None:
@@ -161,7 +169,9 @@ class RecordingFile:
 
     def commit(self) -> int:
         """One write and one fdatasync for all that was gathered. Raises OSError."""
-        return self._open_writer.commit()
+        writer = self._open_writer
+        self._seal_opening(writer)
+        return writer.commit()
 
     def finished(self) -> FileFacts:
         """Facts of the closed file; releases it."""
