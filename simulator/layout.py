@@ -105,6 +105,8 @@ def run_layout(out: Path) -> Iterator[RunLayout]:
         for directory in (layout.spool, layout.camera / "state", layout.station, layout.export, layout.logs):
             directory.mkdir(parents=True, exist_ok=True)
         layout.battery.mkdir(parents=True, exist_ok=True)
+        for socket in (layout.recorder_socket, layout.hardware_socket):
+            cleanup.callback(socket.unlink, missing_ok=True)
         yield layout
 
 

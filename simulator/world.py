@@ -48,7 +48,7 @@ class World:
         self.status = self.recorder.status()
         for notice in self.recorder.notices():
             if notice.event not in _QUIET:
-                self.progress.event(f"  camera: {told(notice)}")
+                self.progress.event(f"    camera: {told(notice)}")
         now_s = time.monotonic()
         if now_s - self._battery_s >= 1.0:
             self.battery.tick(now_s - self._battery_s)
@@ -132,8 +132,21 @@ def _all_offloaded(spool: Spool) -> bool:
 
 def told(notice: Notice) -> str:
     """A notice of the camera in words."""
-    parts = [notice.event.replace("_", " "), notice.word or "", notice.recording or ""]
-    return " ".join(part for part in parts if part)
+    name, word = notice.recording or "", (notice.word or "").replace("_", " ")
+    match notice.event:
+        case "state":
+            return f"is now {word}"
+        case "self_test":
+            return f"self-test: {word}"
+        case "recording_opened":
+            return f"recording {name} begins ({word})"
+        case "recording_closed":
+            return f"recording {name} is closed ({word})"
+        case "docked" | "undocked":
+            return f"is {notice.event}"
+        case "deleted":
+            return f"{name} is deleted here, with a signed tombstone"
+    return " ".join(part for part in (notice.event.replace("_", " "), word, name) if part)
 
 
 def live_text(status: Status) -> str:
