@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dock_bench import Camera, FakeRecorder, Process
+from dock_bench import Process
+from dock_camera import Camera, FakeRecorder
 
 from evidence.trust import Trust
 from fleet.ca import create_agency

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from dock_bench import SERIAL, Camera, FakeRecorder, Process, poll_until, write_agent, write_station
+from dock_bench import SERIAL, Process, poll_until, write_agent, write_station
+from dock_camera import Camera, FakeRecorder
 
 from evidence import cms
 from evidence.handover import decode_contact

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dock_bench import SERIAL, FakeRecorder, Process, poll_until, write_agent
+from dock_bench import SERIAL, Process, poll_until, write_agent
+from dock_camera import FakeRecorder
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
