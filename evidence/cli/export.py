@@ -71,13 +71,13 @@ def _sign(path: Path, signer: FileSigner) -> Path:
     return signed
 
 
-def _summary(exported: Exported, report: Report) -> None:
+def _summary(exported: Exported, report: Report, signed: tuple[Path, ...]) -> None:
     contents = exported.contents
     print(
         f"  exported   {several(contents.frames, 'frame')}, {several(contents.sound_frames, 'sound frame')}, "
         f"{several(contents.gps_points, 'GPS point')}"
     )
-    for path in exported.paths:
+    for path in (*exported.paths, *signed):
         print(f"  wrote      {plain(path)} ({size(path.stat().st_size)})")
     for one in contents.discrepancies:
         complain(plain(one))
@@ -107,10 +107,8 @@ def run(args: argparse.Namespace) -> int:
     vault.check_recipient(report.opened)
     export = RecordingExport(args.file, verifier, report, trust, vault, args.out)
     exported = _export(export, args, tolerate=not report.valid)
-    if signer is not None:
-        signed = _sign(exported.paths[-1], signer)
-        print(f"  signed     {plain(signed)}")
-    _summary(exported, report)
+    signed = (_sign(exported.paths[-1], signer),) if signer is not None else ()
+    _summary(exported, report, signed)
     return OK if report.valid and not exported.contents.discrepancies else INVALID
 
 

@@ -84,6 +84,8 @@ class RecordingExport:
         mp4, gpx, json = self.outputs()
         temporaries = (self._temporary(mp4), self._temporary(gpx))
         try:
+            for temporary in temporaries:  # decrypted evidence is not for everyone on this machine
+                temporary.touch(mode=0o640)
             with self.path.open("rb") as file, temporaries[1].open("w", encoding="utf-8") as points:
                 self._gpx = GpxTrack(points, _printable(self.stem), _printable(self._comment))
                 self._read(file, temporaries[0], tolerate, on_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,13 @@ from evidence.evidence_file import EvidenceWriter
 from evidence.fmp4 import GpsSample, init_segment, media_fragment
 from evidence.gpmf import GpsPoint, gps_sample
 from evidence.keys import FileSigner, load_certificates
-from evidence.sealed import Recipient
+from evidence.sealed import Recipient, seal
 from evidence.statements import (
     NO_HASH,
     CameraFacts,
     MediaFacts,
     ProfileRef,
+    Sealed,
     Source,
     Stamp,
     Utc,
@@ -108,6 +110,8 @@ class Recipe:
     time_source: str = "ntp"
     stream: str = "recording"
     """`log` leaves the media out."""
+    wrong_commitment: bool = False
+    """The last metadata object holds something else than its statement commits to."""
     metadata: dict[str, object] = field(default_factory=lambda: {"officer": "4711", "triggers": ["record_button"]})
 
 
@@ -149,6 +153,16 @@ def write_media(writer: EvidenceWriter, recipe: Recipe, mono_ns: int) -> None:
             writer.gap(cause="camera_silent", start_ns=start, end_ns=start + late * SECOND)
 
 
+def seal_under_a_false_commitment(writer: EvidenceWriter, agency: Agency) -> None:
+    """What a broken camera would do; it goes around the writer's own care."""
+    sealed = seal([b"{}"], [agency.recipient])
+    digest = hashlib.sha256(sealed).hexdigest()
+    fields = {"object": "metadata", "sha256": digest, "bytes": len(sealed), "commitment": "1" * 64}
+    writer._append(Sealed, fields)
+    writer.chain.take_object(len(sealed), digest)
+    writer._add(sealed)
+
+
 def write_recording(agency: Agency, directory: Path, recipe: Recipe | None = None, signer: str = "camera") -> Path:
     """An evidence file as a camera writes it; its path."""
     recipe = recipe or Recipe()
@@ -175,6 +189,8 @@ def write_recording(agency: Agency, directory: Path, recipe: Recipe | None = Non
         if recipe.stream == "recording":
             write_media(writer, recipe, clock.mono_ns)
         writer.event("marker", details={"by": "officer"})
+        if recipe.wrong_commitment:
+            seal_under_a_false_commitment(writer, agency)
         writer.seal_metadata(recipe.metadata)
         writer.commit()
         if recipe.close:

@@ -64,6 +64,19 @@ def test_the_mp4_decodes_without_an_error_and_holds_every_sample(
     assert b"moof" not in data
 
 
+def test_decrypted_evidence_is_not_readable_by_everyone(agency: Agency, recording: Path, tmp_path: Path) -> None:
+    export(agency, recording, tmp_path)
+    assert {path.stat().st_mode & 0o007 for path in tmp_path.iterdir()} == {0}
+
+
+def test_a_changed_commitment_stops_the_export(agency: Agency, record: Record, tmp_path: Path) -> None:
+    """The camera signed one content and sealed another: decrypting alone would not notice."""
+    path = record(wrong_commitment=True)
+    assert main(["verify", str(path), "--root", agency.file("root.pem")]) == 0
+    assert export(agency, path, tmp_path / "out") == 1
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_no_sample_is_changed(agency: Agency, recording: Path, tmp_path: Path, tool: Tool) -> None:
     export(agency, recording, tmp_path)
     plain = tmp_path / "fragments.mp4"
