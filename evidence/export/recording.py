@@ -186,6 +186,10 @@ class RecordingExport:
 
     def _values(self, written: list[Path]) -> dict[str, Any]:
         contents, verdict = self._contents, self._verdict
+        if not verdict.valid:
+            contents.discrepancies.append(
+                f"unproven: only {verdict.frames} of the {contents.frames} exported frames stand before the finding"
+            )
         opened: Open | None = verdict.opened
         return {
             "format": "firsthand-export-report-1",

@@ -15,6 +15,7 @@ import pytest
 from recordings import Agency
 
 from evidence.__main__ import main
+from evidence.export.items import walk
 
 Tool = Callable[[str], str]
 Record = Callable[..., Path]
@@ -248,3 +249,28 @@ def test_export_without_pyav_names_the_extra(
     monkeypatch.setitem(sys.modules, "av", None)
     assert export(agency, recording, tmp_path) == 64
     assert "pip install 'firsthand[export]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("part", "left", "proven"),
+    [("open", 0, 0), ("init", 0, 0), ("first fragment", 25, 0), ("second statement", 50, 25), ("close", 50, 50)],
+)
+def test_whatever_is_damaged_the_rest_can_be_exported_by_force(
+    agency: Agency, recording: Path, tmp_path: Path, part: str, left: int, proven: int
+) -> None:
+    number = {"open": 0, "init": 2, "first fragment": 4, "second statement": 5, "close": 12}[part]
+    with recording.open("rb") as file:
+        item = next(one for one in walk(file) if one.number == number)
+    data = bytearray(recording.read_bytes())
+    data[item.offset + item.size - 9] ^= 1
+    path = tmp_path / "SIM-0001-000001.evidence"
+    path.write_bytes(data)
+    if part == "open":  # who signed is unknown: nothing is exported, forced or not
+        assert export(agency, path, tmp_path / "out", "--force") == 1
+        assert not (tmp_path / "out").exists()
+        return
+    assert export(agency, path, tmp_path / "out", "--force") == 1
+    report = json.loads((tmp_path / "out" / "SIM-0001-000001.NOT-VALID.json").read_text())
+    assert report["exported"]["frames"] == left
+    assert report["source"]["findings"]
+    assert f"only {proven} of the {left} exported frames" in report["exported"]["discrepancies"][-1]
