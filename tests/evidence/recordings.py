@@ -28,7 +28,7 @@ from evidence.statements import (
     moment_ns,
 )
 from evidence.trust import Trust
-from evidence.verify import file_name
+from evidence.verify import Report, StreamVerifier, file_name
 from fleet.ca import Authority, create_agency, write_credential
 
 FRAMES = 25
@@ -203,3 +203,10 @@ def agency_now(agency: Agency) -> str:
     """A moment an hour after the certificates begin (they begin a day ago)."""
     begin = agency.authority.validity.start
     return moment(int(begin.timestamp() + 3600) * SECOND)
+
+
+def judge(trust: Trust, data: bytes, name: str = "SIM-0001-000001.evidence") -> Report:
+    """Verify bytes as a file of that name."""
+    verifier = StreamVerifier(trust, name)
+    verifier.feed(data)
+    return verifier.finish()
