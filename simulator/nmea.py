@@ -74,6 +74,8 @@ def log_epochs(text: str) -> list[tuple[list[str], float]]:
 
     An epoch ends where the sentences' time field changes. Time that goes back or jumps by over 10 s makes a pause of
     one second. Lines are kept as they are, those that begin with ``#`` and empty ones are left out.
+    A last epoch that the end of the log cut short is left out: in a loop it would run into the first one, and gpsd does
+    not report its position either.
     """
     epochs: list[tuple[list[str], float]] = []
     lines: list[str] = []
@@ -89,9 +91,19 @@ def log_epochs(text: str) -> list[tuple[list[str], float]]:
         if told_s is not None:
             now_s = told_s
         lines.append(line)
-    if any(line.startswith("$") for line in lines) or epochs:
+    if (any(line.startswith("$") for line in lines) or epochs) and not _cut_short(lines, epochs):
         epochs.append((lines, 1.0))
     return epochs
+
+
+def _cut_short(lines: list[str], before: list[tuple[list[str], float]]) -> bool:
+    """Whether the last epoch lacks a sentence that every whole epoch of the log has."""
+    whole = [_addresses(epoch) for epoch, _ in before[1:]]  # the log may begin in the middle of the first
+    return bool(whole) and not frozenset.intersection(*whole) <= _addresses(lines)
+
+
+def _addresses(lines: list[str]) -> frozenset[str]:
+    return frozenset(line.split(",", 1)[0] for line in lines if line.startswith("$"))
 
 
 def _time_s(line: str) -> float | None:
