@@ -1,7 +1,8 @@
 """Cut the live stream into fragments of at most one second (invariant 3). Pure.
 
 A fragment ends before the next key frame, or before a frame that would make it longer than a second, or when `flush` is
-called because frames stay out. Sound and GPS that arrived and were captured before its end go along.
+called because frames stay out. Sound and GPS that arrived and were captured before its end go along. A frame that comes
+late does not stretch the fragment: what is over a second is a hole, which the times show.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from hal.microphone import EncodedSound
 FRAGMENT_NS: Final = 1_000_000_000
 STALL_NS: Final = 350_000_000
 """A frame waits this long for the next one; then its fragment is written without it."""
+SOUND_WAITS_NS: Final = 60_000_000_000
+"""Sound without pictures is kept this long for the next picture; older sound goes (a dead camera, bounded memory)."""
 
 
 T = TypeVar("T")
@@ -37,9 +40,11 @@ class Fragment:
     sounds: tuple[EncodedSound, ...]
     epochs: tuple[GpsEpoch, ...]
     end_ns: int | None
-    """Capture time of the next frame; None if there is none (yet)."""
+    """Capture time of the next frame, at most a second after the first; None if there is none (yet)."""
     final: bool = False
     """The recording's last fragment."""
+    group_ends: bool = False
+    """The next frame is a key frame: this fragment ends its group of pictures."""
 
     @property
     def bytes(self) -> int:
@@ -71,15 +76,19 @@ class Fragmenter:
         self._started = True
         done: Fragment | None = None
         if self._frames and (frame.keyframe or frame.captured_ns - self._frames[0].captured_ns >= FRAGMENT_NS):
-            done = self._cut(frame.captured_ns)
+            done = self._cut(min(frame.captured_ns, self._frames[0].captured_ns + FRAGMENT_NS))
         self._frames.append(frame)
         return done
 
     def sound(self, sound: EncodedSound) -> None:
         self._sounds.append(sound)
+        while self._sounds[0].captured_ns < sound.captured_ns - SOUND_WAITS_NS:
+            self._sounds.popleft()
 
     def epoch(self, epoch: GpsEpoch) -> None:
         self._epochs.append(epoch)
+        while self._epochs[0].received_ns < epoch.received_ns - SOUND_WAITS_NS:
+            self._epochs.popleft()
 
     def extend(self, sounds: Iterable[EncodedSound], epochs: Iterable[GpsEpoch]) -> None:
         """Sound and GPS from the ring."""
@@ -97,7 +106,7 @@ class Fragmenter:
         """The last fragment; None if there are no frames left."""
         return self._cut(None, final=True) if self._frames else None
 
-    def _cut(self, end_ns: int | None, *, final: bool = False) -> Fragment:
+    def _cut(self, end_ns: int | None, *, final: bool = False, group_ends: bool = False) -> Fragment:
         frames, self._frames = tuple(self._frames), []
         limit = end_ns if end_ns is not None else frames[-1].captured_ns + 1_000_000_000
         return Fragment(
@@ -106,4 +115,5 @@ class Fragmenter:
             tuple(_take_until(self._epochs, lambda epoch: epoch.received_ns < limit)),
             end_ns,
             final,
+            group_ends,
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from device.fragments import Fragment
 from evidence.errors import MediaError
 from evidence.fmp4 import (
     AudioSample,
@@ -22,7 +23,7 @@ from evidence.fmp4 import (
 )
 from evidence.gpmf import GpsPoint, gps_sample
 from evidence.media_signing import MediaSigner
-from evidence.nal import Buffer, nal_type, parameter_sets, split_annexb, to_avcc_parts
+from evidence.nal import Buffer, is_slice, parameter_sets, split_annexb, to_avcc_parts
 from evidence.statements import MediaFacts, encode_canonical
 from hal.camera import EncodedFrame, VideoFormat
 from hal.gps import GpsEpoch
@@ -93,24 +94,17 @@ class Muxer:
         self._zero_ns = first.captured_ns
         return [segment]
 
-    def mux(
-        self,
-        frames: Sequence[EncodedFrame],
-        sounds: Sequence[EncodedSound],
-        epochs: Sequence[GpsEpoch],
-        end_ns: int | None,
-        *,
-        final: bool,
-    ) -> Muxed | None:
-        """One media object; None if no frame of it was usable. `end_ns` as in `device.fragments.Fragment`."""
+    def mux(self, fragment: Fragment) -> Muxed | None:
+        """One media object; None if no frame of it was usable."""
+        frames, sounds, epochs, final = fragment.frames, fragment.sounds, fragment.epochs, fragment.final
         for epoch in epochs:
             if epoch.fix:
                 self._last_fix = epoch
-        pictures = self._pictures(frames, final=final)
+        pictures = self._pictures(fragment)
         if not pictures:
             return None
         first, last = pictures[0][0], pictures[-1][0]
-        end_ns = self._end_ns(last, end_ns, final=final)
+        end_ns = self._end_ns(last, fragment.end_ns, final=final)
         starts = [self._ticks(frame.captured_ns) for frame, _ in pictures]
         ends = [*starts[1:], max(starts[-1] + 1, self._ticks(end_ns))]
         video = [
@@ -143,19 +137,20 @@ class Muxer:
         assert self._zero_ns is not None
         return (at_ns - self._zero_ns) * VIDEO_TIMESCALE // 1_000_000_000
 
-    def _pictures(self, frames: Sequence[EncodedFrame], *, final: bool) -> list[tuple[EncodedFrame, list[Buffer]]]:
+    def _pictures(self, fragment: Fragment) -> list[tuple[EncodedFrame, list[Buffer]]]:
+        """The usable access units with their signatures; a group's own stands behind its last slice."""
         pictures: list[tuple[EncodedFrame, list[Buffer]]] = []
-        for frame in frames:
+        for frame in fragment.frames:
             try:
                 nals = split_annexb(frame.data)
                 signed = self._signer.process(nals, frame.keyframe, self._utc_ns_at(frame.captured_ns), self._claim())
             except MediaError:
                 continue
             pictures.append((frame, signed))
-        if final and pictures:
-            nals_of_last = pictures[-1][1]
-            after = max(index for index, nal in enumerate(nals_of_last) if nal_type(nal) in (1, 5)) + 1
-            nals_of_last.insert(after, self._signer.finish())
+        if pictures and (fragment.final or fragment.group_ends):
+            last = pictures[-1][1]
+            after = max(index for index, nal in enumerate(last) if is_slice(nal)) + 1
+            last.insert(after, self._signer.finish() if fragment.final else self._signer.end_group())
         return pictures
 
     def _claim(self) -> bytes:

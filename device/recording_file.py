@@ -130,9 +130,7 @@ class RecordingFile:
         try:
             if not self._muxer.started:
                 self._init_parts = list(self._muxer.init(first))
-            muxed = self._muxer.mux(
-                fragment.frames, fragment.sounds, fragment.epochs, fragment.end_ns, final=fragment.final
-            )
+            muxed = self._muxer.mux(fragment)
         except MediaError as error:
             log.error("%s: a fragment cannot be written: %s", self.name, error)
             muxed = None

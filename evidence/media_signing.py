@@ -6,8 +6,8 @@ Source: ONVIF Media Signing Specification, tried against the reference framework
 2. The first slice of an IDR is the anchor: its hash stands for itself. Every other slice counts as
    SHA-256(anchor | SHA-256(slice)).
 3. The group hash is the SHA-256 of all these hashes in order; the linked hash is the first one of the group before.
-4. A message describes a *finished* group: it stands in the next IDR's access unit, before its slices. The last group
-   is described by `finish`. So a recording cut short leaves at most its last group unsigned.
+4. A message describes a *finished* group: it stands behind the group's last slice (`end_group`, `finish`), or, where
+   the end of the group was not known in time, in the next IDR's access unit, before its slices.
 5. A group with more slices than the hash list holds is cut at a picture ("partial"); the anchor stays.
 
 Parameter sets and foreign SEI messages are not covered, and may be repeated or dropped by a remux.
@@ -96,14 +96,25 @@ class MediaSigner:
         self._arbitrary = arbitrary
         return out
 
-    def finish(self) -> bytes:
-        """The last message, to be appended after the last slice of the recording's last access unit.
+    def end_group(self) -> bytes:
+        """The message of the group so far, to be appended after the last slice of its last access unit.
 
-        Raises MediaError when nothing was processed or it was finished before; errors of `sign` pass.
+        For whoever knows that the next access unit is an IDR: then a group is proven as soon as it is on the card, and
+        a recording that a crash cuts off has no unsigned tail. Raises MediaError when there is nothing to sign.
         """
         if self._finished or not self._hashes:
             raise MediaError("there is nothing left to sign")
         message = self._message(partial=False, end_utc_ns=self._last_utc_ns)
+        self._first_hash_before = self._hashes[0]
+        self._hashes = []
+        return message
+
+    def finish(self) -> bytes:
+        """The recording's last message, placed like `end_group`'s.
+
+        Raises MediaError when nothing was processed or it was finished before; errors of `sign` pass.
+        """
+        message = self.end_group()
         self._finished = True
         return message
 
