@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Final, NoReturn
@@ -109,11 +110,19 @@ def run_shift(options: argparse.Namespace) -> int:
         print(f"firsthand-sim shift: {error}", file=sys.stderr)
         return EXIT_NOT_OK
     progress.plain()
-    for line in (*recordings_table(report), "", *closing_words(report, options.out)):
+    for line in (*recordings_table(report), "", *closing_words(report, options.out, _evidence_tool())):
         progress.plain(line)
     if options.json:
         print(json.dumps(report, indent=2))
     return EXIT_OK if report["ok"] else EXIT_NOT_OK
+
+
+def _evidence_tool() -> str:
+    """How to call the evidence tool from this shell: by name if it is on the PATH, else beside our interpreter."""
+    if shutil.which("firsthand-evidence"):
+        return "firsthand-evidence"
+    here = Path(sys.executable).parent / "firsthand-evidence"
+    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)
 
 
 def main(arguments: list[str] | None = None) -> int:

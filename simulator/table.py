@@ -30,8 +30,8 @@ def recordings_table(report: Mapping[str, Any]) -> list[str]:
     return _aligned([_HEADS, *rows], numbers=frozenset(range(2, 6)))
 
 
-def closing_words(report: Mapping[str, Any], out: Path) -> list[str]:
-    """Where the videos are and how anyone can check them, or what went wrong."""
+def closing_words(report: Mapping[str, Any], out: Path, tool: str = "firsthand-evidence") -> list[str]:
+    """Where the videos are and how anyone can check them, or what went wrong. `tool` calls the evidence tool."""
     lines = []
     videos = [one["mp4"] for one in report["recordings"] if one["mp4"]]
     if videos:
@@ -41,10 +41,10 @@ def closing_words(report: Mapping[str, Any], out: Path) -> list[str]:
         stored = out / "station" / "store" / f"{stem}.evidence"
         check = out / "check"
         lines += [
-            "Play one:",
+            "Play one, in any player:",
             f"  ffplay {first}",
-            "Check one without our code: take it apart, then ask openssl about any statement:",
-            f"  firsthand-evidence unpack {stored} --out {check}",
+            "Take one apart, and ask openssl about any of its statements (docs/verify-with-openssl.sh asks about all):",
+            f"  {tool} unpack {stored} --out {check}",
             f"  openssl cms -verify -inform DER -in {check}/000000-open.p7s -CAfile {out}/pki/root.pem",
         ]
     problems = list(report["problems"])
