@@ -76,7 +76,8 @@ class Fragmenter:
         self._started = True
         done: Fragment | None = None
         if self._frames and (frame.keyframe or frame.captured_ns - self._frames[0].captured_ns >= FRAGMENT_NS):
-            done = self._cut(min(frame.captured_ns, self._frames[0].captured_ns + FRAGMENT_NS))
+            end_ns = min(frame.captured_ns, self._frames[0].captured_ns + FRAGMENT_NS)
+            done = self._cut(end_ns, group_ends=frame.keyframe)
         self._frames.append(frame)
         return done
 

@@ -13,7 +13,7 @@ import io
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import av
 from av.error import FFmpegError
@@ -53,6 +53,7 @@ class ProgressiveMp4:
         """
         self._init: InitInfo = parse_init(init)
         self._shifted = False
+        self._last_picture: av.Packet[Any] | None = None
         self.samples = 0
         """Samples written; a file without any is never begun."""
         try:
@@ -106,7 +107,7 @@ class ProgressiveMp4:
                 track.shift = round(min(begins) * track.timescale)
 
     def _write(self, track: _Track, sample: SampleInfo, data: memoryview) -> None:
-        packet = av.Packet(bytes(data[sample.offset : sample.offset + sample.size]))
+        packet: av.Packet[Any] = av.Packet(bytes(data[sample.offset : sample.offset + sample.size]))
         packet.stream = track.stream
         packet.time_base = Fraction(1, track.timescale)
         packet.dts = sample.dts - track.shift
@@ -114,10 +115,18 @@ class ProgressiveMp4:
         packet.duration = sample.duration
         packet.is_keyframe = sample.sync
         self.samples += 1
+        if track.stream.type != "video":
+            self._mux(packet)
+            return
+        before, self._last_picture = self._last_picture, packet
+        if before is not None:
+            self._mux(before)
+
+    def _mux(self, packet: av.Packet[Any]) -> None:
         try:
             self._output.mux(packet)
         except FFmpegError as error:
-            raise MediaError(f"a sample at {sample.dts} ticks cannot be written: {error.strerror}") from error
+            raise MediaError(f"a sample at {packet.dts} ticks cannot be written: {error.strerror}") from error
 
     def _count(self, fragment: FragmentInfo, media: bytes) -> Counted:
         frames = sound_frames = 0
@@ -136,6 +145,12 @@ class ProgressiveMp4:
 
     def close(self) -> None:
         """Finish the file: the sample table goes to its front. Raises `MediaError`, OSError."""
+        last, self._last_picture = self._last_picture, None
+        if last is not None:
+            # One tick more, else GStreamer takes the signature behind the last picture to lie after the end, drops it,
+            # and ONVIF's validator leaves the last group of pictures pending.
+            last.duration = (last.duration or 0) + 1
+            self._mux(last)
         try:
             self._output.close()
         except FFmpegError as error:
