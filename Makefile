@@ -1,0 +1,70 @@
+# Firsthand: two commands do it all: `make run` and `make test`. Everything lives in .venv; `device` and `hal` are no
+# names for a shared environment.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= build/shift
+SCENARIO ?= default
+PYTEST ?=
+# Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
+DEBIAN := ffmpeg libimage-exiftool-perl mosquitto openssl e2fsprogs mount
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test lint clean debian-packages
+
+help:
+	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
+	@echo "make test    all tests (installs what is missing; Debian packages only as root)"
+	@echo "make lint    ruff and mypy --strict"
+	@echo "make clean   remove build/ and .venv"
+
+run: $(VENV)/.run
+	$(BIN)/firsthand-sim shift $(SCENARIO) --out $(OUT)
+
+test: debian-packages $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf build $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) or sys.maxsize < 2**32)' || \
+	  { echo "Firsthand needs a 64-bit Python 3.11 or later; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make a virtual environment; run: sudo apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+# A stamp says what was installed from which pyproject.toml, so that a second run starts at once.
+$(VENV)/.run: pyproject.toml | $(BIN)/python
+	@echo "Installing Firsthand with its simulator into $(VENV) (once)..."
+	$(BIN)/python -m pip install --quiet --editable '.[sim,station,export]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	@echo "Installing Firsthand with its tests into $(VENV) (once)..."
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+debian-packages:
+	@missing=""; \
+	for package in $(DEBIAN); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  if ! command -v apt-get >/dev/null; then \
+	    echo "Not Debian: tests that need$$missing are skipped unless you install them."; \
+	  elif [ "$$(id -u)" = 0 ]; then \
+	    echo "Installing Debian packages:$$missing"; \
+	    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null; \
+	  else \
+	    echo "Some tests are skipped; to run them all: sudo apt-get install$$missing"; \
+	  fi; \
+	fi
