@@ -6,7 +6,9 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Final, TextIO
+
+_REDRAW_S: Final = 0.5
 
 
 class Progress:
@@ -18,6 +20,7 @@ class Progress:
         self._began_s = clock()
         self._terminal = self._out.isatty()
         self._shown = ""
+        self._shown_at_s = 0.0
 
     @property
     def elapsed_s(self) -> float:
@@ -34,15 +37,16 @@ class Progress:
         print(text, file=self._out, flush=True)
 
     def live(self, text: str) -> None:
-        """Replace the live line, on a terminal only."""
-        if not self._terminal:
+        """Replace the live line, on a terminal only: when its words change, and twice a second."""
+        now_s = self._clock()
+        if not self._terminal or (self._shown.endswith(text) and now_s - self._shown_at_s < _REDRAW_S):
             return
         width = shutil.get_terminal_size().columns - 1
         line = f"[{self.elapsed_s:6.1f} s] {text}"[:width]
         if line != self._shown:
             self._out.write(f"\r\x1b[K{line}")
             self._out.flush()
-            self._shown = line
+            self._shown, self._shown_at_s = line, now_s
 
     def _clear(self) -> None:
         if self._shown:

@@ -105,6 +105,12 @@ def test_every_file_verifies_and_is_closed(run: Run) -> None:
         assert report.recovered is None
 
 
+def test_no_program_ended_badly_or_hid_an_exception_in_its_log(run: Run) -> None:
+    assert run.report["exit_codes"] == {"device": 0, "agent": 0, "station": 0, "broker": 0}
+    for path in (run.out / "logs").glob("*.log"):
+        assert "Traceback" not in path.read_text(encoding="utf-8", errors="replace"), path.name
+
+
 def test_the_report_has_a_recording_by_each_trigger(run: Run) -> None:
     report = run.report
     assert report["ok"] is True
