@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from hal.errors import DriverNotFound, SimulatedDriverRefused
+from hal.errors import BadDriverOption, DriverNotFound, SimulatedDriverRefused
 
 GROUP = "firsthand.hal"
 
@@ -40,4 +41,10 @@ def load_driver(seam: str, name: str, options: Mapping[str, Any], *, allow_simul
     (`hal.errors.BadDriverOption`).
     """
     factory: Callable[..., Any] = find_driver(seam, name, allow_simulated=allow_simulated).load()
+    known = inspect.signature(factory).parameters
+    for option in options:
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f" (it knows: {', '.join(known) or 'none'})"
+            raise BadDriverOption(f"{seam} driver {name!r} has no option {option!r}{hint}")
     return factory(**options)
