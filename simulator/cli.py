@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Final, NoReturn
@@ -105,6 +107,8 @@ def run_shift(options: argparse.Namespace) -> int:
     except Interrupted as error:
         progress.plain(f"firsthand-sim shift: {error}")
         return 128 + error.number
+    except BrokenPipeError:
+        raise
     except (RunError, OSError) as error:
         progress.plain()
         print(f"firsthand-sim shift: {error}", file=sys.stderr)
@@ -131,5 +135,10 @@ def main(arguments: list[str] | None = None) -> int:
         options = parser().parse_args(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
-    code: int = options.run(options)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `firsthand-sim shift | head`: nobody reads any more, and that is no fault of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return code

@@ -127,8 +127,15 @@ class Children:
                 raise ProcessDied(f"{child.name} was not ready within {within_s:g} s; its log:\n{child.tail()}")
             time.sleep(0.05)
 
-    def run_all(self, jobs: Sequence[tuple[str, Sequence[str], Path | None]], at_once: int = 2) -> dict[str, int]:
-        """Run tools to their end, `at_once` at a time; the exit code of each by name."""
+    def run_all(
+        self, jobs: Sequence[tuple[str, Sequence[str], Path | None]], at_once: int = 2, within_s: float = 900.0
+    ) -> dict[str, int]:
+        """Run tools to their end, `at_once` at a time; the exit code of each by name.
+
+        A job is its name, its command, and where its standard output goes (None: its log). Raises `ProcessDied` if
+        they are not done in time.
+        """
+        deadline_s = time.monotonic() + within_s
         waiting = list(jobs)
         running: list[Child] = []
         codes: dict[str, int] = {}
@@ -144,5 +151,7 @@ class Children:
                     codes[child.name] = code
                     running.remove(child)
             self.check()
+            if running and time.monotonic() > deadline_s:
+                raise ProcessDied(f"{running[0].name} is not done after {within_s:g} s; its log:\n{running[0].tail()}")
             time.sleep(0.02)
         return codes

@@ -103,3 +103,9 @@ def test_the_broker_speaks_tls_with_the_agencys_certificate(tmp_path: Path) -> N
             assert secure.version() in ("TLSv1.2", "TLSv1.3")
         children.stop(child)
         assert child.process.returncode == 0
+
+
+def test_a_tool_that_does_not_end_is_named(tmp_path: Path) -> None:
+    children = Children(tmp_path)
+    with pytest.raises(ProcessDied, match="export is not done"), children:
+        children.run_all([("export", FOREVER, None)], within_s=0.2)
