@@ -45,3 +45,11 @@ class NotEvidence(EvidenceError):
 
 class RecordingClosed(EvidenceError):
     """Something was to be appended after `close`."""
+
+
+class BadSelection(EvidenceError, ValueError):
+    """What was asked to be disclosed is not in the file, or is no number or time."""
+
+
+class SigningFailed(EvidenceError):
+    """A key in hardware that does not sign now; it may do so again."""

@@ -8,8 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from evidence.cli import disclose
 from evidence.cli.arguments import INVALID, OK, UNREADABLE, Parser, Verbs, add_verb, complain, moment
 from evidence.cli.terminal import Progress, duration, plain, several, size
+from evidence.disclosure_package import is_package, open_package, verify_package
 from evidence.errors import NotEvidence
 from evidence.export.report import media_span, recorded_between, verdict_values
 from evidence.trust import Trust
@@ -19,6 +21,7 @@ _TEXT = """\
 Check evidence files without any decryption key: every message is in its one form, every statement is signed by the
 camera that the file names, under the agency's root certificate, nothing is missing, swapped, added or cut off, and
 the file was closed. A file that was recovered after a crash or renamed is valid, with a note.
+A disclosure package (a directory or .zip made by `disclose`) is held against the same signatures.
 Give --root the agency's root certificate, which you must have from the agency itself, not from beside the file."""
 
 
@@ -32,7 +35,7 @@ def add(verbs: Verbs[Parser]) -> None:
         text=_TEXT,
         example="verify BC-0042-000017.evidence --root root.pem",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="evidence file (recording or device log)")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="evidence file, or disclosure package")
     parser.add_argument("--root", type=Path, required=True, help="the agency's root certificate (PEM)")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     parser.add_argument(
@@ -103,6 +106,14 @@ def lines(path: Path, report: Report, verifier: StreamVerifier) -> list[str]:
     return shown
 
 
+def _package(path: Path, trust: Trust, args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    """Verify one disclosure package. Raises `NotEvidence` if it is none."""
+    verdict = verify_package(open_package(path), trust, now=args.at or dt.datetime.now(dt.UTC))
+    if not args.json:
+        print("\n".join(disclose.lines(path, verdict, trust)))
+    return OK if verdict.valid else INVALID, disclose.values(path, verdict)
+
+
 def run(args: argparse.Namespace) -> int:
     """Exit code: the worst of all files."""
     trust = Trust.load(args.root)
@@ -110,6 +121,11 @@ def run(args: argparse.Namespace) -> int:
     documents: list[dict[str, Any]] = []
     for path in args.files:
         try:
+            if is_package(path):
+                code, document = _package(path, trust, args)
+                worst = max(worst, code)
+                documents.append(document)
+                continue
             verifier, report = read_through(path, trust, args.at)
         except NotEvidence as error:
             complain(str(error))
