@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from evidence.cms import SignedMessage, check_signature
 from evidence.errors import BadKey, UntrustedSigner
 from evidence.keys import load_certificates
+from evidence.revocation import Revocations, Revoked
 from evidence.roles import Role, is_simulated, role_of, serial_of
 
 SIGNING_ROLES: Final = frozenset({"camera", "receipt", "profile", "export", "release", "command"})
@@ -53,15 +54,17 @@ class Trust:
     """One root that a verifier pinned."""
 
     root: x509.Certificate
+    revocations: Revocations = field(default_factory=Revocations, repr=False)
+    """What the authorities took back, as far as the verifier was told."""
     _chains: dict[tuple[bytes, ...], None] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, path: Path) -> Trust:
-        """From a PEM file with exactly one self-signed certificate. Raises `BadKey`."""
+    def load(cls, path: Path, crls: Iterable[Path] = ()) -> Trust:
+        """From a PEM file with exactly one self-signed certificate, and files of revocation lists. Raises `BadKey`."""
         found = load_certificates(path)
         if len(found) != 1 or found[0].subject != found[0].issuer or not _is_authority(found[0]):
             raise BadKey(f"{path} must hold exactly one self-signed root certificate")
-        return cls(found[0])
+        return cls(found[0], Revocations.load(crls))
 
     @property
     def simulated(self) -> bool:
@@ -116,15 +119,28 @@ class Trust:
                     f"to {certificate.not_valid_after_utc:%Y-%m-%d}, not at {at:%Y-%m-%d %H:%M:%S} UTC"
                 )
 
+    def revoked(self, chain: Sequence[x509.Certificate]) -> Revoked | None:
+        """The earliest revocation in a chain, by the given lists. Raises `UntrustedSigner` for a false list."""
+        return self.revocations.revoked(chain, self.root)
+
+    @property
+    def before_revocation(self) -> Trust:
+        """The same trust before anything was taken back."""
+        return replace(self, revocations=Revocations()) if self.revocations.crls else self
+
     def check(
         self, message: SignedMessage, *, role: Role, serial: str | None = None, at: dt.datetime | None = None
     ) -> None:
-        """Everything about one message: signature, chain, role, and serial and time if given.
+        """Everything about one message: signature, chain, role, revocation, and serial and time if given.
 
-        Raises `BadSignature` or `UntrustedSigner`. With `at` None no validity time is judged.
+        Raises `BadSignature` or `UntrustedSigner`. With `at` None no validity time is judged. A revoked certificate is
+        refused whenever it signed, since that time is its own word; who has proofs from others weighs them
+        (`evidence.times`) and asks `before_revocation` here.
         """
         self.check_chain(message.chain)
         self.check_role(message.chain, role)
+        if (taken := self.revoked(message.chain)) is not None:
+            raise UntrustedSigner(f"certificate {taken.name} was revoked on {taken.at:%Y-%m-%d} ({taken.reason})")
         if serial is not None and serial_of(message.certificate) != serial:
             raise UntrustedSigner(f"signed by {serial_of(message.certificate)}, not by {serial}")
         if at is not None:

@@ -2,13 +2,15 @@
 
 In order: each message is in its one canonical form; its signature holds; its certificate has the camera role under the
 pinned root and the serial of `open`; the rules of `evidence.chain` hold; the file ends with `close`. The first broken
-rule ends the check; the rest of the bytes is only counted and hashed.
+rule ends the check; the rest of the bytes is only counted and hashed. Times and revocations are judged at the end, when
+the hash of the file is known, with the proofs from others that cover it (`evidence.times`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,6 +32,7 @@ from evidence.statements import (
     decode,
     moment_ns,
 )
+from evidence.times import SigningTimes, TimeProof, TimeVerdict
 from evidence.trust import Trust
 
 READ_BYTES: Final = 1024 * 1024
@@ -60,6 +63,8 @@ class Report:
     key_level: str | None = None
     signer: str | None = None
     duration_ns: int = 0
+    times: TimeVerdict | None = None
+    """Two verdicts: the camera's own claim of time, and what others vouch for. None without a single statement."""
     empty: bool = False
     is_evidence: bool = True
     """False if no trace of a statement was found: an empty file, or one of another kind."""
@@ -121,6 +126,9 @@ class StreamVerifier:
     name: str | None = None
     """The file's name; a name that `open` contradicts becomes a note."""
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    """When certificates are judged if neither the camera's claim nor a proof says when it was."""
+    on_statement: Callable[[AnyStatement, str], None] | None = None
+    """Told of each statement that holds, with the SHA-256 of its DER."""
     chain: Chain = field(default_factory=Chain)
     _splitter: Splitter = field(default_factory=Splitter)
     _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
@@ -131,7 +139,11 @@ class StreamVerifier:
     _item: int = 0
     _trace: bool = False
     _tail: bytes = b""
+    _times: SigningTimes = field(default_factory=SigningTimes)
     _unverified_time: bool = False
+
+    def __post_init__(self) -> None:
+        self._present = self.trust.before_revocation
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take the next bytes. Never raises for what they hold."""
@@ -165,16 +177,20 @@ class StreamVerifier:
     def _take_statement(self, item: StatementBytes) -> None:
         opened = self.chain.opened
         serial = opened.serial if opened is not None else None
-        statement, message = check_statement(item.data, self.trust, serial=serial, now=self.now)
-        self.chain.statement(statement, hashlib.sha256(item.data).hexdigest())
+        statement, message = check_statement(item.data, self._present, serial=serial, now=None)
+        digest = hashlib.sha256(item.data).hexdigest()
+        self.chain.statement(statement, digest)
         if isinstance(statement, Open):
             check_sources(statement, message.certificate, self.trust)
             self._signer = message.certificate
+        self._times.note(statement, message, self._item)
         self._unverified_time |= statement.utc.source == "none"
+        if self.on_statement is not None:
+            self.on_statement(statement, digest)
 
-    def finish(self) -> Report:
-        """The verdict on everything fed so far."""
-        chain = self.chain
+    def finish(self, proofs: Sequence[TimeProof] = ()) -> Report:
+        """The verdict on everything fed so far. Of the proofs those count that cover this file's SHA-256."""
+        chain, sha256 = self.chain, self._hash.hexdigest()
         if not self._findings:
             if self._bytes == 0:
                 self._findings.append("the file is empty")
@@ -186,19 +202,21 @@ class StreamVerifier:
                 self._findings.append(
                     f"not closed: after item {self._item - 1:06d} there is no `close`, its end may be cut"
                 )
+        times = self._times.judge(self.trust, sha256, proofs, self.now) if chain.opened is not None else None
+        findings = (*self._findings, *(times.findings if times is not None else ()))
         return Report(
-            valid=not self._findings,
-            findings=tuple(self._findings),
-            notes=tuple(self._all_notes()),
+            valid=not findings,
+            findings=findings,
+            notes=(*self._all_notes(), *(times.notes if times is not None else ())),
             bytes=self._bytes,
-            sha256=self._hash.hexdigest(),
+            sha256=sha256,
             statements=chain.statements,
             objects=chain.objects,
             fragments=chain.fragments,
             frames=chain.frames,
             sound_frames=chain.sound_frames,
             gps_fixes=chain.gps_fixes,
-            close_hash=chain.head if chain.closed is not None and not self._findings else None,
+            close_hash=chain.head if chain.closed is not None and not findings else None,
             opened=chain.opened,
             closed=chain.closed,
             recovered=chain.recovered,
@@ -206,6 +224,7 @@ class StreamVerifier:
             key_level=key_level_of(self._signer) if self._signer is not None else None,
             signer=self._signer.subject.rfc4514_string() if self._signer is not None else None,
             duration_ns=self._duration_ns(),
+            times=times,
             empty=self._bytes == 0,
             is_evidence=chain.opened is not None or self._trace,
         )
@@ -245,7 +264,9 @@ def file_name(serial: str, stream: str, number: int) -> str:
     return f"{serial}-log-{number:06d}.evidence" if stream == "log" else f"{serial}-{number:06d}.evidence"
 
 
-def verify_file(path: Path, trust: Trust, *, now: dt.datetime | None = None) -> Report:
+def verify_file(
+    path: Path, trust: Trust, *, now: dt.datetime | None = None, proofs: Sequence[TimeProof] = ()
+) -> Report:
     """Verify a file on disk in bounded memory. Raises `NotEvidence` if it cannot be read at all."""
     verifier = StreamVerifier(trust, path.name, now or dt.datetime.now(dt.UTC))
     try:
@@ -254,4 +275,4 @@ def verify_file(path: Path, trust: Trust, *, now: dt.datetime | None = None) -> 
                 verifier.feed(chunk)
     except OSError as error:
         raise NotEvidence(f"cannot read {path}: {error.strerror}") from error
-    return verifier.finish()
+    return verifier.finish(proofs)

@@ -102,6 +102,7 @@ class Authority:
         self.validity = validity
         self.root = self._make_root()
         self._intermediates: dict[Role, Credential] = {}
+        self._revoked: dict[bytes, list[x509.RevokedCertificate]] = {}
 
     def _marks(self, *oids: x509.ObjectIdentifier) -> list[x509.ObjectIdentifier]:
         return [*oids, SIMULATED_OID] if self.simulated else list(oids)
@@ -198,6 +199,33 @@ class Authority:
     def vault(self, name: str) -> Credential:
         """A vault certificate: objects are sealed to it, and nothing else is done with it."""
         return self._issue("vault", _name(name, self.organization), [(_usage(agree=True), True)])
+
+    def revoke(self, certificate: x509.Certificate, when: dt.datetime) -> bytes:
+        """Take a certificate back from `when` on; the whole list of its issuer so far, as PEM, valid for 30 days.
+
+        Raises ValueError for a certificate that this authority did not issue.
+        """
+        issuers = {one.certificate.subject: one for one in (self.root, *self._intermediates.values())}
+        issuer = issuers.get(certificate.issuer)
+        if issuer is None:
+            raise ValueError(f"{certificate.subject.rfc4514_string()} was not issued by {self.organization}")
+        revoked = self._revoked.setdefault(issuer.certificate.subject.public_bytes(), [])
+        entry = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number).revocation_date(when)
+        entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags.key_compromise), critical=False)
+        revoked.append(entry.build())
+        now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+        identifier = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(issuer.certificate.subject)
+            .last_update(now)
+            .next_update(now + dt.timedelta(days=30))
+            .add_extension(x509.CRLNumber(len(revoked)), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
+        )
+        for one in revoked:
+            builder = builder.add_revoked_certificate(one)
+        return builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def write_credential(directory: Path, stem: str, credential: Credential) -> None:
