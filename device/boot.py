@@ -230,7 +230,12 @@ class Boot:
             log.error("%s cannot be recovered now: %s", path.name, error)
             return None
         for aside in outcome.aside:
-            digest = hashlib.sha256(aside.read_bytes()).hexdigest()
+            try:
+                with aside.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                log.error("%s: %s", aside.name, error)
+                continue
             self.log("set_aside", word="bytes", object_sha256=digest, details={"name": aside.name})
         if outcome.file is not None:
             log.info("%s recovered: %s", path.name, outcome.found.reason)

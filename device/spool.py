@@ -25,6 +25,8 @@ from evidence.verify import READ_BYTES
 log = logging.getLogger("firsthand.spool")
 
 NAME: Final = re.compile(r"^([A-Z0-9][A-Z0-9-]{0,31}?)-(?:(log)-)?([0-9]{6,})\.evidence$")
+LONG_SEQUENCE: Final = b"\x30\x82"
+"""How a statement begins in DER: a SEQUENCE with a length of two bytes."""
 
 
 class Counters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,11 +58,15 @@ class Spool:
     serial: str
     counters: Counters = field(default_factory=Counters)
     _known: dict[str, Known] = field(default_factory=dict)
+    _unread: list[Path] = field(default_factory=list)
+    _last_close: tuple[int, str] = (0, "")
+    """Number and close hash of the newest closed log segment."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self) -> list[tuple[str, int, Path]]:
         """Read counters and directory; the files that are not closed, as (stream, number, path), oldest first.
 
+        Of each file only the end is looked at: a camera must record at once, however much lies on its card.
         Raises OSError if the directory cannot be read.
         """
         for directory in (self.directory, self.state):
@@ -68,24 +74,45 @@ class Spool:
         self.counters = self._load_counters()
         unclosed: list[tuple[str, int, Path]] = []
         highest = {"recording": self.counters.next_recording - 1, "log": self.counters.next_segment - 1}
-        for path in sorted(self.directory.iterdir()):
+        for path in self.directory.iterdir():
             match = NAME.match(path.name)
             if match is None or match[1] != self.serial:
                 continue
             stream, number = match[2] or "recording", int(match[3])
             highest[stream] = max(highest[stream], number)
-            known = read_known(path)
-            if known is None:
+            if path.is_symlink() or not path.is_file():
+                log.error("%s is no file: it is left alone", path)
+                continue
+            close_hash = close_hash_of(path)
+            if close_hash is None:
                 unclosed.append((stream, number, path))
-            else:
-                self._known[path.name] = known
+                continue
+            self._unread.append(path)
+            if stream == "log":
+                self._last_close = max(self._last_close, (number, close_hash))
         for path in (self.directory / "aside").glob("*.evidence.*") if (self.directory / "aside").is_dir() else ():
             match = NAME.match(path.name.partition(".evidence")[0] + ".evidence")
             if match is not None:
                 stream = match[2] or "recording"
                 highest[stream] = max(highest[stream], int(match[3]))
         self.counters = Counters(highest["recording"] + 1, highest["log"] + 1, self.counters.boots + 1)
-        return unclosed
+        return sorted(unclosed, key=lambda one: one[1])
+
+    def read_closed(self) -> list[Path]:
+        """Read the files that were closed before this start, and give those that do not read as whole.
+
+        Hours of footage take minutes to read, and nobody may wait for that: the caller does it in a thread.
+        """
+        damaged: list[Path] = []
+        while self._unread:
+            path = self._unread.pop()
+            known = read_known(path)
+            if known is None:
+                damaged.append(path)
+            else:
+                with self._lock:
+                    self._known[path.name] = known
+        return damaged
 
     def _load_counters(self) -> Counters:
         try:
@@ -119,6 +146,8 @@ class Spool:
         if known is not None:
             with self._lock:
                 self._known[facts.name] = known
+                if known.stream == "log":
+                    self._last_close = max(self._last_close, (known.number, facts.close_hash))
 
     def find(self, name: str) -> Known | None:
         with self._lock:
@@ -131,8 +160,12 @@ class Spool:
 
     def last_close_hash(self) -> str | None:
         """Close hash of the newest closed log segment."""
-        logs = [known for known in self._known.values() if known.stream == "log"]
-        return max(logs, key=lambda known: known.number).facts.close_hash if logs else None
+        return self._last_close[1] or None
+
+    @property
+    def newest_segment(self) -> int:
+        """Number of the newest closed log segment; 0 if there is none."""
+        return self._last_close[0]
 
     def files(self) -> tuple[SpoolFile, ...]:
         """What the dock agent may fetch."""
@@ -196,3 +229,25 @@ def read_known(path: Path, facts: FileFacts | None = None) -> Known | None:
         log.warning("%s: %s", path.name, error)
         return None
     return Known(opened.stream, opened.number, facts, opened.nonce, opened.upload_class, opened.hold)
+
+
+def close_hash_of(path: Path) -> str | None:
+    """SHA-256 of the `close` that a file ends with; None if it does not. Nothing before the end is looked at."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - STATEMENT_BYTES))
+            tail = file.read()
+    except OSError as error:
+        log.warning("%s: %s", path.name, error)
+        return None
+    at = tail.find(LONG_SEQUENCE)
+    while at >= 0:
+        data = tail[at:]
+        if len(data) == 4 + int.from_bytes(data[2:4]):
+            try:
+                if isinstance(decode(parse_signed(data, limit=STATEMENT_BYTES).payload), Close):
+                    return hashlib.sha256(data).hexdigest()
+            except EvidenceError:
+                pass  # these bytes only look like the begin of a statement
+        at = tail.find(LONG_SEQUENCE, at + 1)
+    return None
