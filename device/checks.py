@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from device.hardware import Hardware
+from device.identity import Identity
 from device.profile import Profile
 from device.recorder import Recorder
 from device.selftest import Check, Seen
@@ -172,3 +174,29 @@ class Bench:
         if stuck:
             return Seen("fail", f"active: {', '.join(stuck)}", "all idle", "release the button or check the wiring")
         return Seen("pass", "all idle", "all idle")
+
+
+def bench_of(
+    hardware: Hardware,
+    identity: Identity,
+    policy: Profile,
+    recorder: Recorder,
+    lines: Callable[[], Mapping[str, bool]],
+    docks: frozenset[str],
+) -> Bench:
+    """The bench of this camera; `docks` are the lines that may be active at a test."""
+    return Bench(
+        recorder=recorder,
+        profile=policy,
+        clock=hardware.clock,
+        storage=hardware.storage,
+        signer=identity.signer,
+        trust=identity.trust,
+        serial=identity.serial,
+        battery=hardware.battery,
+        indicators=hardware.indicators,
+        has_microphone=hardware.microphone is not None,
+        has_gps=hardware.gps is not None,
+        lines=lines,
+        expected_lines=docks,
+    )

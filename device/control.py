@@ -111,19 +111,31 @@ class ControlServer:
                 await _send(writer, Refused(error=f"not a request: {error}"))
                 continue
             if isinstance(request, EventsRequest):
-                await self._follow(writer)
+                await self._follow(reader, writer)
                 return
             await _send(writer, await self._handle(request))
 
-    async def _follow(self, writer: asyncio.StreamWriter) -> None:
+    async def _follow(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         queue: asyncio.Queue[Notice | None] = asyncio.Queue()
         self._followers.add(queue)
+        gone = asyncio.ensure_future(_until_gone(reader, queue))
         try:
             await _send(writer, Done())
             while (notice := await queue.get()) is not None:
                 await _send(writer, notice)
         finally:
+            gone.cancel()
             self._followers.discard(queue)
+
+
+async def _until_gone(reader: asyncio.StreamReader, queue: asyncio.Queue[Notice | None]) -> None:
+    """A follower who has gone must not hold its place until the next notice. What it says is not read."""
+    try:
+        while await reader.read(4096):
+            pass
+    except ConnectionError:
+        pass
+    queue.put_nowait(None)
 
 
 async def _send(writer: asyncio.StreamWriter, answer: Answer) -> None:

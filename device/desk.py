@@ -67,11 +67,12 @@ class Desk:
             except (HalError, OSError) as error:
                 self._battery_percent = None
                 log.warning("battery: %s", error)
+        if self._seconds % 10 == 1:
+            self.receipts.keep_reserve()
         if self._seconds % 10 == 0:
             passed_s = (now_ns - self._last_ns) // 10**9
             self._last_ns += passed_s * 10**9
             self.receipts.tick(passed_s)
-            self.receipts.keep_reserve()
 
     def _deleted(self, name: str) -> None:
         self._daemon.on_loop(self._daemon.publish, "deleted", None, name.removesuffix(".evidence"))
@@ -88,7 +89,7 @@ class Desk:
         if isinstance(request, ContactRequest):
             return self._contact(request)
         if isinstance(request, SelfTestRequest):
-            test = await self._daemon.self_test_now()
+            test = await self._daemon.examination.now()
             if test is None:
                 return Refused(error="a self-test is under way: wait for it")
             return SelfTestDone(verdict=test.verdict, checks=tuple(one.row() for one in test.results))
@@ -157,7 +158,7 @@ class Desk:
             degraded=daemon.degraded,
             uptime_s=(now_ns - daemon.power_on_ns) // 10**9,
             recording=session.file.stem if session is not None else None,
-            self_test=daemon.self_test.verdict if daemon.self_test is not None else None,
+            self_test=daemon.examination.last.verdict if daemon.examination.last is not None else None,
             battery_percent=self._battery_percent,
             free_bytes=free,
             buffered_s=round(daemon.recorder.buffered_ns() / 1e9, 3),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evidence.durable import AppendFile
+from device.recording_file import create_file
 from evidence.evidence_file import EvidenceWriter
 from evidence.keys import Signer
 from evidence.limits import LOG_SEGMENT_BYTES
@@ -65,6 +65,8 @@ class DeviceLog:
 
     def _ready(self) -> EvidenceWriter:
         """The writer, with a segment opened if none is. Raises OSError."""
+        if self._failed is not None:
+            raise self._failed  # nothing may join a batch whose begin was thrown away: its retry would double it
         if self._writer is not None and self._writer.chain.closed is not None:
             # A batch that goes on after `close`: the old segment must be on disk before the next one names it.
             try:
@@ -73,7 +75,7 @@ class DeviceLog:
                 self._failed = error
                 raise
         if self._writer is None:
-            file = AppendFile.create(self._spool / file_name(self._serial, "log", self._segment))
+            file = create_file(self._spool / file_name(self._serial, "log", self._segment))
             self._writer = EvidenceWriter(
                 file,
                 self._signer,
@@ -112,7 +114,10 @@ class DeviceLog:
         size = writer.commit()
         if writer.durable.closed is None and size > LOG_SEGMENT_BYTES:
             writer.close("segment_full")
-            size = writer.commit()
+            try:
+                size = writer.commit()
+            except OSError:
+                return size  # the events are durable; the segment is closed by the next commit
         if writer.durable.closed is not None:
             facts = writer.facts()
             writer.file.close()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from device.fragments import Fragment
+from device.fragments import FRAGMENT_NS, Fragment
 from evidence.errors import MediaError
 from evidence.fmp4 import (
     AudioSample,
@@ -69,7 +69,6 @@ class Muxer:
         self._zero_ns: int | None = None
         self._sequence = 0
         self._next_sound_dts = 0
-        self._last_end_ns = 0
         self._last_fix: GpsEpoch | None = None
 
     @property
@@ -104,7 +103,7 @@ class Muxer:
         if not pictures:
             return None
         first, last = pictures[0][0], pictures[-1][0]
-        end_ns = self._end_ns(last, fragment.end_ns, final=final)
+        end_ns = self._end_ns(first, last, fragment.end_ns, final=final)
         starts = [self._ticks(frame.captured_ns) for frame, _ in pictures]
         ends = [*starts[1:], max(starts[-1] + 1, self._ticks(end_ns))]
         video = [
@@ -124,14 +123,14 @@ class Muxer:
             sound_frames=len(audio),
             gps_fixes=len(points),
         )
-        self._last_end_ns = end_ns
         return Muxed(media_fragment(self._sequence, video, audio, [gps]), facts, len(frames) - len(pictures))
 
-    def _end_ns(self, last: EncodedFrame, end_ns: int | None, *, final: bool) -> int:
+    def _end_ns(self, first: EncodedFrame, last: EncodedFrame, end_ns: int | None, *, final: bool) -> int:
         """When the last frame ends: at the next one, or after its nominal time; a stalled one lasts a moment only."""
         if end_ns is not None:
             return end_ns
-        return last.captured_ns + (round(1e9 / self._frame_rate) if final else 1_000_000)
+        wanted_ns = last.captured_ns + (round(1e9 / self._frame_rate) if final else 1_000_000)
+        return max(last.captured_ns + 1, min(wanted_ns, first.captured_ns + FRAGMENT_NS))
 
     def _ticks(self, at_ns: int) -> int:
         assert self._zero_ns is not None

@@ -143,9 +143,10 @@ def load_profile(offered: Path, accepted: Path, trust: Trust) -> tuple[AcceptedP
                     f"the policy profile is refused: version {candidate.profile.version} is older than the "
                     f"accepted {current.profile.version}"
                 )
-            if path == offered and (current is None or candidate.sha256 != current.sha256):
+            new = path == offered and (current is None or candidate.sha256 != current.sha256)
+            current = candidate  # it rules, even if the card does not take the copy
+            if new:
                 durable.replace(accepted, document)
-            current = candidate
         except (ProfileRefused, OSError) as error:
             complaints.append(str(error))
     return current or BUILT_IN, complaints

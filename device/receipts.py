@@ -35,6 +35,8 @@ log = logging.getLogger("firsthand.receipts")
 
 RESERVE_BYTES: Final = 1024 * 1024
 """Kept free on the card so that a full card can still take the end of a recording and the log's word about it."""
+START_BYTES: Final = 256 * 1024
+"""Least room beside the reserve for which a recording is worth to be begun."""
 
 
 class Receipts:
@@ -60,7 +62,6 @@ class Receipts:
         self._held: dict[str, int] = self._load_held()
         self._deleting: set[str] = set()
         self._unsaved_s = 0
-        (spool.state / "receipts").mkdir(parents=True, exist_ok=True, mode=0o750)
 
     def _load_held(self) -> dict[str, int]:
         try:
@@ -71,11 +72,15 @@ class Receipts:
             log.error("held.json cannot be read (%s): holding times begin anew", error)
             return {}
 
-    def check(self, name: str, document: bytes) -> Receipt:
-        """Check a receipt for a file against every fact. Raises `ReceiptRefused` with the first that differs."""
+    def _known(self, name: str) -> Known:
         known = self._spool.find(name)
         if known is None:
             raise ReceiptRefused(f"there is no closed file {name} on this camera")
+        return known
+
+    def check(self, name: str, document: bytes) -> Receipt:
+        """Check a receipt for a file against every fact. Raises `ReceiptRefused` with the first that differs."""
+        known = self._known(name)
         try:
             message = parse_signed(document)
             receipt = decode_receipt(message.payload)
@@ -106,13 +111,13 @@ class Receipts:
 
         Raises `ReceiptRefused`, or OSError if the receipt cannot be kept.
         """
+        known = self._known(name)
         self.check(name, document)
         path = self._spool.receipt_path(name)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         durable.replace(path, document)
         self._held.setdefault(name, 0)
         digest = hashlib.sha256(document).hexdigest()
-        known = self._spool.find(name)
-        assert known is not None
         number = known.number if known.stream == "recording" else None
         self._writer.put(
             Job(
@@ -153,8 +158,7 @@ class Receipts:
         if known.hold or known.facts.name in self._deleting:
             return False
         if known.stream == "log":
-            newest = max(one.number for one in self._spool.files() if one.stream == "log")
-            return known.number < newest
+            return known.number < self._spool.newest_segment
         return True
 
     def _delete(self, known: Known) -> None:
@@ -194,49 +198,77 @@ class Receipts:
 
     # --- a full card (writer thread) --------------------------------------------------------------------------------
 
-    def make_room(self) -> bool:
-        """Free space on a full card: the reserve first, so that a tombstone fits, then the oldest receipted file.
+    def make_room(self, *, use_reserve: bool) -> bool:
+        """Free space on a full card: the oldest receipted file, else, if it may be used, the reserve.
 
         Never anything without a receipt. Runs on the writer thread; True if something was freed.
         """
-        reserve = self._reserve
-        freed = reserve.exists()
-        if freed:
-            reserve.unlink()
         for known in self._spool.receipted():
-            name = known.facts.name
             if not self._may_go(known):
                 continue
+            name = known.facts.name
             try:
                 document = self._spool.receipt_path(name).read_bytes()
                 self.check(name, document)
-                digest = hashlib.sha256(document).hexdigest()
-                number = known.number if known.stream == "recording" else None
-                self._log.event(
-                    "tombstone", recording=number, word=known.stream, file=known.facts, object_sha256=digest
-                ).commit()
+                self._bury(known, document)
             except (OSError, ReceiptRefused) as error:
                 log.error("%s is not deleted: %s", name, error)
                 continue
             self._unlink(name)
+            self.keep_reserve()
             return True
-        return freed
+        return use_reserve and self._free_reserve()
+
+    def _bury(self, known: Known, document: bytes) -> None:
+        """A durable tombstone, if need be in the reserve's place. Raises OSError."""
+        digest = hashlib.sha256(document).hexdigest()
+        number = known.number if known.stream == "recording" else None
+        for attempt in (1, 2):
+            try:
+                self._log.event(
+                    "tombstone", recording=number, word=known.stream, file=known.facts, object_sha256=digest
+                ).commit()
+                return
+            except OSError:
+                if attempt == 2 or not self._free_reserve():
+                    raise
+
+    def room_to_start(self) -> bool:
+        """Whether a recording can be begun and ended: reserve, free space, or a file that may go. True if unknown."""
+        if self._reserve.exists() or any(self._may_go(known) for known in self._spool.receipted()):
+            return True
+        try:
+            space = os.statvfs(self._spool.directory)
+        except OSError:
+            return True
+        return space.f_bavail * space.f_frsize > RESERVE_BYTES + START_BYTES
+
+    # --- the reserve ------------------------------------------------------------------------------------------------
 
     @property
     def _reserve(self) -> Path:
         return self._spool.directory / ".reserve"
 
-    def keep_reserve(self) -> None:
-        """Set the reserve aside again when there is room for it."""
-        if self._reserve.exists():
-            return
-        space = os.statvfs(self._spool.directory)
-        if space.f_bavail * space.f_frsize < 4 * RESERVE_BYTES:
-            return
-        descriptor = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _free_reserve(self) -> bool:
         try:
-            os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+            self._reserve.unlink()
+        except OSError:
+            return False
+        return True
+
+    def keep_reserve(self) -> None:
+        """Set the reserve aside again when there is room for it. Never raises for what the card does."""
+        try:
+            space = os.statvfs(self._spool.directory)
+            if self._reserve.exists() or space.f_bavail * space.f_frsize < 3 * RESERVE_BYTES:
+                return
+            descriptor = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+            except OSError:
+                self._free_reserve()
+                raise
+            finally:
+                os.close(descriptor)
         except OSError as error:
             log.warning("no reserve on the card: %s", error)
-        finally:
-            os.close(descriptor)

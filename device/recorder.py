@@ -14,20 +14,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from device.fragments import Fragment
-from device.recording_file import RecordingFile
+from device.losses import Gap, gap_of
+from device.recording_file import Addition, RecordingFile, facts_of
 from device.ring import Ring
-from device.session import Lost, Session, trigger_facts
+from device.session import SILENT_NS, Session, trigger_facts
 from device.triggers import Start
 from device.writer import FULL, Job, Writer
 from evidence.statements import FileFacts, MediaFacts, Stamp
 from hal.camera import EncodedFrame
+from hal.clock import boottime_ns
 from hal.gps import GpsEpoch
 from hal.microphone import EncodedSound
 
 log = logging.getLogger("firsthand.recorder")
 
-SILENT_NS: Final = 1_000_000_000
-"""A recording without a new frame for this long is told to the officer (invariant 1)."""
+BEHIND_NS: Final = 2_000_000_000
+"""A fragment that waits longer for the card is told to the officer (invariant 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Recorder:
         self._lock = threading.Lock()
         self._previous: tuple[str, int] | None = None
         """Stem and last frame number of the recording before."""
+        self._unclosed: list[tuple[Session, str]] = []
+        """Recordings whose `close` the card did not take, with their reasons (writer thread and loop)."""
 
     # --- from the drivers' threads -----------------------------------------------------------------------------
 
@@ -87,8 +91,10 @@ class Recorder:
         with self._lock:
             self.last_sound = sound
             self.ring.push_sound(sound)
-            if self.session is not None:
-                self.session.fragmenter.sound(sound)
+            session = self.session
+            # Sound that was on its way when the trigger came is from before it: the policy decides (R24).
+            if session is not None and (self.ring.keep_sound or sound.captured_ns >= session.started_ns):
+                session.fragmenter.sound(sound)
 
     def on_epoch(self, epoch: GpsEpoch) -> None:
         """Take one GPS epoch."""
@@ -105,7 +111,7 @@ class Recorder:
         with self._lock:
             assert self.session is None
             file = self._make_file()
-            session = Session(file, start.at_ns, [trigger_facts(start)])
+            session = Session(file, start.at_ns, [trigger_facts(start)], file.losses)
             self.session = session
             frames = [frame for gop in self.ring.gops for frame in gop.frames]
             metadata = {
@@ -118,11 +124,11 @@ class Recorder:
                 },
                 **self._overlap(frames),
             }
-            fields = self._open_fields(start, resumes)
+            file.prepare_open(self._open_fields(start, resumes), metadata)
             self._writer.put(
                 Job(
                     f"{file.stem} open",
-                    lambda: file.open(fields, metadata),
+                    file.open,
                     done=lambda: self._told.opened(session),
                     lost=lambda error: self._told.trouble(session, _cause(error)),
                 )
@@ -168,7 +174,7 @@ class Recorder:
             file = session.file
             self._writer.put(Job(f"{file.stem} clock", lambda: file.clock_step(before, after, cause)))
 
-    def stop(self, reason: str) -> Session | None:
+    def stop(self, reason: str, now_ns: int) -> Session | None:
         """End the recording: its last fragment, closing metadata, `close`. The ring runs on."""
         with self._lock:
             session, self.session = self.session, None
@@ -177,22 +183,42 @@ class Recorder:
             last = session.fragmenter.finish()
             if last is not None:
                 self._put(session, last)
-            if session.last_sequence is not None:
-                self._previous = (session.file.stem, session.last_sequence)
-        self._put_gap(session)
-        file, closing = session.file, session.closing(reason)
+            session.note_end(now_ns)
+            if session.last_frame is not None:
+                self._previous = (session.file.stem, session.last_frame.sequence)
+        self._close(session, reason)
+        return session
+
+    def _close(self, session: Session, reason: str) -> None:
+        file = session.file
+        closing = session.closing(reason)
+        owed: list[Gap] = []
+
+        def run() -> RecordingFile:
+            owed.extend(file.losses.take())  # here, since the card may have refused the fragments before
+            return file.close(reason, closing, owed)
+
+        def lost(_: OSError) -> None:
+            file.losses.give_back(owed)
+            self._unclosed.append((session, reason))
+
         self._writer.put(
             Job(
                 f"{file.stem} close",
-                lambda: file.close(reason, closing),
+                run,
                 done=lambda: self._told.closed(session, file.finished(), reason),
-                lost=lambda _: file.abandon(),
+                lost=lost,
             )
         )
-        return session
+
+    def close_again(self) -> None:
+        """Try again to close what a full or failing card left unclosed. Call it every few seconds."""
+        unclosed, self._unclosed = self._unclosed, []
+        for session, reason in unclosed:
+            self._close(session, reason)
 
     def tick(self, now_ns: int) -> None:
-        """Flush what waits for a stalled camera, and notice silence. Call it every 100 ms or so."""
+        """Flush what waits for a stalled camera, notice silence and a slow card. Call it every 100 ms or so."""
         with self._lock:
             session = self.session
             if session is None:
@@ -202,10 +228,13 @@ class Recorder:
                 self._put(session, waiting)
             newest = max(session.started_ns, self.last_frame_ns or 0)
             silent = now_ns - newest > SILENT_NS
-            newly = silent and not session.alarmed
-            session.alarmed = silent
-        if newly:
+            behind = now_ns - min(tuple(session.waiting.values()), default=now_ns) > BEHIND_NS
+            newly_silent, newly_behind = silent and not session.alarmed, behind and not session.behind
+            session.alarmed, session.behind = silent, behind
+        if newly_silent:
             self._told.trouble(session, "camera_silent")
+        if newly_behind:
+            self._told.trouble(session, "writer_behind")
 
     def buffered_ns(self) -> int:
         """How far the ring reaches back, nanoseconds."""
@@ -221,56 +250,37 @@ class Recorder:
 
     def _feed(self, session: Session, frame: EncodedFrame) -> None:
         fragment = session.fragmenter.frame(frame)
-        session.last_sequence = frame.sequence
         if fragment is not None:
             self._put(session, fragment)
 
     def _put(self, session: Session, fragment: Fragment) -> None:
-        """Queue a fragment; what finds no room is counted for a `gap`."""
-        self._put_gap(session)
+        """Queue a fragment; what finds no room is owed as a `gap`. In capture order, under the lock."""
+        for frame in fragment.frames:
+            session.note_frame(frame)
         session.frames += len(fragment.frames)
-        session.note_epochs(fragment.epochs)
-        file = session.file
+        session.note_epochs(fragment)
+        file, addition = session.file, Addition(fragment)
+        key = fragment.frames[0].sequence
+        session.waiting[key] = boottime_ns()
 
         def done() -> None:
-            facts = file.fragment_durable(fragment)
+            session.waiting.pop(key, None)
+            facts = facts_of(addition)
             if facts is not None:
                 self._told.durable(session, facts)
 
-        job = Job(
-            f"{file.stem} fragment",
-            lambda: file.add(fragment),
-            fragment.bytes,
-            done=done,
-            lost=lambda error: self._give_up(session, fragment, _cause(error)),
-        )
-        if not self._writer.put(job):
-            self._give_up(session, fragment, "writer_behind")
+        def lost(error: OSError) -> None:
+            self._give_up(session, addition, _cause(error))
 
-    def _give_up(self, session: Session, fragment: Fragment, cause: str) -> None:
-        session.file.forget(fragment)
-        if session.lost is None:
-            session.lost = Lost.of(cause, fragment)
-        else:
-            session.lost.extend(fragment)
+        if not self._writer.put(Job(f"{file.stem} fragment", lambda: file.add(addition), fragment.bytes, done, lost)):
+            self._give_up(session, addition, "writer_behind")
+
+    def _give_up(self, session: Session, addition: Addition, cause: str) -> None:
+        """From any thread, with or without the lock: takes only the ledger's own."""
+        fragment = addition.fragment
+        session.waiting.pop(fragment.frames[0].sequence, None)
+        session.file.give_up(addition, gap_of(cause, fragment))
         self._told.trouble(session, cause)
-
-    def _put_gap(self, session: Session) -> None:
-        lost, session.lost = session.lost, None
-        if lost is None:
-            return
-        file = session.file
-
-        def failed(_: OSError) -> None:
-            session.lost = session.lost or lost
-
-        self._writer.put(
-            Job(
-                f"{file.stem} gap",
-                lambda: file.gap(lost.cause, lost.start_ns, lost.end_ns, lost.frames, lost.next_frame),
-                lost=failed,
-            )
-        )
 
 
 def _cause(error: OSError) -> str:

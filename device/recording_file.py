@@ -1,7 +1,8 @@
 """One recording on disk, as the writer thread sees it: open, fragments, events, close.
 
 Every method only gathers; `commit` makes it durable. After an OSError the same job may run again (`device.writer`):
-what was muxed is kept with its fragment, since the picture's signatures form a chain of their own.
+what was muxed is kept with its fragment, since the picture's signatures form a chain of their own. A file that could
+not be opened at its trigger is opened by the first job that finds a card which works again.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from device.fragments import Fragment
+from device.losses import Gap, Losses
 from device.muxing import Muxed, Muxer
-from evidence.durable import AppendFile
+from evidence.durable import AppendFile, sync_directory
 from evidence.errors import MediaError, RecordingClosed
 from evidence.evidence_file import EvidenceWriter
 from evidence.keys import Signer
@@ -25,8 +28,29 @@ from evidence.verify import file_name
 log = logging.getLogger("firsthand.recording")
 
 
+def create_file(path: Path) -> AppendFile:
+    """A new file; an empty one that an earlier attempt of ours left behind is taken. Raises OSError."""
+    try:
+        return AppendFile.create(path)
+    except FileExistsError:
+        if path.stat().st_size:
+            raise
+        sync_directory(path.parent)
+        return AppendFile.reopen(path)
+
+
+@dataclass
+class Addition:
+    """A fragment on its way to the disk, with the gaps that are written before it."""
+
+    fragment: Fragment
+    muxed: Muxed | None = None
+    gaps: list[Gap] = field(default_factory=list)
+    prepared: bool = False
+
+
 class RecordingFile:
-    """The evidence file of one recording. Writer thread only, but for `number`, `stem` and `media_ns`."""
+    """The evidence file of one recording. Writer thread only, but for `number`, `stem`, `prepare_open`, `losses`."""
 
     def __init__(
         self,
@@ -41,9 +65,7 @@ class RecordingFile:
         self.number = number
         self.name = file_name(serial, "recording", number)
         self.stem = self.name.removesuffix(".evidence")
-        self.durable_end_ns: int | None = None
-        """Capture time up to which everything is on disk."""
-        self.fragments = 0
+        self.losses = Losses()
         self._spool = spool
         self._serial = serial
         self._signer = signer
@@ -51,18 +73,25 @@ class RecordingFile:
         self._stamp = stamp
         self._muxer = muxer
         self._writer: EvidenceWriter | None = None
-        self._muxed: dict[int, tuple[Muxed | None, list[dict[str, Any]]]] = {}
+        self._opening: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
+        self._opening_due = False
         self._init_parts: list[Any] | None = None
-        self._opening: Mapping[str, Any] | None = None
-        self._next_frame: int | None = None
-        self._media_end_ns = 0
 
-    def open(self, fields: Mapping[str, Any], metadata: Mapping[str, Any]) -> RecordingFile:
+    def prepare_open(self, fields: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+        """What the file begins with: fields of `open`, and the opening metadata."""
+        self._opening = fields, metadata
+
+    def open(self) -> RecordingFile:
         """Create the file with `open`; the opening metadata follows in the same batch. Raises OSError."""
+        self._ready()
+        return self
+
+    def _ready(self) -> EvidenceWriter:
+        if self._opening is None:
+            raise OSError(errno.EINVAL, f"{self.name} has nothing to begin with")
         if self._writer is None:
-            file = AppendFile.create(self._spool / self.name)
             self._writer = EvidenceWriter(
-                file,
+                create_file(self._spool / self.name),
                 self._signer,
                 self._recipients,
                 self._stamp,
@@ -71,118 +100,86 @@ class RecordingFile:
                 number=self.number,
             )
         if self._writer.chain.opened is None:
-            self._writer.open(**fields)
-            self._opening = metadata
-        return self
-
-    def _seal_opening(self, writer: EvidenceWriter) -> None:
-        """The opening metadata stands behind the first media object of its batch, or alone if there is none."""
-        opening, self._opening = self._opening, None
-        if opening is not None:
-            writer.seal_metadata(opening)
-
-    @property
-    def _open_writer(self) -> EvidenceWriter:
-        if self._writer is None or self._writer.chain.opened is None:
-            raise OSError(errno.EIO, f"{self.name} could not be opened for writing")
+            self._writer.open(**self._opening[0])
+            self._opening_due = True
         return self._writer
 
-    def add(self, fragment: Fragment) -> RecordingFile | None:
-        """Append a fragment, with `init` before the first and a `gap` before frames that the source lost."""
-        writer = self._open_writer
-        key = id(fragment)
-        if key not in self._muxed:
-            self._muxed[key] = self._mux(fragment)
-        muxed, gaps = self._muxed[key]
-        for gap in gaps:
-            writer.gap(**gap)
-        if muxed is not None:
+    def _seal_opening(self, writer: EvidenceWriter) -> None:
+        """The opening metadata stands in the batch of `open`, behind its first media object if there is one."""
+        if self._opening_due and self._opening is not None:
+            self._opening_due = False
+            writer.seal_metadata(self._opening[1])
+
+    def add(self, addition: Addition) -> RecordingFile:
+        """Append a fragment, behind `init` if it is the first, and behind the gaps that are owed."""
+        writer = self._ready()
+        if not addition.prepared:
+            addition.prepared = True
+            addition.muxed = self._mux(addition.fragment)
+            addition.gaps = self.losses.take()
+        for gap in addition.gaps:
+            writer.gap(**gap.fields())  # type: ignore[arg-type]
+        if addition.muxed is not None:
             if not writer.chain.has_init and self._init_parts is not None:
                 writer.seal_mp4("init", self._init_parts)
-            writer.seal_mp4("media", muxed.parts, muxed.facts)
+            writer.seal_mp4("media", addition.muxed.parts, addition.muxed.facts)
             self._seal_opening(writer)
         return self
 
-    def forget(self, fragment: Fragment) -> None:
-        """A fragment was given up."""
-        self._muxed.pop(id(fragment), None)
+    def give_up(self, addition: Addition, gap: Gap) -> None:
+        """A fragment will not be written: owe it, and what it would have written. Any thread."""
+        gaps, addition.gaps = addition.gaps, []
+        self.losses.give_back(gaps)
+        self.losses.add(gap)
 
-    def fragment_durable(self, fragment: Fragment) -> MediaFacts | None:
-        """Note that a fragment is on disk; its facts."""
-        muxed, _ = self._muxed.pop(id(fragment), (None, []))
-        if muxed is None:
-            return None
-        self.fragments += 1
-        self.durable_end_ns = muxed.facts.start_ns + muxed.facts.duration_ns
-        return muxed.facts
-
-    def _mux(self, fragment: Fragment) -> tuple[Muxed | None, list[dict[str, Any]]]:
-        gaps: list[dict[str, Any]] = []
+    def _mux(self, fragment: Fragment) -> Muxed | None:
         first, last = fragment.frames[0], fragment.frames[-1]
-        if self._next_frame is not None and first.sequence > self._next_frame:
-            start_ns = self._media_end_ns
-            gaps.append(_gap("frames_lost", start_ns, first.captured_ns, first.sequence - self._next_frame))
-        inside = last.sequence - first.sequence + 1 - len(fragment.frames)
-        if inside > 0:
-            gaps.append(_gap("frames_lost", first.captured_ns, last.captured_ns, inside))
-        self._next_frame = last.sequence + 1
-        self._media_end_ns = last.captured_ns
+        muxed: Muxed | None = None
         try:
             if not self._muxer.started:
                 self._init_parts = list(self._muxer.init(first))
             muxed = self._muxer.mux(fragment)
         except MediaError as error:
             log.error("%s: a fragment cannot be written: %s", self.name, error)
-            muxed = None
         refused = len(fragment.frames) if muxed is None else muxed.refused_frames
         if refused:
-            gaps.append(_gap("frames_lost", first.captured_ns, last.captured_ns, refused))
-        return muxed, gaps
-
-    def gap(
-        self, cause: str, start_ns: int, end_ns: int, frames: int = 0, next_frame: int | None = None
-    ) -> RecordingFile:
-        """Account for something that is not recorded; `next_frame` is the first frame number after it."""
-        self._open_writer.gap(**_gap(cause, start_ns, end_ns, frames))
-        if next_frame is not None:
-            self._next_frame = next_frame
-        return self
+            self.losses.add(Gap("frames_lost", first.captured_ns, last.captured_ns, refused))
+        return muxed
 
     def event(self, event: str, word: str | None, details: Mapping[str, Any] | None) -> RecordingFile:
-        self._open_writer.event(event, word=word, details=details)
+        self._ready().event(event, word=word, details=details)
         return self
 
     def clock_step(self, before: Stamp, after: Stamp, cause: str) -> RecordingFile:
-        self._open_writer.clock_step(before, after, cause)
+        self._ready().clock_step(before, after, cause)
         return self
 
-    def close(self, reason: str, metadata: Mapping[str, Any]) -> RecordingFile:
-        """Append the closing metadata and `close`."""
-        writer = self._open_writer
+    def close(self, reason: str, metadata: Mapping[str, Any], gaps: Sequence[Gap]) -> RecordingFile:
+        """Append the last gaps, the closing metadata and `close`."""
+        writer = self._ready()
         if writer.chain.closed is not None:
             raise RecordingClosed(f"{self.name} is closed already")
+        for gap in gaps:
+            writer.gap(**gap.fields())  # type: ignore[arg-type]
+        self._seal_opening(writer)
         writer.seal_metadata(metadata)
         writer.close(reason)
         return self
 
     def commit(self) -> int:
         """One write and one fdatasync for all that was gathered. Raises OSError."""
-        writer = self._open_writer
+        writer = self._ready()
         self._seal_opening(writer)
         return writer.commit()
 
     def finished(self) -> FileFacts:
         """Facts of the closed file; releases it."""
-        writer = self._open_writer
+        writer = self._ready()
         facts = writer.facts()
         writer.file.close()
         return facts
 
-    def abandon(self) -> None:
-        """Let go of a file that cannot be closed now; the next start recovers it."""
-        if self._writer is not None:
-            self._writer.file.close()
 
-
-def _gap(cause: str, start_ns: int, end_ns: int, frames: int) -> dict[str, Any]:
-    return {"cause": cause, "start_ns": start_ns, "end_ns": max(start_ns, end_ns), "frames": frames}
+def facts_of(addition: Addition) -> MediaFacts | None:
+    """Facts of a fragment that is on disk; None if no frame of it was usable."""
+    return addition.muxed.facts if addition.muxed is not None else None

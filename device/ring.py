@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from hal.camera import EncodedFrame
 from hal.gps import GpsEpoch
 from hal.microphone import EncodedSound
+
+SLACK_NS: Final = 1_000_000_000
 
 
 @dataclass
@@ -27,7 +30,7 @@ class Gop:
 
 @dataclass
 class Ring:
-    """Whole GOPs that reach back `seconds_ns`, at most `max_bytes`; one GOP is always kept."""
+    """Whole GOPs that reach back `seconds_ns`, at most `max_bytes`; the last GOP stays unless it alone is too large."""
 
     seconds_ns: int
     max_bytes: int
@@ -54,19 +57,27 @@ class Ring:
         if self.keep_sound:
             self.sounds.append(sound)
             self.bytes += len(sound.data)
+            # Without pictures nothing else would bound it.
+            self._drop_sounds(sound.captured_ns - self.seconds_ns - 2 * SLACK_NS)
 
     def push_epoch(self, epoch: GpsEpoch) -> None:
         """Append a GPS epoch."""
         self.epochs.append(epoch)
-        while self.epochs and self.epochs[0].received_ns < epoch.received_ns - self.seconds_ns - 1_000_000_000:
+        while self.epochs and self.epochs[0].received_ns < epoch.received_ns - self.seconds_ns - SLACK_NS:
             self.epochs.popleft()
 
     def _trim(self, now_ns: int) -> None:
         # A GOP goes when the next one alone reaches back far enough, or when the bytes are too many.
         while len(self.gops) > 1 and (self.gops[1].start_ns <= now_ns - self.seconds_ns or self.bytes > self.max_bytes):
             self.bytes -= self.gops.popleft().bytes
-        start_ns = self.gops[0].start_ns
-        while self.sounds and self.sounds[0].captured_ns < start_ns:
+        if self.bytes > self.max_bytes and self.gops[0].bytes > self.max_bytes // 2:
+            # An encoder that makes no more key frames must not eat the memory: its endless GOP goes as a whole.
+            self.drop()
+            return
+        self._drop_sounds(self.gops[0].start_ns)
+
+    def _drop_sounds(self, before_ns: int) -> None:
+        while self.sounds and (self.sounds[0].captured_ns < before_ns or self.bytes > self.max_bytes):
             self.bytes -= len(self.sounds.popleft().data)
 
     def span_ns(self) -> int:

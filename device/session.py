@@ -6,58 +6,61 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from device.fragments import Fragment, Fragmenter
+from device.losses import Gap, Losses
 from device.recording_file import RecordingFile
 from device.triggers import Start
+from hal.camera import EncodedFrame
 from hal.gps import GpsEpoch
 
 MAX_TRACK_POINTS: Final = 100_000
-
-
-@dataclass
-class Lost:
-    """Fragments that could not be written, to be accounted for by one `gap`."""
-
-    cause: str
-    start_ns: int
-    end_ns: int
-    frames: int
-    next_frame: int
-
-    def extend(self, fragment: Fragment) -> None:
-        self.end_ns = max(self.end_ns, fragment.frames[-1].captured_ns)
-        self.frames += len(fragment.frames)
-        self.next_frame = fragment.frames[-1].sequence + 1
-
-    @classmethod
-    def of(cls, cause: str, fragment: Fragment) -> Lost:
-        first, last = fragment.frames[0], fragment.frames[-1]
-        return cls(cause, first.captured_ns, last.captured_ns, len(fragment.frames), last.sequence + 1)
+SILENT_NS: Final = 1_000_000_000
+"""A recording without a new frame for this long is told to the officer (invariant 1)."""
 
 
 @dataclass
 class Session:
-    """The recording in progress."""
+    """The recording in progress. Changed under the recorder's lock, but for `losses` and `waiting`."""
 
     file: RecordingFile
     started_ns: int
     """CLOCK_BOOTTIME of the trigger."""
     triggers: list[dict[str, Any]]
+    losses: Losses
     fragmenter: Fragmenter = field(default_factory=Fragmenter)
     track: list[list[int | None]] = field(default_factory=list)
     """Rows of (received ns, latitude nd, longitude nd, altitude mm, receiver's UTC ns)."""
     timeline: list[list[Any]] = field(default_factory=list)
-    lost: Lost | None = None
-    last_sequence: int | None = None
+    waiting: dict[int, int] = field(default_factory=dict)
+    """When each fragment that is not yet durable was queued: first frame number -> CLOCK_BOOTTIME."""
+    last_frame: EncodedFrame | None = None
     frames: int = 0
     alarmed: bool = False
+    behind: bool = False
 
-    def note_epochs(self, epochs: tuple[GpsEpoch, ...]) -> None:
+    def note_frame(self, frame: EncodedFrame) -> None:
+        """Find what is missing between the frame before and this one. Frames come in order."""
+        last, self.last_frame = self.last_frame, frame
+        if last is None:
+            if frame.captured_ns - self.started_ns > SILENT_NS:
+                self.losses.add(Gap("camera_silent", self.started_ns, frame.captured_ns, 0))
+            return
+        missing = frame.sequence - last.sequence - 1
+        if missing > 0:
+            self.losses.add(Gap("frames_lost", last.captured_ns, frame.captured_ns, missing))
+        elif frame.captured_ns - last.captured_ns > SILENT_NS:
+            self.losses.add(Gap("camera_silent", last.captured_ns, frame.captured_ns, 0))
+
+    def note_end(self, now_ns: int) -> None:
+        """A camera that is silent at the stop was silent since its last frame."""
+        last_ns = self.last_frame.captured_ns if self.last_frame is not None else self.started_ns
+        if now_ns - last_ns > SILENT_NS:
+            self.losses.add(Gap("camera_silent", last_ns, now_ns, 0))
+
+    def note_epochs(self, fragment: Fragment) -> None:
         """Keep the fixes for the closing metadata."""
-        for epoch in epochs:
+        for epoch in fragment.epochs:
             if epoch.fix and len(self.track) < MAX_TRACK_POINTS:
-                self.track.append(
-                    [epoch.received_ns, epoch.latitude_nd, epoch.longitude_nd, epoch.altitude_mm, epoch.utc_ns]
-                )
+                self.track.append(_row(epoch))
 
     def closing(self, reason: str) -> dict[str, Any]:
         """The closing metadata object."""
@@ -70,6 +73,10 @@ class Session:
             "stop_reason": None,
             "stop_reason_missing": reason == "record_button",
         }
+
+
+def _row(epoch: GpsEpoch) -> list[int | None]:
+    return [epoch.received_ns, epoch.latitude_nd, epoch.longitude_nd, epoch.altitude_mm, epoch.utc_ns]
 
 
 def trigger_facts(start: Start) -> dict[str, Any]:

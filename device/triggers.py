@@ -125,7 +125,7 @@ class Inputs:
             if line.pressed_at_ns is not None:
                 moments.append(line.pressed_at_ns + self.hold_ns)
             if line.first_press_ns is not None:
-                moments.append(line.first_press_ns + self.double_press_ns)
+                moments.append(line.first_press_ns + self.double_press_ns + 1)  # a second press at the last ns counts
         return min(moments, default=None)
 
     def _settle(self, line: _Line, now_ns: int) -> list[Intent]:

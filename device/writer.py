@@ -10,15 +10,18 @@ from __future__ import annotations
 import errno
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 log = logging.getLogger("firsthand.writer")
 
 BATCH_BYTES: Final = 8 * 1024 * 1024
 RETRY_S: Final = 0.5
+PATIENCE_NS: Final = 30_000_000_000
+"""After something was given up nobody is made to wait again for this long: a dead log must not delay the pictures."""
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -42,13 +45,18 @@ class Job:
 
 
 class Writer:
-    """A thread with a bounded queue. `on_trouble` is told each storage error, and `None` when writing works again."""
+    """A thread with a bounded queue.
+
+    `make_room` is called on a full card; True if it freed something. Its argument says whether the reserve may be
+    used: never for pictures, so that the end of the recording and the log's word about it still fit. `on_trouble` is
+    told each storage error, and None when writing works again.
+    """
 
     def __init__(
         self,
         max_bytes: int,
         *,
-        make_room: Callable[[], bool],
+        make_room: Callable[[bool], bool],
         on_trouble: Callable[[OSError | None], None],
         retries: int = 3,
     ) -> None:
@@ -61,6 +69,7 @@ class Writer:
         self._wake = threading.Condition()
         self._stopping = False
         self._trouble = False
+        self._impatient_until_ns = 0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -126,18 +135,41 @@ class Writer:
             if error is None:
                 return
             log.warning("storage: %s (attempt %d, %d jobs wait)", error, attempt + 1, len(pending))
-            self._trouble = True
-            self._on_trouble(error)
-            if error.errno not in FULL:
-                waiting.wait(RETRY_S)
-            elif not self._make_room():
+            self._say(error)
+            if error.errno in FULL:
+                if not self._safely("make_room", self._make_room, False):
+                    break
+            elif time.monotonic_ns() < self._impatient_until_ns:
                 break
+            else:
+                waiting.wait(RETRY_S)
         for job in pending:
+            self._last_attempt(job)
+
+    def _last_attempt(self, job: Job) -> None:
+        """Alone, so that a job that fits is not lost with one that does not; small ones may use the reserve."""
+        _, error = self._attempt([job])
+        if error is not None and error.errno in FULL and not job.bytes:
+            self._safely("make_room", self._make_room, True)
             _, error = self._attempt([job])
-            if error is not None:
-                log.error("storage: %s is lost: %s", job.name, error)
-                if job.lost is not None:
-                    job.lost(error)
+        if error is not None:
+            self._impatient_until_ns = time.monotonic_ns() + PATIENCE_NS
+            log.error("storage: %s is lost: %s", job.name, error)
+            if job.lost is not None:
+                self._safely(job.name, job.lost, error)
+
+    def _say(self, error: OSError | None) -> None:
+        self._trouble = error is not None
+        self._safely("on_trouble", self._on_trouble, error)
+
+    @staticmethod
+    def _safely(name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        """This thread must never die: a defect costs its own job, not the recording."""
+        try:
+            return call(*arguments)
+        except Exception:  # every kind: see above
+            log.exception("%s failed", name)
+            return None
 
     def _attempt(self, jobs: list[Job]) -> tuple[list[Job], OSError | None]:
         """Run and commit jobs; those that are not durable afterwards, in order, with the first error."""
@@ -155,7 +187,7 @@ class Writer:
             except Exception:  # this thread must never die: a defect costs its own job, not the recording
                 log.exception("job %s failed", job.name)
                 if job.lost is not None:
-                    job.lost(OSError(errno.EIO, "an internal error"))
+                    self._safely(job.name, job.lost, OSError(errno.EIO, "an internal error"))
                 continue
             if file is None:
                 done.append(job)
@@ -172,10 +204,15 @@ class Writer:
             except OSError as error:
                 failed.update(id(job) for job in members)
                 first = first or error
+            except Exception:  # as above
+                log.exception("a batch of %d jobs failed", len(members))
+                for job in members:
+                    if job.lost is not None:
+                        self._safely(job.name, job.lost, OSError(errno.EIO, "an internal error"))
         if self._trouble and first is None:
-            self._trouble = False
-            self._on_trouble(None)
+            self._say(None)
+        finished = {id(job) for job in done}
         for job in jobs:
-            if job in done and job.done is not None:
-                job.done()
+            if id(job) in finished and job.done is not None:
+                self._safely(job.name, job.done)
         return [job for job in jobs if id(job) in failed], first

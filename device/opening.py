@@ -1,0 +1,43 @@
+"""The opening metadata of a recording: what was known when it began. Sealed, so it may say more than `open` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from device.hardware import Hardware
+from device.profile import Profile
+from device.selftest import SelfTest
+from device.triggers import Start
+
+
+def opening_metadata(
+    start: Start,
+    policy: Profile,
+    hardware: Hardware,
+    *,
+    power_on_ns: int,
+    lines: Mapping[str, bool],
+    timeline: Sequence[Sequence[Any]],
+    self_test: SelfTest | None,
+    self_test_id: str | None,
+) -> dict[str, Any]:
+    """Times are CLOCK_BOOTTIME nanoseconds; `timeline` holds rows of (ns, line, level) as far back as the ring."""
+    since_ns = start.at_ns - policy.pre_event_s * 10**9
+    blocked = self_test is not None and self_test.verdict == "block"
+    return {
+        "recording": None,
+        "profile": msgspec.to_builtins(policy),
+        "power_on_ns": power_on_ns,
+        "pre_event_audio": policy.pre_event_audio,
+        "sound_absent_because": None if policy.pre_event_audio else "the profile keeps no sound before a trigger",
+        "microphone": hardware.microphone is not None,
+        "lines": dict(lines),
+        "timeline": [row for row in timeline if row[0] >= since_ns],
+        "officer": None,
+        "officer_identified_by": "none",
+        "self_test": {"id": self_test_id, "verdict": self_test.verdict if self_test else None},
+        "degraded": [*(self_test.failed if self_test is not None and blocked else ()), *hardware.missing],
+    }

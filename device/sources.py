@@ -1,0 +1,106 @@
+"""Start camera, microphone, GPS and lines, and say it when one is silent. Recording never waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from device.hardware import Hardware
+from device.recorder import Recorder
+from device.timekeeping import GnssWatch, Step
+from hal.errors import HalError
+from hal.gps import GpsEpoch
+from hal.switches import Edge
+
+RETRY_CAMERA_NS: Final = 5_000_000_000
+"""A sensor that did not start is started again this often; one that is silent for so long is said to be."""
+RETRY_CAMERA_MAX_NS: Final = 300_000_000_000
+"""A silent one is said again in ever longer intervals up to this, so that the log is not filled by it."""
+
+
+class Sources:
+    """What delivers on threads of its own; so do `on_fault` (part, sentence) and `on_gnss_step`."""
+
+    def __init__(
+        self,
+        hardware: Hardware,
+        recorder: Recorder,
+        on_fault: Callable[[str, str], None],
+        on_gnss_step: Callable[[Step], None],
+    ) -> None:
+        self._hardware = hardware
+        self._recorder = recorder
+        self._fault = on_fault
+        self._on_gnss_step = on_gnss_step
+        self._gnss_watch = GnssWatch(hardware.clock)
+        self._camera_started = False
+        self._look_again_ns = 0
+        self._pause_ns = RETRY_CAMERA_NS
+
+    def start(self) -> None:
+        """Start camera, microphone and GPS."""
+        hardware = self._hardware
+        self._start_camera()
+        if hardware.microphone is not None:
+            try:
+                hardware.microphone.start(self._recorder.on_sound, lambda text: self._fault("microphone", text))
+            except (HalError, OSError) as error:
+                self._fault("microphone", str(error))
+        if hardware.gps is not None:
+            try:
+                hardware.gps.start(self._on_epoch, lambda text: self._fault("gps", text))
+            except (HalError, OSError) as error:
+                self._fault("gps", str(error))
+
+    def start_switches(self, on_edge: Callable[[Edge], None]) -> None:
+        """Listen to buttons and lines."""
+        if self._hardware.switches is None:
+            self._fault("switches", "no input line can be read")
+            return
+        try:
+            self._hardware.switches.start(on_edge)
+        except (HalError, OSError) as error:
+            self._fault("switches", str(error))
+
+    def _start_camera(self) -> None:
+        camera = self._hardware.camera
+        self._look_again_ns = self._hardware.clock.boottime_ns() + RETRY_CAMERA_NS
+        if camera is None:
+            return
+        try:
+            camera.start(self._recorder.on_frame, lambda text: self._fault("camera", text))
+            self._camera_started = True
+        except (HalError, OSError) as error:
+            self._fault("camera", str(error))
+
+    def watch(self, now_ns: int) -> None:
+        """Say that a sensor is silent, and try again one that did not start (its recovery is the driver's job)."""
+        if self._hardware.camera is None:
+            return
+        if now_ns - (self._recorder.last_frame_ns or 0) < RETRY_CAMERA_NS:
+            self._look_again_ns, self._pause_ns = 0, RETRY_CAMERA_NS
+            return
+        if now_ns < self._look_again_ns:
+            return
+        if not self._camera_started:
+            self._start_camera()
+            return
+        self._look_again_ns = now_ns + self._pause_ns
+        self._pause_ns = min(2 * self._pause_ns, RETRY_CAMERA_MAX_NS)
+        self._fault("camera", "no frames for 5 s")
+
+    def _on_epoch(self, epoch: GpsEpoch) -> None:
+        self._recorder.on_epoch(epoch)
+        step = self._gnss_watch.look(epoch)
+        if step is not None:
+            self._on_gnss_step(step)
+
+    def stop(self) -> None:
+        """Stop all of them; one that fails to stop does not keep the others."""
+        hardware = self._hardware
+        for driver in (hardware.switches, hardware.gps, hardware.microphone, hardware.camera):
+            if driver is not None:
+                try:
+                    driver.stop()
+                except (HalError, OSError) as error:
+                    self._fault("shutdown", str(error))
