@@ -10,30 +10,19 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from device.errors import DeviceError
 from evidence.errors import EvidenceError
-
-USAGE = 64
-
-
-class Parser(argparse.ArgumentParser):
-    """Wrong usage exits with 64 (sysexits.h), so that 1 and 2 keep their meaning."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        print(f"{self.prog}: {message}", file=sys.stderr)
-        raise SystemExit(USAGE)
+from evidence.usage import UsageParser
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def _parser() -> UsageParser:
+    parser = UsageParser(
         prog="firsthand-device",
         description="The camera daemon: self-test, triggers, and signed, sealed recordings.",
         epilog="Example: firsthand-device run --config /etc/firsthand/device.toml",
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=UsageParser)
     run = verbs.add_parser("run", help="run the daemon until SIGTERM")
     check = verbs.add_parser("check-config", help="check device.toml and the policy profile, and say what is wrong")
     for one in (run, check):

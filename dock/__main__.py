@@ -13,6 +13,7 @@ from typing import Final
 from dock.config import load_agent, load_station
 from dock.errors import DockError
 from evidence.errors import EvidenceError
+from evidence.usage import UsageParser
 
 _COMMANDS: Final = {
     "station": (
@@ -29,7 +30,7 @@ _COMMANDS: Final = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 stopped by a signal, 1 cannot run (one sentence says why), 2 wrong usage."""
+    """Exit status: 0 stopped by a signal, 1 cannot run (one sentence says why), 64 wrong usage."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.INFO,
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = UsageParser(
         prog="firsthand-dock",
         description="Bring evidence from the camera into the agency's store, with a signed receipt for every file.",
         epilog="The camera runs `agent`, the dock runs `station`. Examples of both files: dock/examples/.",

@@ -8,7 +8,6 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from evidence import cms, durable
 from evidence.errors import EvidenceError
@@ -16,26 +15,16 @@ from evidence.keys import FileSigner, load_certificates
 from evidence.roles import is_simulated, key_level_of, role_of, serial_of
 from evidence.settings import SETTINGS_BYTES, BadSettings
 from evidence.statements import encode_canonical
-
-USAGE = 64
-
-
-class Parser(argparse.ArgumentParser):
-    """Wrong usage exits with 64 (sysexits.h)."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        print(f"{self.prog}: {message}", file=sys.stderr)
-        raise SystemExit(USAGE)
+from evidence.usage import UsageParser
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def _parser() -> UsageParser:
+    parser = UsageParser(
         prog="firsthand-fleet",
         description="Technicians' tools: keys and certificates of an agency, and its signed policy profile.",
-        epilog="Example: firsthand-fleet sign-profile policy.toml --key profile.key --cert profile.pem --out profile.p7s",
+        epilog="Example: firsthand-fleet sign-profile policy.toml --key p.key --cert p.pem --out profile.p7s",
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=UsageParser)
     agency = verbs.add_parser("new-agency", help="make a root, one camera, one station and a vault, for a trial")
     agency.add_argument("directory", type=Path, metavar="DIR", help="new directory for the PEM files")
     agency.add_argument("--serial", default="SIM-0001", help="the camera's serial (default %(default)s)")

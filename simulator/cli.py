@@ -9,8 +9,9 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
+from evidence.usage import UsageParser
 from simulator import read_frames
 from simulator.progress import Progress
 from simulator.run_errors import BadInput, BadScenario, Interrupted, OutRefused, RunError
@@ -37,14 +38,6 @@ exit code: 0 everything verified, 1 something did not (it says what), 64 wrong u
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """Wrong usage is one sentence and exit code 64."""
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}; try {self.prog} --help", file=sys.stderr)
-        raise SystemExit(EXIT_USAGE)
-
-
 def _seed(text: str) -> int:
     value = int(text)
     if not 0 <= value < 2**31:
@@ -57,7 +50,9 @@ _seed.__name__ = "whole number from 0 to 2147483647"
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top: argparse.ArgumentParser = _Parser(prog="firsthand-sim", description="A simulated world for Firsthand cameras.")
+    top: argparse.ArgumentParser = UsageParser(
+        prog="firsthand-sim", description="A simulated world for Firsthand cameras."
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     shift = commands.add_parser(
         "shift",

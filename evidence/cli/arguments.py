@@ -6,14 +6,17 @@ import argparse
 import datetime as dt
 import sys
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final
+
+from evidence.usage import USAGE
+from evidence.usage import UsageParser as Parser
+
+__all__ = ["EXIT_CODES", "FORMATTER", "INVALID", "OK", "UNREADABLE", "USAGE", "Parser", "Verbs", "add_verb", "moment"]
 
 OK: Final = 0
 INVALID: Final = 1
 UNREADABLE: Final = 2
 FORMATTER: Final = argparse.RawDescriptionHelpFormatter
-USAGE: Final = 64
-"""EX_USAGE of sysexits.h: 2 says something about the file, and must not mean a typing error."""
 
 EXIT_CODES: Final = """\
 exit codes:
@@ -22,13 +25,6 @@ exit codes:
   2   the file cannot be read, is empty, or holds no evidence at all; or the output could not be written
   64  wrong usage: an option, a certificate or a key that cannot be used
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, but one sentence and exit code 64 for wrong usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 Verbs = argparse._SubParsersAction  # the only name that argparse has for what add_subparsers returns
