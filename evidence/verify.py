@@ -188,9 +188,14 @@ class StreamVerifier:
         if self.on_statement is not None:
             self.on_statement(statement, digest)
 
+    @property
+    def sha256(self) -> str:
+        """Of everything fed so far."""
+        return self._hash.hexdigest()
+
     def finish(self, proofs: Sequence[TimeProof] = ()) -> Report:
         """The verdict on everything fed so far. Of the proofs those count that cover this file's SHA-256."""
-        chain, sha256 = self.chain, self._hash.hexdigest()
+        chain, sha256 = self.chain, self.sha256
         if not self._findings:
             if self._bytes == 0:
                 self._findings.append("the file is empty")

@@ -10,10 +10,12 @@ from typing import Any
 
 from evidence.cli import disclose
 from evidence.cli.arguments import INVALID, OK, UNREADABLE, Parser, Verbs, add_verb, complain, moment
+from evidence.cli.proofs import Proofs, gather
 from evidence.cli.terminal import Progress, duration, plain, several, size
 from evidence.disclosure_package import is_package, open_package, verify_package
-from evidence.errors import NotEvidence
+from evidence.errors import BadKey, NotEvidence
 from evidence.export.report import media_span, recorded_between, verdict_values
+from evidence.timestamp import TimestampTrust
 from evidence.trust import Trust
 from evidence.verify import READ_BYTES, Report, StreamVerifier
 
@@ -21,6 +23,8 @@ _TEXT = """\
 Check evidence files without any decryption key: every message is in its one form, every statement is signed by the
 camera that the file names, under the agency's root certificate, nothing is missing, swapped, added or cut off, and
 the file was closed. A file that was recovered after a crash or renamed is valid, with a note.
+Two verdicts on time are printed: what the camera claims, and what others vouch for: the station's receipt beside the
+file (FILE.receipt.p7s) and, with --tsa-root, its RFC 3161 timestamp (FILE.tsr).
 A disclosure package (a directory or .zip made by `disclose`) is held against the same signatures.
 Give --root the agency's root certificate, which you must have from the agency itself, not from beside the file."""
 
@@ -42,11 +46,27 @@ def add(verbs: Verbs[Parser]) -> None:
         "--at",
         type=moment,
         metavar="TIME",
-        help="judge certificates at this time where the camera did not know its own (default: now)",
+        help="judge certificates at this time where the camera did not know its own and no proof of time covers the "
+        "file (default: now)",
+    )
+    parser.add_argument("--tsa-root", type=Path, metavar="PEM", help="root certificate of the timestamp authority")
+    parser.add_argument(
+        "--timestamp", type=Path, metavar="FILE", help="RFC 3161 response (default: FILE.tsr beside it)"
+    )
+    parser.add_argument(
+        "--crl",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="revocation list of an authority (PEM or DER); a signature by a revoked certificate is unproven, unless a "
+        "timestamp or receipt from before the revocation covers the file",
     )
 
 
-def read_through(path: Path, trust: Trust, now: dt.datetime | None) -> tuple[StreamVerifier, Report]:
+def read_through(
+    path: Path, trust: Trust, now: dt.datetime | None, proofs: Proofs | None = None
+) -> tuple[StreamVerifier, Report]:
     """Verify one file with progress on a terminal. Raises `NotEvidence` if it cannot be read."""
     verifier = StreamVerifier(trust, path.name, now or dt.datetime.now(dt.UTC))
     progress, done = Progress("verifying", path), 0
@@ -60,7 +80,10 @@ def read_through(path: Path, trust: Trust, now: dt.datetime | None) -> tuple[Str
         raise NotEvidence(f"cannot read {path}: {error.strerror}") from error
     finally:
         progress.finish()
-    return verifier, verifier.finish()
+    if proofs is None:
+        return verifier, verifier.finish()
+    proofs.judge_cover(verifier.sha256)
+    return verifier, verifier.finish(proofs.found)
 
 
 def exit_code(report: Report) -> int:
@@ -98,6 +121,11 @@ def lines(path: Path, report: Report, verifier: StreamVerifier) -> list[str]:
             shown.append(f"  duration   {duration(report.duration_ns)}")
         earliest, latest = recorded_between(opened, *(span or (opened.mono_ns, opened.mono_ns)))
         shown.append(f"  when       between {earliest} and {latest} (UTC, clock source: {opened.utc.source})")
+        if report.times is not None:
+            shown.append(f"  claim      {plain(report.times.claim)}")
+            shown.append(f"  others     {plain(report.times.independent)}")
+        if opened.station_nonce is not None:
+            shown.append(f"  not before the contact with station nonce {opened.station_nonce} (`audit` finds its time)")
         shown.append(f"  SHA-256    {report.sha256}")
         if not report.valid:
             shown.append("             (contents and duration: as far as the file is good)")
@@ -116,7 +144,10 @@ def _package(path: Path, trust: Trust, args: argparse.Namespace) -> tuple[int, d
 
 def run(args: argparse.Namespace) -> int:
     """Exit code: the worst of all files."""
-    trust = Trust.load(args.root)
+    trust = Trust.load(args.root, args.crl)
+    if args.timestamp is not None and (args.tsa_root is None or len(args.files) > 1):
+        raise BadKey("--timestamp is for one FILE and needs --tsa-root, its authority's root certificate")
+    authorities = TimestampTrust.load(args.tsa_root) if args.tsa_root is not None else None
     worst = OK
     documents: list[dict[str, Any]] = []
     for path in args.files:
@@ -126,17 +157,20 @@ def run(args: argparse.Namespace) -> int:
                 worst = max(worst, code)
                 documents.append(document)
                 continue
-            verifier, report = read_through(path, trust, args.at)
+            proofs = gather(path, trust, authorities, args.timestamp)
+            verifier, report = read_through(path, trust, args.at, proofs)
         except NotEvidence as error:
             complain(str(error))
             documents.append({"name": path.name, "path": str(path), "verdict": "unreadable", "findings": [str(error)]})
             worst = UNREADABLE
             continue
-        worst = max(worst, exit_code(report))
+        worst = max(worst, exit_code(report), INVALID if proofs.findings else OK)
         if args.json:
-            documents.append({"path": str(path), **verdict_values(path.name, report, verifier.chain)})
+            values = verdict_values(path.name, report, verifier.chain)
+            told = {"proofs": {"notes": proofs.notes, "findings": proofs.findings}}
+            documents.append({"path": str(path), **values, **told})
         else:
-            print("\n".join(lines(path, report, verifier)))
+            print("\n".join([*lines(path, report, verifier), *map(plain, proofs.in_words())]))
     if args.json:
         print(json.dumps({"exit_code": worst, "files": documents}, indent=2))
     return worst
