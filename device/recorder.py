@@ -113,14 +113,14 @@ class Recorder:
             file = self._make_file()
             session = Session(file, start.at_ns, [trigger_facts(start)], file.losses)
             self.session = session
-            frames = [frame for gop in self.ring.gops for frame in gop.frames]
+            frames = self.ring.before(start.at_ns)
             metadata = {
                 "part": "opening",
                 **opening,
                 "triggers": list(session.triggers),
                 "ring": {
                     "configured_s": self.ring.seconds_ns // 1_000_000_000,
-                    "available_ms": self.ring.span_ns() // 1_000_000,
+                    "available_ms": max(0, start.at_ns - frames[0].captured_ns) // 1_000_000 if frames else 0,
                 },
                 **self._overlap(frames),
             }

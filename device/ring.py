@@ -67,8 +67,10 @@ class Ring:
             self.epochs.popleft()
 
     def _trim(self, now_ns: int) -> None:
-        # A GOP goes when the next one alone reaches back far enough, or when the bytes are too many.
-        while len(self.gops) > 1 and (self.gops[1].start_ns <= now_ns - self.seconds_ns or self.bytes > self.max_bytes):
+        # A GOP goes when the next one alone reaches back far enough, or when the bytes are too many. A debounced trigger
+        # is known only after it came: the slack keeps the ring whole for the instant at which it came.
+        enough_ns = now_ns - self.seconds_ns - SLACK_NS
+        while len(self.gops) > 1 and (self.gops[1].start_ns <= enough_ns or self.bytes > self.max_bytes):
             self.bytes -= self.gops.popleft().bytes
         if self.bytes > self.max_bytes and self.gops[0].bytes > self.max_bytes // 2:
             # An encoder that makes no more key frames must not eat the memory: its endless GOP goes as a whole.
@@ -79,6 +81,14 @@ class Ring:
     def _drop_sounds(self, before_ns: int) -> None:
         while self.sounds and (self.sounds[0].captured_ns < before_ns or self.bytes > self.max_bytes):
             self.bytes -= len(self.sounds.popleft().data)
+
+    def before(self, at_ns: int) -> list[EncodedFrame]:
+        """All frames from the newest key frame on that lies `seconds_ns` before `at_ns`, or from the oldest there is."""
+        begin_ns = at_ns - self.seconds_ns
+        gops = list(self.gops)
+        while len(gops) > 1 and gops[1].start_ns <= begin_ns:
+            gops.pop(0)
+        return [frame for gop in gops for frame in gop.frames]
 
     def span_ns(self) -> int:
         """How far back the ring reaches from its newest frame, nanoseconds."""
