@@ -67,8 +67,8 @@ class Ring:
             self.epochs.popleft()
 
     def _trim(self, now_ns: int) -> None:
-        # A GOP goes when the next one alone reaches back far enough, or when the bytes are too many. A debounced trigger
-        # is known only after it came: the slack keeps the ring whole for the instant at which it came.
+        # A GOP goes when the next one alone reaches back far enough, or when the bytes are too many. A debounced
+        # trigger is known only after it came: the slack keeps the ring whole for the instant at which it came.
         enough_ns = now_ns - self.seconds_ns - SLACK_NS
         while len(self.gops) > 1 and (self.gops[1].start_ns <= enough_ns or self.bytes > self.max_bytes):
             self.bytes -= self.gops.popleft().bytes
@@ -83,7 +83,7 @@ class Ring:
             self.bytes -= len(self.sounds.popleft().data)
 
     def before(self, at_ns: int) -> list[EncodedFrame]:
-        """All frames from the newest key frame on that lies `seconds_ns` before `at_ns`, or from the oldest there is."""
+        """All frames from the newest key frame on that lies `seconds_ns` before `at_ns`, else from the oldest."""
         begin_ns = at_ns - self.seconds_ns
         gops = list(self.gops)
         while len(gops) > 1 and gops[1].start_ns <= begin_ns:
