@@ -9,7 +9,7 @@ OUT ?= build/shift
 SCENARIO ?= default
 PYTEST ?=
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
-DEBIAN := ffmpeg libimage-exiftool-perl mosquitto openssl e2fsprogs mount
+DEBIAN := ffmpeg libimage-exiftool-perl mosquitto openssl softhsm2 e2fsprogs mount
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run test lint clean debian-packages

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from evidence.keys import in_token
 from evidence.settings import BadSettings, load_toml
 from evidence.statements import Serial, Word
 
@@ -31,7 +32,7 @@ class Keys(Settings, frozen=True, kw_only=True):
     root: str
     """The agency's root certificate."""
     evidence_key: str
-    """This camera's evidence key (mode 0600)."""
+    """This camera's evidence key: a file (mode 0600), or ``pkcs11:token=…;object=…?module-path=…&pin-source=…``."""
     evidence_chain: str
     """Its certificate and intermediates."""
     vault: Annotated[list[str], Meta(min_length=1, max_length=8)]
@@ -94,7 +95,7 @@ def load_settings(path: Path) -> DeviceSettings:
     keys = msgspec.structs.replace(
         settings.keys,
         root=absolute(settings.keys.root),
-        evidence_key=absolute(settings.keys.evidence_key),
+        evidence_key=key if in_token(key := settings.keys.evidence_key) else absolute(key),
         evidence_chain=absolute(settings.keys.evidence_chain),
         vault=[absolute(name) for name in settings.keys.vault],
     )

@@ -11,7 +11,7 @@ from typing import Final
 from device.config import DeviceSettings
 from device.errors import CannotStart
 from evidence.errors import EvidenceError
-from evidence.keys import FileSigner, Signer, load_certificates
+from evidence.keys import Signer, load_certificates, load_signer
 from evidence.roles import is_simulated, serial_of
 from evidence.sealed import Recipient
 from evidence.statements import CameraFacts
@@ -50,7 +50,7 @@ def load_identity(settings: DeviceSettings, *, allow_simulated: bool) -> Identit
     """Load keys and certificates. Raises `CannotStart`: without a key there is no evidence at all."""
     try:
         trust = Trust.load(Path(settings.keys.root))
-        signer = FileSigner.load(Path(settings.keys.evidence_key), Path(settings.keys.evidence_chain))
+        signer = load_signer(settings.keys.evidence_key, Path(settings.keys.evidence_chain))
         recipients = tuple(Recipient.of(load_certificates(Path(name))[0]) for name in settings.keys.vault)
     except EvidenceError as error:
         raise CannotStart(str(error)) from error

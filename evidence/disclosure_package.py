@@ -206,9 +206,8 @@ def _check_objects(files: Files, names: set[str], proof: Proof, verdict: Verdict
             has_media |= announced.object == "media"
     if has_media != (VIDEO in names):
         verdict.found(f"{VIDEO} is missing" if has_media else f"{VIDEO} stands there although no picture is disclosed")
-    elif has_media:
-        if _digest(files, VIDEO, verdict) not in (None, video.hexdigest()):
-            verdict.found(f"{VIDEO} is not made of the disclosed objects")
+    elif has_media and _digest(files, VIDEO, verdict) not in (None, video.hexdigest()):
+        verdict.found(f"{VIDEO} is not made of the disclosed objects")
     verdict.manifest = proof.manifest(disclosed)
     try:
         for finding in read_package_manifest(_read(files, MANIFEST, MANIFEST_BYTES), verdict.manifest):

@@ -1,4 +1,7 @@
-"""The signing seam and its file back end; loading of keys and certificates with plain refusals."""
+"""The signing seam and the vault seam with their file back ends; loading of keys with plain refusals.
+
+A key is named by a path, a ``file:`` URI, or a ``pkcs11:`` URI (`evidence.pkcs11_uri`, `evidence.keys_pkcs11`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
+from urllib.parse import unquote, urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -108,3 +112,45 @@ class FileSigner:
 
     def sign_digest(self, digest: bytes) -> bytes:
         return low_s(self._key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))))
+
+
+class VaultKey(Protocol):
+    """A vault's private key, wherever it is kept: all that opening an object needs of it."""
+
+    def shared_secret(self, peer: ec.EllipticCurvePublicKey) -> bytes:
+        """The ECDH secret with `peer` (the x coordinate). Raises ValueError for a point that is none."""
+        ...
+
+
+class FileVaultKey:
+    """A vault key in a file: for tests and small agencies."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+
+    def shared_secret(self, peer: ec.EllipticCurvePublicKey) -> bytes:
+        return self._key.exchange(ec.ECDH(), peer)
+
+
+def in_token(key: str) -> bool:
+    """True for a key that a ``pkcs11:`` URI names."""
+    return key.startswith("pkcs11:")
+
+
+def key_path(key: str) -> Path:
+    """The path of a key that lies in a file, from a path or a ``file:`` URI. Raises `BadKey`."""
+    parts = urlsplit(key)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return Path(unquote(parts.path))
+    if parts.scheme and not Path(key).exists():
+        raise BadKey(f"a key of the kind {parts.scheme!r} is unknown: give a path, a file: URI or a pkcs11: URI")
+    return Path(key)
+
+
+def load_signer(key: str, chain_path: Path) -> Signer:
+    """A signer for a key named by path or URI. Raises `BadKey`."""
+    if in_token(key):
+        from evidence.keys_pkcs11 import Pkcs11Signer
+
+        return Pkcs11Signer.load(key, chain_path)
+    return FileSigner.load(key_path(key), chain_path)

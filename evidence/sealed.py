@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from evidence import der
 from evidence.cms import DATA
 from evidence.errors import BadKey, CannotDecrypt, MalformedDer
+from evidence.keys import FileVaultKey, VaultKey
 from evidence.limits import OBJECT_BYTES, RECIPIENTS
 
 Buffer = bytes | bytearray | memoryview
@@ -205,15 +206,19 @@ def _parse_recipient(info: der.Reader) -> tuple[bytes, bytes, bytes]:
     return identifier, point[1:], wrapped
 
 
-def open_sealed(data: Buffer, recipient: Recipient, key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Decrypt one object with a vault key. Raises `MalformedDer` or `CannotDecrypt`; never returns altered bytes."""
+def open_sealed(data: Buffer, recipient: Recipient, key: ec.EllipticCurvePrivateKey | VaultKey) -> bytes:
+    """Decrypt one object with a vault key. Raises `MalformedDer` or `CannotDecrypt`; never returns altered bytes.
+
+    A key in a token may also raise `BadKey` or `SigningFailed`.
+    """
     sealed = parse_sealed(data)
+    vault = FileVaultKey(key) if isinstance(key, ec.EllipticCurvePrivateKey) else key
     for identifier, point, wrapped in sealed.keys:
         if identifier != recipient.identifier:
             continue
         try:
             ephemeral = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-            content_key = aes_key_unwrap(_wrapping_key(key.exchange(ec.ECDH(), ephemeral)), wrapped)
+            content_key = aes_key_unwrap(_wrapping_key(vault.shared_secret(ephemeral)), wrapped)
             decryptor = Cipher(algorithms.AES(content_key), modes.GCM(sealed.nonce, sealed.tag)).decryptor()
             return decryptor.update(sealed.content) + decryptor.finalize()
         except (InvalidUnwrap, InvalidTag, ValueError) as error:

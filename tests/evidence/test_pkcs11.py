@@ -1,0 +1,226 @@
+"""Keys in a token sign and open like keys in files, judged by openssl; a token that is away comes back (issue 3)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pkcs11")
+
+import pkcs11
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from pkcs11 import Attribute
+from recordings import Agency, judge, make_agency, write_recording
+from soft_token import PIN, SoftToken
+
+from evidence import cms
+from evidence.__main__ import main
+from evidence.errors import BadKey, SigningFailed
+from evidence.keys import P256_ORDER, Signer, load_certificates, load_signer
+from evidence.keys_pkcs11 import Pkcs11Signer, Pkcs11VaultKey, TokenKey
+from evidence.pkcs11_uri import TokenUri
+from evidence.sealed import Recipient, open_sealed, seal
+from fleet.ca import write_credential
+
+Tool = Callable[[str], str]
+WHEN = dt.datetime(2026, 11, 22, 6, 0, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class TokenAgency(Agency):
+    """The agency whose camera keeps its key in the token."""
+
+    camera_uri: str = ""
+    vault_uri: str = ""
+
+    def signer(self, stem: str = "camera") -> Signer:  # type: ignore[override]
+        if stem != "camera":
+            return super().signer(stem)
+        return load_signer(self.camera_uri, self.directory / "camera.pem")
+
+
+@pytest.fixture(scope="module")
+def token(tmp_path_factory: pytest.TempPathFactory) -> SoftToken:
+    import shutil
+
+    softhsm = shutil.which("softhsm2-util")
+    if softhsm is None:
+        pytest.skip("softhsm2 is not installed: run `make test` as root once")
+    return SoftToken.create(tmp_path_factory.mktemp("token"), softhsm)
+
+
+@pytest.fixture(scope="module")
+def bench(token: SoftToken, tmp_path_factory: pytest.TempPathFactory) -> TokenAgency:
+    """An agency with a camera and a vault whose keys are only in the token."""
+    made = make_agency(tmp_path_factory.mktemp("token-agency"))
+    camera = made.authority.signer("camera", "Camera SIM-0001", serial="SIM-0001", level="non_exportable")
+    vault = made.authority.vault("Vault in a token")
+    for stem, credential in (("camera", camera), ("vault", vault)):
+        write_credential(made.directory, stem, credential)
+        (made.directory / f"{stem}.key").unlink()
+    return TokenAgency(
+        made.directory,
+        made.authority,
+        made.trust,
+        Recipient.of(vault.certificate),
+        camera_uri=token.put("evidence", camera.key),
+        vault_uri=token.put("vault", vault.key),
+    )
+
+
+@pytest.fixture(scope="module")
+def recording(bench: TokenAgency, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_recording(bench, tmp_path_factory.mktemp("token-recording"))
+
+
+def test_the_key_cannot_be_read_out_of_its_token(bench: TokenAgency) -> None:
+    key = TokenKey(TokenUri.parse(bench.camera_uri))
+    with pytest.raises((SigningFailed, pkcs11.AttributeSensitive)):
+        key.use(lambda one: one[Attribute.VALUE])
+
+
+def test_every_signature_has_the_low_s(bench: TokenAgency) -> None:
+    signer = bench.signer()
+    for number in range(40):
+        _, s = decode_dss_signature(signer.sign_digest(bytes([number]) * 32))
+        assert s <= P256_ORDER // 2
+
+
+def test_openssl_verifies_every_statement_of_a_recording_signed_in_the_token(
+    bench: TokenAgency, recording: Path, tool: Tool, tmp_path: Path
+) -> None:
+    report = judge(bench.trust, recording.read_bytes())
+    assert (report.valid, report.key_level) == (True, "non_exportable")
+    assert main(["unpack", str(recording), "--out", str(tmp_path / "parts")]) == 0
+    statements = sorted((tmp_path / "parts").glob("*.p7s"))
+    assert len(statements) == 8
+    for path in statements:
+        command = [tool("openssl"), "cms", "-verify", "-binary", "-inform", "DER", "-in", path]
+        shown = subprocess.run([*command, "-CAfile", bench.file("root.pem")], capture_output=True, check=True)
+        assert json.loads(shown.stdout)["serial"] == "SIM-0001"
+
+
+def test_a_vault_key_in_a_token_opens_what_was_sealed_to_it(bench: TokenAgency) -> None:
+    key = Pkcs11VaultKey.load(bench.vault_uri)
+    assert open_sealed(seal([b"a secret"], [bench.recipient]), bench.recipient, key) == b"a secret"
+
+
+def test_a_token_that_was_away_is_used_again_when_it_is_back(bench: TokenAgency, token: SoftToken) -> None:
+    signer = bench.signer()
+    token.pull_out()
+    try:
+        for _ in range(2):
+            # SoftHSM notices only when it looks: a real token fails at the first signature
+            pkcs11.lib(token.module).reinitialize()
+            with pytest.raises(SigningFailed, match="the token does not do its work now"):
+                signer.sign_digest(bytes(32))
+    finally:
+        token.put_back()
+    assert cms.check_signature(cms.parse_signed(cms.sign(b"x", signer, WHEN))) is None
+
+
+def test_several_threads_share_one_token(bench: TokenAgency) -> None:
+    signer = bench.signer()
+    failed: list[Exception] = []
+
+    def work() -> None:
+        try:
+            for _ in range(25):
+                cms.check_signature(cms.parse_signed(cms.sign(b"x", signer, WHEN)))
+        except Exception as error:  # noqa: BLE001 - told to the test
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert not failed
+
+
+def test_a_certificate_of_another_key_is_refused(bench: TokenAgency) -> None:
+    with pytest.raises(BadKey, match="does not belong"):
+        Pkcs11Signer(TokenKey(TokenUri.parse(bench.vault_uri)), load_certificates(bench.directory / "camera.pem"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("object=evidence", "object=none"), "no such private key"),
+        (("token=Cam", "token=Other"), "there is no such token"),
+        (("libsofthsm2.so", "nothing.so"), "cannot be loaded"),
+        (("&pin-source=", "&pin-source=/nowhere"), "cannot read the PIN"),
+    ],
+)
+def test_what_is_not_there_is_told_in_one_sentence(bench: TokenAgency, change: tuple[str, str], said: str) -> None:
+    with pytest.raises(BadKey, match=said):
+        load_signer(bench.camera_uri.replace(*change), bench.directory / "camera.pem")
+
+
+def test_a_wrong_pin_is_tried_once_and_shown_nowhere(bench: TokenAgency, token: SoftToken, tmp_path: Path) -> None:
+    pkcs11.lib(token.module).reinitialize()  # nobody is logged in
+    pin = tmp_path / "pin"
+    pin.write_text("99887766")
+    pin.chmod(0o600)
+    key = TokenKey(replace(TokenUri.parse(bench.camera_uri), pin_source=pin))
+    for _ in range(2):
+        with pytest.raises(BadKey, match="refuses the PIN") as refused:
+            key.use(lambda one: one)
+        assert "99887766" not in str(refused.value)
+
+
+def test_a_pin_that_others_can_read_is_refused(token: SoftToken, tmp_path: Path) -> None:
+    pin = tmp_path / "pin"
+    pin.write_text(PIN)
+    pin.chmod(0o644)
+    with pytest.raises(BadKey, match="chmod 600"):
+        replace(TokenUri.parse(token.uri("evidence")), pin_source=pin).pin()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "pkcs11:",
+        "pkcs11:token=A",
+        "pkcs11:object=k",
+        "pkcs11:token=A;token=B;object=k",
+        "pkcs11:token=A;object=k;type=public",
+        "pkcs11:token=A;object=k?pin-value=1234&module-path=/m",
+        "pkcs11:token=A;object=k?module-path=/m&pin-source=|sh",
+        "pkcs11:token=A;object=k?module-path=/m&pin-source=https:%2F%2Fx",
+        "pkcs11:token=%FF;object=k?module-path=/m",
+        "pkcs11:token=A;object=k?modul=/m",
+        "pkcs11:token=A;object=k",
+    ],
+)
+def test_a_uri_is_read_strictly(uri: str) -> None:
+    with pytest.raises(BadKey) as refused:
+        TokenUri.parse(uri, {})
+    assert "1234" not in str(refused.value)
+
+
+def test_a_uri_says_all_that_rfc_7512_lets_it_say() -> None:
+    text = "pkcs11:token=The%20Vault;id=%01%ff;type=private?module-path=%2Flib%2Fx.so&pin-source=file:%2Fetc%2Fpin"
+    uri = TokenUri.parse(text, {})
+    assert (uri.token, uri.identifier, uri.module, uri.pin_source) == (
+        "The Vault",
+        b"\x01\xff",
+        Path("/lib/x.so"),
+        Path("/etc/pin"),
+    )
+    named = TokenUri.parse("pkcs11:token=A;object=k", {"FIRSTHAND_PKCS11_MODULE": "/m.so"})
+    assert named.pin({"FIRSTHAND_PKCS11_PIN": "1"}) == "1"
+
+
+def test_a_p256_key_is_demanded(bench: TokenAgency, token: SoftToken) -> None:
+    uri = token.put("other", ec.generate_private_key(ec.SECP384R1()))
+    with pytest.raises((BadKey, SigningFailed)):
+        load_signer(uri, bench.directory / "camera.pem")
