@@ -5,18 +5,16 @@ Every key is documented where it is declared; paths are relative to the configur
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from dock.errors import BadConfig
+from evidence.settings import BadSettings, load_toml
 from evidence.statements import Count, Name
 
-_CONFIG_BYTES: Final = 256 * 1024
 _Text = Annotated[str, Meta(min_length=1, max_length=1024)]
 _Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -155,45 +153,6 @@ def load_agent(path: Path) -> AgentConfig:
 
 def _load(path: Path, kind: type[_T]) -> _T:
     try:
-        with path.open("rb") as file:
-            data = file.read(_CONFIG_BYTES + 1)
-    except OSError as error:
-        raise BadConfig(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > _CONFIG_BYTES:
-        raise BadConfig(f"{path}: larger than a configuration can be")
-    try:
-        tree = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadConfig(f"{path}: not valid TOML: {error}") from error
-    _refuse_unknown(path, tree, kind, "")
-    base = path.resolve().parent
-
-    def to_path(wanted: type, value: Any) -> Any:
-        if wanted is Path and isinstance(value, str) and value and "\0" not in value:
-            return base / value
-        raise ValueError("expected a path")
-
-    try:
-        return msgspec.convert(tree, kind, dec_hook=to_path)
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$")
-        key = where.rstrip("`").lstrip(".") or "the top level"
-        raise BadConfig(f"{path}: {key}: {message[:1].lower()}{message[1:]}") from error
-
-
-def _refuse_unknown(path: Path, tree: dict[str, Any], kind: type, prefix: str) -> None:
-    """Every key must be declared. Raises `BadConfig` that names the nearest one."""
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    for key, value in tree.items():
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(fields)})"
-            raise BadConfig(f"{path}: unknown key {prefix}{key}{hint}")
-        table = _table_of(fields[key].type)
-        if table is not None and isinstance(value, dict):
-            _refuse_unknown(path, value, table, f"{prefix}{key}.")
-
-
-def _table_of(kind: Any) -> type | None:
-    candidates = getattr(kind, "__args__", (kind,))
-    return next((one for one in candidates if isinstance(one, type) and issubclass(one, _Table)), None)
+        return load_toml(path, kind)
+    except BadSettings as error:
+        raise BadConfig(str(error)) from error

@@ -8,7 +8,7 @@ import logging
 import signal
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from dock.agent.backoff import Backoff
 from dock.agent.ledger import UploadLedger, open_ledger
@@ -23,6 +23,9 @@ from dock.tls import client_context, own_serial
 from evidence.handover import Notice, Status
 
 log = logging.getLogger(__name__)
+
+NOT_TELEMETRY: Final = frozenset({"fragment"})
+"""Notices of the recorder that are for those on the camera, not for the broker."""
 
 
 class NoTelemetry:
@@ -53,7 +56,9 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller) -> Non
     offload = Offload(config, recorder, watch, ledger, teller)
 
     async def told(notice: Notice) -> None:
-        await teller.event(notice.event, notice_data(notice))
+        # A fragment each second would fill the outbox of a camera without a broker in hours.
+        if notice.event not in NOT_TELEMETRY:
+            await teller.event(notice.event, notice_data(notice))
 
     work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run())
     loop = asyncio.get_running_loop()
