@@ -8,7 +8,7 @@ late does not stretch the fragment: what is over a second is a hole, which the t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -49,6 +49,28 @@ class Fragment:
     @property
     def bytes(self) -> int:
         return sum(len(frame.data) for frame in self.frames) + sum(len(sound.data) for sound in self.sounds)
+
+
+def follows(before: Fragment, after: Fragment, first: Fragment, longest_ns: int) -> bool:
+    """True if `after` goes on right where `before` ends, and all from `first` on is no longer than `longest_ns`."""
+    if before.end_ns is None or after.end_ns is None or before.end_ns != after.frames[0].captured_ns:
+        return False
+    if before.frames[-1].sequence + 1 != after.frames[0].sequence:
+        return False
+    return after.end_ns - first.frames[0].captured_ns <= longest_ns
+
+
+def joined(fragments: Sequence[Fragment]) -> Fragment:
+    """One fragment of several that follow each other."""
+    last = fragments[-1]
+    return Fragment(
+        tuple(frame for one in fragments for frame in one.frames),
+        tuple(sound for one in fragments for sound in one.sounds),
+        tuple(epoch for one in fragments for epoch in one.epochs),
+        last.end_ns,
+        last.final,
+        last.group_ends,
+    )
 
 
 @dataclass

@@ -3,6 +3,9 @@
 Every method only gathers; `commit` makes it durable. After an OSError the same job may run again (`device.writer`):
 what was muxed is kept with its fragment, since the picture's signatures form a chain of their own. A file that could
 not be opened at its trigger is opened by the first job that finds a card which works again.
+
+With a slow key (docs/design/keys.md) fragments that wait together are joined into one media object, so that one
+statement covers them all.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from device.fragments import Fragment
-from device.losses import Gap, Losses
+from device.fragments import Fragment, follows, joined
+from device.losses import Gap, Losses, gap_of
 from device.muxing import Muxed, Muxer
+from device.signing_pace import PacedSigner
 from evidence.durable import AppendFile, sync_directory
 from evidence.errors import MediaError, RecordingClosed
 from evidence.evidence_file import EvidenceWriter
@@ -26,6 +30,9 @@ from evidence.statements import FileFacts, MediaFacts, Stamp
 from evidence.verify import file_name
 
 log = logging.getLogger("firsthand.recording")
+
+JOINED_NS: Final = 8_000_000_000
+"""Longest media object that is made of joined fragments."""
 
 
 def create_file(path: Path) -> AppendFile:
@@ -47,6 +54,9 @@ class Addition:
     muxed: Muxed | None = None
     gaps: list[Gap] = field(default_factory=list)
     prepared: bool = False
+    carries: list[Addition] = field(default_factory=list)
+    """Earlier fragments whose frames are in this one's media object."""
+    given_up: bool = False
 
 
 class RecordingFile:
@@ -68,7 +78,7 @@ class RecordingFile:
         self.losses = Losses()
         self._spool = spool
         self._serial = serial
-        self._signer = signer
+        self._signer = PacedSigner(signer)
         self._recipients = recipients
         self._stamp = stamp
         self._muxer = muxer
@@ -76,6 +86,8 @@ class RecordingFile:
         self._opening: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
         self._opening_due = False
         self._init_parts: list[Any] | None = None
+        self._held: list[Addition] = []
+        """Fragments that wait to be joined, until the batch ends or something else is appended."""
 
     def prepare_open(self, fields: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         """What the file begins with: fields of `open`, and the opening metadata."""
@@ -113,10 +125,30 @@ class RecordingFile:
     def add(self, addition: Addition) -> RecordingFile:
         """Append a fragment, behind `init` if it is the first, and behind the gaps that are owed."""
         writer = self._ready()
-        if not addition.prepared:
-            addition.prepared = True
-            addition.muxed = self._mux(addition.fragment)
-            addition.gaps = self.losses.take()
+        if addition.prepared:  # again, after a failure
+            self._seal_fragment(writer, addition)
+            return self
+        if self._held and not follows(self._held[-1].fragment, addition.fragment, self._held[0].fragment, JOINED_NS):
+            self._seal_held(writer)
+        self._held.append(addition)
+        if not self._signer.slow:
+            self._seal_held(writer)
+        return self
+
+    def _seal_held(self, writer: EvidenceWriter) -> None:
+        """Make one media object of all that is held."""
+        held, self._held = self._held, []
+        if not held:
+            return
+        for one in held:
+            one.prepared = True
+        last = held[-1]
+        last.carries = held[:-1]
+        last.muxed = self._mux(joined([one.fragment for one in held]))
+        last.gaps = self.losses.take()
+        self._seal_fragment(writer, last)
+
+    def _seal_fragment(self, writer: EvidenceWriter, addition: Addition) -> None:
         for gap in addition.gaps:
             writer.gap(**gap.fields())  # type: ignore[arg-type]
         if addition.muxed is not None:
@@ -124,13 +156,18 @@ class RecordingFile:
                 writer.seal_mp4("init", self._init_parts)
             writer.seal_mp4("media", addition.muxed.parts, addition.muxed.facts)
             self._seal_opening(writer)
-        return self
 
     def give_up(self, addition: Addition, gap: Gap) -> None:
         """A fragment will not be written: owe it, and what it would have written. Any thread."""
         gaps, addition.gaps = addition.gaps, []
         self.losses.give_back(gaps)
-        self.losses.add(gap)
+        for one in addition.carries:
+            if not one.given_up:
+                one.given_up = True
+                self.losses.add(gap_of(gap.cause, one.fragment))
+        if not addition.given_up:
+            addition.given_up = True
+            self.losses.add(gap)
 
     def _mux(self, fragment: Fragment) -> Muxed | None:
         first, last = fragment.frames[0], fragment.frames[-1]
@@ -147,11 +184,15 @@ class RecordingFile:
         return muxed
 
     def event(self, event: str, word: str | None, details: Mapping[str, Any] | None) -> RecordingFile:
-        self._ready().event(event, word=word, details=details)
+        writer = self._ready()
+        self._seal_held(writer)
+        writer.event(event, word=word, details=details)
         return self
 
     def clock_step(self, before: Stamp, after: Stamp, cause: str) -> RecordingFile:
-        self._ready().clock_step(before, after, cause)
+        writer = self._ready()
+        self._seal_held(writer)
+        writer.clock_step(before, after, cause)
         return self
 
     def close(self, reason: str, metadata: Mapping[str, Any], gaps: Sequence[Gap]) -> RecordingFile:
@@ -159,6 +200,7 @@ class RecordingFile:
         writer = self._ready()
         if writer.chain.closed is not None:
             raise RecordingClosed(f"{self.name} is closed already")
+        self._seal_held(writer)
         for gap in gaps:
             writer.gap(**gap.fields())  # type: ignore[arg-type]
         self._seal_opening(writer)
@@ -169,6 +211,7 @@ class RecordingFile:
     def commit(self) -> int:
         """One write and one fdatasync for all that was gathered. Raises OSError."""
         writer = self._ready()
+        self._seal_held(writer)
         self._seal_opening(writer)
         return writer.commit()
 

@@ -19,6 +19,8 @@ from typing import Any, Final, Protocol
 log = logging.getLogger("firsthand.writer")
 
 BATCH_BYTES: Final = 8 * 1024 * 1024
+BATCH_FRAGMENTS: Final = 8
+"""With a slow key a batch must end soon, so that its pictures become durable (docs/design/keys.md)."""
 RETRY_S: Final = 0.5
 PATIENCE_NS: Final = 30_000_000_000
 """After something was given up nobody is made to wait again for this long: a dead log must not delay the pictures."""
@@ -109,15 +111,18 @@ class Writer:
             self._thread.join(timeout_s)
 
     def _take_batch(self) -> list[Job] | None:
-        """All jobs that wait, up to BATCH_BYTES; None at the end."""
+        """All jobs that wait, up to BATCH_BYTES and BATCH_FRAGMENTS; None at the end."""
         with self._wake:
             while not self._queue and not self._stopping:
                 self._wake.wait()
             batch: list[Job] = []
-            size = 0
+            size = fragments = 0
             while self._queue and (not batch or size + self._queue[0].bytes <= BATCH_BYTES):
+                if self._queue[0].bytes and fragments == BATCH_FRAGMENTS:
+                    break
                 batch.append(self._queue.popleft())
                 size += batch[-1].bytes
+                fragments += batch[-1].bytes > 0
             return batch or None
 
     def _run(self) -> None:
