@@ -65,6 +65,8 @@ class Report:
     duration_ns: int = 0
     times: TimeVerdict | None = None
     """Two verdicts: the camera's own claim of time, and what others vouch for. None without a single statement."""
+    unclosed: bool = False
+    """True if nothing but the end is missing: no `close`, or a torn last item."""
     empty: bool = False
     is_evidence: bool = True
     """False if no trace of a statement was found: an empty file, or one of another kind."""
@@ -196,7 +198,8 @@ class StreamVerifier:
     def finish(self, proofs: Sequence[TimeProof] = ()) -> Report:
         """The verdict on everything fed so far. Of the proofs those count that cover this file's SHA-256."""
         chain, sha256 = self.chain, self.sha256
-        if not self._findings:
+        sound = not self._findings
+        if sound:
             if self._bytes == 0:
                 self._findings.append("the file is empty")
             elif self._splitter.in_item:
@@ -230,6 +233,7 @@ class StreamVerifier:
             signer=self._signer.subject.rfc4514_string() if self._signer is not None else None,
             duration_ns=self._duration_ns(),
             times=times,
+            unclosed=sound and chain.opened is not None and chain.closed is None,
             empty=self._bytes == 0,
             is_evidence=chain.opened is not None or self._trace,
         )
