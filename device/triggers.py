@@ -125,7 +125,7 @@ class Inputs:
             if line.pressed_at_ns is not None:
                 moments.append(line.pressed_at_ns + self.hold_ns)
             if line.first_press_ns is not None:
-                moments.append(line.first_press_ns + self.double_press_ns + 1)  # a second press at the last ns counts
+                moments.append(line.first_press_ns + self.double_press_ns + line.rule.debounce_ns + 1)
         return min(moments, default=None)
 
     def _settle(self, line: _Line, now_ns: int) -> list[Intent]:
@@ -161,7 +161,9 @@ class Inputs:
             stop_ns = line.pressed_at_ns + self.hold_ns
             line.pressed_at_ns = line.first_press_ns = None
             intents.append(Stop(stop_ns))
-        if line.first_press_ns is not None and now_ns - line.first_press_ns > self.double_press_ns:
+        # A second press that comes within the time is known only when it is debounced.
+        waited_ns = now_ns - (line.first_press_ns or 0)
+        if line.first_press_ns is not None and waited_ns > self.double_press_ns + line.rule.debounce_ns:
             if line.pressed_at_ns is None:
                 intents.append(Press(line.name, line.first_press_ns))
             line.first_press_ns = None
