@@ -65,10 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from device.config import load_settings
-    from device.daemon import Daemon, thread_excepthook
+    from device.daemon import Daemon
     from device.hardware import load_hardware
     from device.identity import load_identity
     from device.profile import load_profile
+    from device.service import thread_excepthook
 
     logging.basicConfig(
         level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr

@@ -62,7 +62,8 @@ class ControlServer:
         for task in tuple(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
-        self._path.unlink(missing_ok=True)
+        if self._server is not None:
+            self._path.unlink(missing_ok=True)
 
     def publish(self, notice: Notice) -> None:
         """Send a notice to all who follow. One who does not read is let go."""

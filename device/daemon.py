@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -345,8 +344,3 @@ class Daemon:
         self.control.publish(
             Notice(event=event, mono_ns=self.clock.boottime_ns(), word=word, recording=recording, number=number)
         )
-
-
-def thread_excepthook(arguments: threading.ExceptHookArgs) -> None:
-    """A driver's thread died: say so in the log; the watch over frames does the rest."""
-    log.error("thread %s died", arguments.thread.name if arguments.thread else "?", exc_info=arguments.exc_value)

@@ -1,9 +1,13 @@
-"""Tell systemd about readiness and life (sd_notify(3)), without a library."""
+"""What a service owes its surroundings: sd_notify(3) without a library, and a word for a thread that dies."""
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import threading
+
+log = logging.getLogger("firsthand.device")
 
 
 def notify(message: str) -> None:
@@ -19,3 +23,8 @@ def notify(message: str) -> None:
             out.send(message.encode())
     except OSError:
         return
+
+
+def thread_excepthook(arguments: threading.ExceptHookArgs) -> None:
+    """A driver's thread died: say so in the log; the watch over frames does the rest."""
+    log.error("thread %s died", arguments.thread.name if arguments.thread else "?", exc_info=arguments.exc_value)
