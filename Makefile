@@ -12,13 +12,13 @@ PYTEST ?=
 DEBIAN := ffmpeg libimage-exiftool-perl mosquitto openssl softhsm2 e2fsprogs mount
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint bench clean debian-packages
+.PHONY: help run test lint docs clean debian-packages
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
 	@echo "make test    all tests (installs what is missing; Debian packages only as root)"
 	@echo "make lint    ruff and mypy --strict"
-	@echo "make bench   sealing and signing beside openssl, into build/bench.json"
+	@echo "make docs    write the tables of docs/*.md from the code"
 	@echo "make clean   remove build/ and .venv"
 
 run: $(VENV)/.run
@@ -35,9 +35,8 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.test
-	@mkdir -p build
-	$(BIN)/python benchmarks/seal_vs_openssl.py --json build/bench.json
+docs: $(VENV)/.test
+	PYTHONPATH=. $(BIN)/python docs/generate.py
 
 clean:
 	rm -rf build $(VENV)
