@@ -43,6 +43,19 @@ class Receipts(_Table, frozen=True, kw_only=True):
     """PEM private key, mode 0600."""
 
 
+class Timestamps(_Table, frozen=True, kw_only=True):
+    """An RFC 3161 timestamp authority, which vouches "not later than". Without this table none is asked."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]{1,253}(/[!-~]{0,1024})?$")]
+    """Where requests are posted, e.g. ``http://tsa.example.org/tsr``. Only hashes go there."""
+    root: Path | None = None
+    """PEM of the authority's root: tokens that do not hold under it are not kept. Without it they are kept unjudged."""
+    timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
+    """Seconds without an answer after which a request is given up."""
+    retry_max_s: Annotated[float, Meta(gt=0, le=86400)] = 900.0
+    """Longest wait before an authority that was down is asked again."""
+
+
 class StationLimits(_Table, frozen=True, kw_only=True):
     """What the station takes at most."""
 
@@ -70,7 +83,7 @@ class StationConfig(_Table, frozen=True, kw_only=True):
     listen_port: _Port = 8443
     """Port to listen on; 0 takes a free one, and the ready line says which."""
     directory: Path
-    """Holds incoming/, store/ and witness/, on one file system."""
+    """Holds incoming/, store/, witness/ and contacts/, on one file system."""
     root: Path
     """PEM of the agency's root, under which evidence must verify."""
     clock_uncertainty_ms: Annotated[int, Meta(ge=0, le=86_400_000)] = 1000
@@ -78,6 +91,7 @@ class StationConfig(_Table, frozen=True, kw_only=True):
     tls: Tls
     receipts: Receipts
     limits: StationLimits = StationLimits()
+    timestamps: Timestamps | None = None
 
 
 class StationAddress(_Table, frozen=True, kw_only=True):

@@ -95,5 +95,9 @@ class StoreOccupied(DockError, FileExistsError):
     """The store already holds something of that name; nothing is replaced."""
 
 
+class TimestampUnavailable(DockError, ConnectionError):
+    """The timestamp authority cannot be asked now. Receipts do not wait for it; it is asked again later."""
+
+
 class StationLocked(DockError, BlockingIOError):
     """Another station process works in the same directory. Stop it first."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from dock.names import EvidenceName
+from dock.station.contacts import ContactBook
 from dock.station.store import Store
 from dock.station.witness import WitnessBook
 from evidence import cms
@@ -31,6 +32,7 @@ class Desk:
         signer: Signer,
         witnesses: WitnessBook,
         clock_uncertainty_ms: int,
+        contacts: ContactBook | None = None,
         utc_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.system_id = system_id
@@ -38,6 +40,7 @@ class Desk:
         self.witnesses = witnesses
         self._signer = signer
         self._uncertainty_ms = clock_uncertainty_ms
+        self._contacts = contacts
         self._utc_ns = utc_ns
 
     def now(self) -> str:
@@ -45,7 +48,7 @@ class Desk:
         return moment(self._utc_ns())
 
     def greet(self, serial: str) -> bytes:
-        """A signed `Contact` with a fresh nonce (DER). Raises OSError if the witness cannot be read."""
+        """A signed `Contact` with a fresh nonce (DER), kept. Raises OSError if the witness cannot be read."""
         contact = Contact(
             v=1,
             serial=serial,
@@ -56,7 +59,10 @@ class Desk:
             uncertainty_ms=self._uncertainty_ms,
             witness=self.witnesses.look(serial).proven,
         )
-        return self._sign(encode_canonical(contact))
+        signed = self._sign(encode_canonical(contact))
+        if self._contacts is not None:
+            self._contacts.keep(serial, contact.nonce, signed)
+        return signed
 
     def receipt(
         self, name: EvidenceName, stored: str, report: Report, read_back: tuple[int, str], store: Store

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +52,8 @@ class Intake:
         self.store = store
         self._desk = desk
         self._verifier = verifier
+        self.on_receipt: Callable[[], None] = lambda: None
+        """Called on the loop after a receipt was written; must return at once."""
         self._reserve_bytes = reserve_bytes
         self._uploads: dict[str, Upload] = {}
         self._creating = asyncio.Lock()
@@ -174,6 +176,7 @@ class Intake:
                 async with self._settling:
                     await asyncio.to_thread(self._put_away, upload, report)
                 del self._uploads[upload.record.id]
+                self.on_receipt()
                 return
             except OSError as error:
                 log.error("cannot finish %s, trying again in %.0f s: %s", upload.record.name, wait_s, error)
@@ -188,6 +191,7 @@ class Intake:
                 async with self._settling:
                     await asyncio.to_thread(self._settle, names[0], None)
                 names.pop(0)
+                self.on_receipt()
                 wait_s = _RETRY_FIRST_S
             except OSError as error:
                 log.error("cannot make the receipt of %s, trying again in %.0f s: %s", names[0], wait_s, error)

@@ -19,13 +19,16 @@ from dock.config import StationConfig
 from dock.errors import BadConfig, StationLocked
 from dock.notify import notify
 from dock.station.app import build_app
+from dock.station.contacts import ContactBook
 from dock.station.desk import Desk
 from dock.station.intake import Intake
-from dock.station.store import DirectoryStore
+from dock.station.store import DirectoryStore, Store
+from dock.station.timestamps import Timestamping, over_http
 from dock.station.witness import WitnessBook
 from dock.tls import peer_of, server_context
 from evidence.keys import FileSigner
 from evidence.roles import role_of
+from evidence.timestamp import TimestampTrust
 from evidence.trust import Trust
 from evidence.verify import StreamVerifier
 
@@ -82,15 +85,21 @@ async def run_station(config: StationConfig) -> None:
             signer=signer,
             witnesses=WitnessBook(config.directory / "witness"),
             clock_uncertainty_ms=config.clock_uncertainty_ms,
+            contacts=ContactBook(config.directory / "contacts"),
         )
+        store = DirectoryStore(config.directory / "store", config.station)
         intake = Intake(
             config.directory / "incoming",
-            DirectoryStore(config.directory / "store", config.station),
+            store,
             desk,
             lambda name: StreamVerifier(trust, name),
             reserve_bytes=config.limits.reserve_bytes,
         )
+        timestamping = _timestamping(config, store)
+        if timestamping is not None:
+            intake.on_receipt = timestamping.wake
         await intake.start()
+        stamping = asyncio.create_task(timestamping.run()) if timestamping is not None else None
         try:
             with _listen(config) as listener:
                 port = listener.getsockname()[1]
@@ -114,7 +123,19 @@ async def run_station(config: StationConfig) -> None:
                 await server.serve(sockets=[listener])
         finally:
             notify("STOPPING=1")
+            if stamping is not None:
+                stamping.cancel()
+                await asyncio.gather(stamping, return_exceptions=True)
             await intake.stop()
+
+
+def _timestamping(config: StationConfig, store: Store) -> Timestamping | None:
+    """Raises `evidence.errors.BadKey` for an authority's root that cannot be used, or without rfc3161-client."""
+    chosen = config.timestamps
+    if chosen is None:
+        return None
+    trust = TimestampTrust.load(chosen.root) if chosen.root is not None else None
+    return Timestamping(store, over_http(chosen.url, chosen.timeout_s), trust=trust, retry_max_s=chosen.retry_max_s)
 
 
 def _listen(config: StationConfig) -> socket.socket:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from dock.errors import BadFileName, StoreOccupied
 from dock.names import original_name
 from evidence import durable
+from evidence.timestamp import SUFFIX as TIMESTAMP_SUFFIX
 
 RECEIPT_SUFFIX: Final = ".receipt.p7s"
 _READ_BYTES: Final = 1024 * 1024
@@ -59,6 +60,14 @@ class Store(Protocol):
         """Stored names that have no receipt yet: a crash came between."""
         ...
 
+    def put_token(self, name: str, token: bytes) -> None:
+        """Keep an RFC 3161 token beside the file, durably; the first one stays. Raises OSError."""
+        ...
+
+    def without_token(self) -> list[str]:
+        """Stored names that have a receipt and no token."""
+        ...
+
     def free_bytes(self) -> int | None:
         """Room left; None if the store does not know."""
         ...
@@ -96,7 +105,7 @@ class DirectoryStore:
 
     def conflicts(self, name: str) -> list[str]:
         found = self._directory.glob(f"{name}.conflict-*")
-        return sorted(path.name for path in found if not path.name.endswith(RECEIPT_SUFFIX))
+        return sorted(path.name for path in found if not path.name.endswith((RECEIPT_SUFFIX, TIMESTAMP_SUFFIX)))
 
     def version(self, name: str) -> str:
         return name
@@ -111,6 +120,16 @@ class DirectoryStore:
             return (self._directory / (name + RECEIPT_SUFFIX)).read_bytes()
         except FileNotFoundError:
             return None
+
+    def put_token(self, name: str, token: bytes) -> None:
+        path = self._directory / (name + TIMESTAMP_SUFFIX)
+        if not path.exists():
+            durable.write_new(path, token)
+
+    def without_token(self) -> list[str]:
+        names = {entry.name for entry in os.scandir(self._directory)}
+        receipted = [name.removesuffix(RECEIPT_SUFFIX) for name in names if name.endswith(RECEIPT_SUFFIX)]
+        return sorted(name for name in receipted if name in names and name + TIMESTAMP_SUFFIX not in names)
 
     def without_receipt(self) -> list[str]:
         names = {entry.name for entry in os.scandir(self._directory) if not entry.name.startswith(".")}
