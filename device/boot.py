@@ -113,7 +113,10 @@ class Boot:
         """Make the counters durable on the writer thread."""
 
         def save() -> None:
-            self.spool.save_counters()
+            try:
+                self.spool.save_counters()
+            except OSError as error:  # the numbers in the spool say it too: nobody must wait for this
+                log.warning("counters: %s", error)
 
         self._writer.put(Job("counters", save))
 
@@ -134,8 +137,8 @@ class Boot:
         self._writer.put(Job("log clock", lambda: self.device_log.clock_step(step.before, step.after, step.cause)))
 
     def close_log(self, reason: str) -> None:
-        """End the log segment; the next entry opens a new one."""
-        self._writer.put(Job("log close", lambda: self.device_log.close(reason)))
+        """End the log segment; the next entry opens a new one. In a batch of its own: no batch spans two segments."""
+        self._writer.put(Job("log close", lambda: self.device_log.close(reason), alone=True))
 
     def _segment_closed(self, number: int, facts: FileFacts) -> None:
         self.spool.note_segment(number)

@@ -68,7 +68,8 @@ class DeviceLog:
         if self._failed is not None:
             raise self._failed  # nothing may join a batch whose begin was thrown away: its retry would double it
         if self._writer is not None and self._writer.chain.closed is not None:
-            # A batch that goes on after `close`: the old segment must be on disk before the next one names it.
+            # The old segment must be on disk before the next one names it. `close` comes in a batch of its own, so
+            # that this happens only after a failure.
             try:
                 self.commit()
             except OSError as error:

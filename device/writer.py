@@ -44,6 +44,8 @@ class Job:
     """Called on the writer thread once the batch is durable."""
     lost: Callable[[OSError], None] | None = None
     """Called on the writer thread when the job is given up: the storage does not take it."""
+    alone: bool = False
+    """In a batch of its own: everything before it is durable or given up when it runs."""
 
 
 class Writer:
@@ -100,7 +102,7 @@ class Writer:
     def drain(self, timeout_s: float) -> bool:
         """Wait until everything queued so far is done; False if that took longer."""
         done = threading.Event()
-        return self.put(Job("drain", lambda: None, done=done.set)) and done.wait(timeout_s)
+        return self.put(Job("drain", lambda: None, done=done.set, alone=True)) and done.wait(timeout_s)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Finish what is queued and end the thread."""
@@ -122,6 +124,8 @@ class Writer:
                     break
                 batch.append(self._queue.popleft())
                 size += batch[-1].bytes
+                if batch[-1].alone or (self._queue and self._queue[0].alone):
+                    break
                 fragments += batch[-1].bytes > 0
             return batch or None
 

@@ -198,6 +198,18 @@ def test_a_full_queue_refuses_pictures_and_takes_words(world: World) -> None:
     assert world.put(card, "c", 600)
 
 
+def test_drain_waits_for_what_is_tried_again(world: World) -> None:
+    card = Card(errors=[errno.EIO, errno.EIO])
+    world.put(card, "a")
+    drained: list[bool] = []
+    thread = threading.Thread(target=lambda: drained.append(world.writer.drain(10)))
+    thread.start()
+    world.writer.start()
+    thread.join()
+    assert drained == [True]
+    assert card.durable == ["a"]
+
+
 def test_stop_finishes_what_is_queued_and_then_takes_nothing(world: World) -> None:
     card = Card()
     world.put(card, "a")
