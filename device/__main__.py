@@ -77,7 +77,6 @@ def _run(arguments: argparse.Namespace) -> int:
     threading.excepthook = thread_excepthook
     settings = load_settings(arguments.config)
     identity = load_identity(settings, allow_simulated=arguments.allow_simulated)
-    Path(settings.state).mkdir(parents=True, exist_ok=True, mode=0o750)
     profile, complaints = load_profile(Path(settings.profile), Path(settings.state) / "profile.p7s", identity.trust)
     for complaint in complaints:
         logging.getLogger("firsthand.device").warning("%s", complaint)

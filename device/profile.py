@@ -146,6 +146,7 @@ def load_profile(offered: Path, accepted: Path, trust: Trust) -> tuple[AcceptedP
             new = path == offered and (current is None or candidate.sha256 != current.sha256)
             current = candidate  # it rules, even if the card does not take the copy
             if new:
+                accepted.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
                 durable.replace(accepted, document)
         except (ProfileRefused, OSError) as error:
             complaints.append(str(error))

@@ -69,8 +69,7 @@ class Spool:
         Of each file only the end is looked at: a camera must record at once, however much lies on its card.
         Raises OSError if the directory cannot be read.
         """
-        for directory in (self.directory, self.state):
-            directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.counters = self._load_counters()
         unclosed: list[tuple[str, int, Path]] = []
         highest = {"recording": self.counters.next_recording - 1, "log": self.counters.next_segment - 1}
@@ -125,6 +124,7 @@ class Spool:
 
     def save_counters(self) -> None:
         """Make the counters durable. Raises OSError."""
+        self.state.mkdir(parents=True, exist_ok=True, mode=0o750)
         durable.replace(self.state / "counters.json", msgspec.json.encode(self.counters))
 
     def take_recording_number(self) -> int:

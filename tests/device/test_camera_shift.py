@@ -348,9 +348,10 @@ def test_foreign_files_and_a_damaged_log_do_not_keep_the_camera_from_recording(b
     assert ("recording_void", None, 3) in events
 
 
-def test_a_socket_that_cannot_be_bound_does_not_keep_the_camera_from_recording(bench: Make) -> None:
+def test_no_socket_and_no_state_directory_do_not_keep_the_camera_from_recording(bench: Make) -> None:
     camera = bench()
     camera.socket.mkdir()
+    camera.state.write_text("a file where a directory should be")
     command = [sys.executable, "-m", "device", "run", "--config", str(camera.directory / "device.toml")]
     with (camera.directory / "log.txt").open("ab") as log:
         camera.process = subprocess.Popen([*command, "--allow-simulated"], stderr=log)
