@@ -14,18 +14,17 @@ from fractions import Fraction
 from typing import Protocol
 
 from hal.camera import EncodedFrame, SourceInfo, VideoFormat
-from hal.errors import BadDriverOption, HalError
+from hal.errors import BadDriverOption
 from simulator import strip
 from simulator.drivers.caption import Caption
 from simulator.drivers.clip import ClipPictures, open_clip
-from simulator.drivers.hardware import HardwareSocket
 from simulator.drivers.hardware_messages import Answer, CameraOp
 from simulator.drivers.live_encoder import LiveEncoder, gop_frames
+from simulator.drivers.live_source import LiveSource
 from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
 from simulator.drivers.picture import Picture
 from simulator.drivers.scene import Scene
-from simulator.drivers.simulated_time import SimulatedTime
 
 _BUFFERS = 6  # frames that may wait before one is lost
 _NS_PER_MS = 1_000_000
@@ -37,7 +36,7 @@ class _Pictures(Protocol):
     def paint(self, picture: Picture, time_s: float) -> None: ...
 
 
-class _SimulatedCamera:
+class _SimulatedCamera(LiveSource[EncodedFrame]):
     """Pacing, strip, caption, encoder and faults; the two cameras differ in what they look at."""
 
     def __init__(
@@ -56,14 +55,10 @@ class _SimulatedCamera:
         self._bitrate = whole_number("bitrate", bitrate, 20_000, 50_000_000)
         self._title = title
         self._look_at = look_at
-        self._hardware = None if hardware_socket is None else HardwareSocket.open(hardware_socket)
-        self._time = SimulatedTime() if self._hardware is None else self._hardware.time
-        self._take_back = None if self._hardware is None else self._hardware.register(CameraOp, self._fault)
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
         self._faults = threading.Lock()
         self._stalled_until_ns = 0
         self._frames_to_drop = 0
+        super().__init__("camera", CameraOp, self._fault, hardware_socket)
 
     @property
     def info(self) -> SourceInfo:
@@ -73,29 +68,7 @@ class _SimulatedCamera:
     def format(self) -> VideoFormat:
         return VideoFormat(self._width, self._height, float(self._rate))
 
-    def start(self, on_frame: Callable[[EncodedFrame], None], on_fault: Callable[[str], None]) -> None:
-        """Deliver frames on a thread of its own until `stop`."""
-        assert self._thread is None, "a camera is started once"
-        self._thread = threading.Thread(target=self._run, args=(on_frame, on_fault), name="camera", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop and give up the hardware socket. May be called twice."""
-        self._stop.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-        if self._hardware is not None and self._take_back is not None:
-            self._take_back()
-            self._hardware.close()
-            self._hardware = None
-
-    def _run(self, on_frame: Callable[[EncodedFrame], None], on_fault: Callable[[str], None]) -> None:
-        try:
-            self._film(on_frame)
-        except HalError as error:
-            on_fault(str(error))
-
-    def _film(self, on_frame: Callable[[EncodedFrame], None]) -> None:
+    def _deliver(self, on_item: Callable[[EncodedFrame], None]) -> None:
         pictures = self._look_at()
         picture = Picture(self._width, self._height)
         clean_bottom_px = strip.strip_height_px(self._height)
@@ -119,7 +92,7 @@ class _SimulatedCamera:
                 strip.draw(picture.y, sequence, utc_ns // _NS_PER_MS % strip.MS_PER_DAY)
                 data, keyframe = encoder.encode(picture, sequence, keyframe=sequence // gop > newest_gop)
                 newest_gop = sequence // gop
-                on_frame(EncodedFrame(data, keyframe, captured_ns, sequence))
+                on_item(EncodedFrame(data, keyframe, captured_ns, sequence))
             sequence += 1
 
     def _is_lost(self, captured_ns: int) -> bool:

@@ -10,7 +10,6 @@ same samples. Blocks follow an absolute schedule on CLOCK_BOOTTIME, counted in s
 from __future__ import annotations
 
 import math
-import threading
 from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
@@ -21,14 +20,13 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 
 from hal.camera import SourceInfo
-from hal.errors import BadDriverOption, DeviceLost, HalError
+from hal.errors import BadDriverOption, DeviceLost
 from hal.microphone import AudioFormat, EncodedSound
 from simulator.drivers.clip import ClipSamples, Samples, open_clip
-from simulator.drivers.hardware import HardwareSocket
 from simulator.drivers.hardware_messages import Answer, MicrophoneOp
+from simulator.drivers.live_source import LiveSource
 from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
-from simulator.drivers.simulated_time import SimulatedTime
 
 _BLOCK = 1024  # samples of one AAC access unit
 _SILENCE_DBFS = -120.0
@@ -68,7 +66,7 @@ class _ClipSound:
         return self._samples.take(_BLOCK)
 
 
-class _SimulatedMicrophone:
+class _SimulatedMicrophone(LiveSource[EncodedSound]):
     """Pacing, encoder and faults; the two microphones differ in what they hear."""
 
     def __init__(
@@ -86,14 +84,10 @@ class _SimulatedMicrophone:
         self._rate = sample_rate
         self._encoder = _encoder(sample_rate, bitrate)
         self._listen = listen
-        self._hardware = None if hardware_socket is None else HardwareSocket.open(hardware_socket)
-        self._time = SimulatedTime() if self._hardware is None else self._hardware.time
-        self._take_back = None if self._hardware is None else self._hardware.register(MicrophoneOp, self._fault)
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
         self._silent_until_ns = 0
         self._stalled_until_ns = 0
         self._late_samples = 0
+        super().__init__("microphone", MicrophoneOp, self._fault, hardware_socket)
 
     @property
     def info(self) -> SourceInfo:
@@ -103,29 +97,7 @@ class _SimulatedMicrophone:
     def format(self) -> AudioFormat:
         return AudioFormat(self._rate, 1, bytes(self._encoder.extradata or b""), _BLOCK)
 
-    def start(self, on_sound: Callable[[EncodedSound], None], on_fault: Callable[[str], None]) -> None:
-        """Deliver access units on a thread of its own until `stop`."""
-        assert self._thread is None, "a microphone is started once"
-        self._thread = threading.Thread(target=self._run, args=(on_sound, on_fault), name="microphone", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop and give up the hardware socket. May be called twice."""
-        self._stop.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-        if self._hardware is not None and self._take_back is not None:
-            self._take_back()
-            self._hardware.close()
-            self._hardware = None
-
-    def _run(self, on_sound: Callable[[EncodedSound], None], on_fault: Callable[[str], None]) -> None:
-        try:
-            self._hear(on_sound)
-        except HalError as error:
-            on_fault(str(error))
-
-    def _hear(self, on_sound: Callable[[EncodedSound], None]) -> None:
+    def _deliver(self, on_item: Callable[[EncodedSound], None]) -> None:
         sound = self._listen()
         pace = Pace(Fraction(_BLOCK, self._rate))
         lag: Samples = np.zeros(0, dtype=np.float32)
@@ -145,7 +117,7 @@ class _SimulatedMicrophone:
                     samples = np.zeros(_BLOCK, dtype=np.float32)
                 waiting.append((started_ns, _level_dbfs(samples)))
                 for data in self._encode(samples):
-                    on_sound(EncodedSound(data, *waiting.popleft()))
+                    on_item(EncodedSound(data, *waiting.popleft()))
             number += 1
 
     def _encode(self, samples: Samples) -> list[bytes]:
