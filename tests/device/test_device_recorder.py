@@ -1,0 +1,357 @@
+"""Recorder, file and writer together on a card that fails: every loss is named with its extent (invariant 9)."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from camera_bench import SECOND, media, statements
+
+from device.muxing import Muxer
+from device.recorder import Recorder, Told
+from device.recording_file import RecordingFile
+from device.ring import Ring
+from device.session import Session
+from device.triggers import Start
+from device.writer import Writer
+from evidence.durable import AppendFile
+from evidence.keys import FileSigner, load_certificates
+from evidence.media_signing import MediaSigner, VendorInfo
+from evidence.sealed import Recipient
+from evidence.statements import CameraFacts, Close, Gap, ProfileRef, Source, Stamp, Utc, moment
+from evidence.trust import Trust
+from evidence.verify import verify_file
+from hal.camera import EncodedFrame, VideoFormat
+from hal.clock import boottime_ns
+from simulator.drivers.live_encoder import LiveEncoder
+from simulator.drivers.picture import Picture
+
+RATE = 10
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[tuple[bytes, bool]]:
+    """Ten seconds of encoded grey."""
+    encoder, picture = LiveEncoder(160, 96, Fraction(RATE), 100_000), Picture(160, 96)
+    return [encoder.encode(picture, n, keyframe=n % RATE == 0) for n in range(10 * RATE)]
+
+
+def stamp() -> Stamp:
+    now_ns = time.time_ns()
+    claim = Utc(earliest=moment(now_ns - 10**7), latest=moment(now_ns + 10**7), source="ntp")
+    return Stamp(boot="00000000-0000-4000-8000-000000000001", mono_ns=boottime_ns(), utc=claim)
+
+
+@dataclass
+class Rig:
+    """A recorder with its writer on a card that a test makes fail."""
+
+    pki: Path
+    spool: Path
+    pictures: list[tuple[bytes, bool]]
+    troubles: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        self.signer = FileSigner.load(self.pki / "camera.key", self.pki / "camera.pem")
+        self.recipients = (Recipient.of(load_certificates(self.pki / "vault.pem")[0]),)
+        self.writer = Writer(10**7, make_room=lambda reserve: False, on_trouble=lambda _: None)
+        self.begin_ns = boottime_ns() - 20 * SECOND
+        self.recorder = Recorder(
+            Ring(2 * SECOND, 10**7, keep_sound=False),
+            self.writer,
+            self._file,
+            lambda start, resumes: {
+                "camera": CameraFacts(model="m", firmware="1", firmware_sha256="0" * 64),
+                "sources": (Source(role="camera", driver="d", sensor="s", kind="simulated"),),
+                "profile": ProfileRef(name="p", version=1, sha256="0" * 64),
+                "retention_class": "standard",
+                "upload_class": "normal",
+                "hold": False,
+            },
+            Told(
+                lambda session: None,
+                lambda session, facts: None,
+                lambda session, facts, reason: self.closed.append(reason),
+                lambda session, cause: self.troubles.append(cause),
+            ),
+        )
+
+    def _file(self) -> RecordingFile:
+        self.number += 1
+        chain = (self.pki / "camera.pem").read_bytes()
+        muxer = Muxer(
+            lambda: VideoFormat(160, 96, float(RATE)), None,
+            MediaSigner(self.signer.sign_digest, chain, VendorInfo("1", "SIM-0001", "F")),
+            lambda at_ns: 1_700_000_000 * SECOND, recording=f"SIM-0001-{self.number:06d}", device_name="m",
+        )  # fmt: skip
+        return RecordingFile(self.spool, self.number, "SIM-0001", self.signer, self.recipients, stamp, muxer)
+
+    def film(self, first: int, end: int, skip: range = range(0)) -> None:
+        """Frames `first` to `end` (excluded), without those in `skip`."""
+        for n in range(first, end):
+            if n not in skip:
+                data, key = self.pictures[n]
+                self.recorder.on_frame(EncodedFrame(data, key, self.at_ns(n), n))
+
+    def at_ns(self, frame: int) -> int:
+        return self.begin_ns + frame * SECOND // RATE
+
+    def start(self, frame: int) -> Session:
+        return self.recorder.start(Start("record_button", False, self.at_ns(frame), manual=True), {})
+
+    def stop(self, frame: int) -> None:
+        self.recorder.stop("record_button", self.at_ns(frame))
+
+    def settle(self) -> None:
+        assert self.writer.drain(10)
+
+    @property
+    def path(self) -> Path:
+        return self.spool / f"SIM-0001-{self.number:06d}.evidence"
+
+    def verify(self) -> None:
+        report = verify_file(self.path, Trust.load(self.pki / "root.pem"))
+        assert report.valid, report.findings
+
+    def gaps(self) -> list[tuple[str, int, int, int]]:
+        """(cause, first frame, frame after the end, frames) by the stated times."""
+        return [
+            (one.cause, self._frame(one.start_ns), self._frame(one.end_ns), one.frames)
+            for one in statements(self.path)
+            if isinstance(one, Gap)
+        ]
+
+    def _frame(self, at_ns: int) -> int:
+        return round((at_ns - self.begin_ns) * RATE / SECOND)
+
+    def account(self, first: int, end: int) -> None:
+        """Every frame from `first` to `end` is in the file or in a gap, and none in both."""
+        facts = [one.media for one in media(self.path) if one.media is not None]
+        held = [n for one in facts for n in range(one.first_frame, one.first_frame + one.frames)]
+        assert len(held) == len(set(held))
+        assert len(held) + sum(gap[3] for gap in self.gaps()) == end - first
+
+
+@pytest.fixture
+def rig(
+    pki: Path, tmp_path: Path, pictures: list[tuple[bytes, bool]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Rig]:
+    monkeypatch.setattr("device.writer.RETRY_S", 0.01)
+    made = Rig(pki, tmp_path, pictures)
+    yield made
+    made.writer.stop()
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], int | None]], list[int]]:
+    """`failing(rule)`: the n-th write of the card raises the errno that the rule gives, if any."""
+
+    def set_rule(rule: Callable[[int], int | None]) -> list[int]:
+        append, writes = AppendFile.append, [0]
+
+        def act(self: AppendFile, parts: Any) -> int:
+            number, writes[0] = writes[0], writes[0] + 1
+            error = rule(number)
+            if error is not None:
+                raise OSError(error, "as told")
+            return append(self, parts)
+
+        monkeypatch.setattr(AppendFile, "append", act)
+        return writes
+
+    return set_rule
+
+
+def test_a_card_that_stumbles_loses_nothing(rig: Rig, failing: Any) -> None:
+    failing(lambda n: errno.EIO if n in (0, 1, 4, 7) else None)
+    rig.writer.start()
+    rig.film(0, 20)
+    rig.start(20)
+    for second in range(2, 8):
+        rig.film(10 * second, 10 * second + 10)
+        rig.settle()
+    rig.stop(80)
+    rig.settle()
+    rig.verify()
+    assert rig.gaps() == []
+    rig.account(0, 80)
+    assert rig.closed == ["record_button"]
+
+
+def test_what_a_dead_card_did_not_take_is_named_once_it_works_again(rig: Rig, failing: Any) -> None:
+    dead = [False]
+    failing(lambda n: errno.EIO if dead[0] else None)
+    rig.writer.start()
+    rig.film(0, 20)
+    rig.start(20)
+    rig.film(20, 31)
+    rig.settle()
+    dead[0] = True
+    rig.film(31, 51)  # fragments 30..39 and 40..49 are complete, and lost
+    rig.settle()
+    dead[0] = False
+    rig.film(51, 70)
+    rig.stop(70)
+    rig.settle()
+    rig.verify()
+    assert rig.gaps() == [("storage_error", 30, 50, 20)]
+    rig.account(0, 70)
+    assert set(rig.troubles) == {"storage_error"}
+
+
+def test_the_loss_of_the_last_fragment_is_named_before_close(rig: Rig, failing: Any) -> None:
+    dead = [False]
+    failing(lambda n: errno.ENOSPC if dead[0] else None)
+    rig.writer.start()
+    rig.film(0, 20)
+    rig.start(20)
+    rig.film(20, 35)
+    rig.settle()
+    dead[0] = True
+    rig.stop(35)
+    rig.settle()
+    assert rig.closed == [], "the card takes no `close` either"
+    dead[0] = False
+    rig.recorder.close_again()
+    rig.settle()
+    assert rig.closed == ["record_button"], "and it is closed without a restart"
+    rig.verify()
+    assert [gap[0] for gap in rig.gaps()] == ["storage_full"]
+    rig.account(0, 35)
+
+
+def test_a_hole_of_the_source_before_a_lost_fragment_is_not_forgotten(rig: Rig, failing: Any) -> None:
+    dead = [False]
+    failing(lambda n: errno.EIO if dead[0] else None)
+    rig.writer.start()
+    rig.film(0, 20)
+    rig.start(20)
+    rig.film(20, 31)
+    rig.settle()
+    dead[0] = True
+    rig.film(31, 52, skip=range(44, 48))
+    rig.settle()
+    dead[0] = False
+    rig.film(52, 70)
+    rig.stop(70)
+    rig.settle()
+    rig.verify()
+    assert sorted(gap[0] for gap in rig.gaps()) == ["frames_lost", "storage_error"]
+    rig.account(0, 70)
+
+
+def test_a_file_that_could_not_be_opened_begins_when_the_card_works(rig: Rig, failing: Any) -> None:
+    dead = [True]
+    failing(lambda n: errno.EIO if dead[0] else None)
+    rig.writer.start()
+    rig.film(0, 20)
+    rig.start(20)
+    rig.settle()
+    assert "storage_error" in rig.troubles
+    dead[0] = False
+    rig.film(20, 60)
+    rig.stop(60)
+    rig.settle()
+    rig.verify()
+    assert rig.gaps()[0][0] == "storage_error"
+    rig.account(0, 60)
+
+
+def test_a_full_queue_is_a_gap_with_its_count_and_the_numbers_after_it_are_right(rig: Rig) -> None:
+    hold = threading.Event()
+    rig.writer.start()
+    rig.film(0, 20)
+    rig.start(20)
+    rig.settle()
+    rig.writer.put(_blocking(hold))
+    rig.writer._max_bytes = sum(len(data) for data, _ in rig.pictures[20:40]) + 10  # room for two more fragments
+    rig.film(20, 61)
+    hold.set()
+    rig.settle()
+    rig.film(61, 80)
+    rig.stop(80)
+    rig.settle()
+    rig.verify()
+    assert [gap[0] for gap in rig.gaps()] == ["writer_behind"]
+    assert rig.gaps()[0][3] >= 10
+    rig.account(0, 80)
+    assert set(rig.troubles) == {"writer_behind"}
+
+
+def test_a_card_that_hangs_is_told_after_two_seconds(rig: Rig) -> None:
+    hold = threading.Event()
+    rig.writer.start()
+    rig.film(0, 20)
+    rig.start(20)
+    rig.settle()
+    rig.writer.put(_blocking(hold))
+    rig.film(20, 41)
+    now_ns = boottime_ns()
+    rig.recorder.last_frame_ns = now_ns  # the camera is alive
+    rig.recorder.tick(now_ns + SECOND // 2)
+    assert rig.troubles == []
+    rig.recorder.last_frame_ns = now_ns + 3 * SECOND
+    rig.recorder.tick(now_ns + 3 * SECOND)
+    rig.recorder.tick(now_ns + 3 * SECOND)
+    assert rig.troubles == ["writer_behind"]
+    hold.set()
+
+
+def _blocking(hold: threading.Event) -> Any:
+    from device.writer import Job
+
+    return Job("hold", lambda: hold.wait(20) and None, alone=True)
+
+
+def test_the_ring_survives_a_stop_and_the_overlap_is_recorded_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.writer.start()
+    rig.film(0, 40)
+    rig.start(40)
+    rig.film(40, 60)
+    rig.stop(60)
+    rig.settle()
+    rig.verify()
+    sealed: list[Any] = []
+    prepare = RecordingFile.prepare_open
+    RecordingFile.prepare_open = lambda self, fields, metadata: (
+        sealed.append(metadata),
+        prepare(self, fields, metadata),
+    )[1]  # type: ignore[method-assign]
+    try:
+        rig.start(60)
+    finally:
+        RecordingFile.prepare_open = prepare  # type: ignore[method-assign]
+    rig.film(60, 80)
+    rig.stop(80)
+    rig.settle()
+    rig.verify()
+    first = media(rig.path)[0].media
+    assert first is not None
+    assert first.first_frame == 40, "two seconds before the second trigger, recorded again"
+    assert sealed[0]["overlap"] == {"recording": "SIM-0001-000001", "frames": 20}
+    rig.account(40, 80)
+
+
+def test_a_frame_that_is_no_h264_is_left_out_and_counted(rig: Rig) -> None:
+    rig.writer.start()
+    rig.pictures = list(rig.pictures)
+    rig.pictures[25] = (b"\0\0\0\1\xff not a slice", False)
+    rig.film(0, 20)
+    rig.start(20)
+    rig.film(20, 50)
+    rig.stop(50)
+    rig.settle()
+    rig.verify()
+    assert [(gap[0], gap[3]) for gap in rig.gaps()] == [("frames_lost", 1)]
+    closed = statements(rig.path)[-1]
+    assert isinstance(closed, Close)
+    assert closed.frames == 49
