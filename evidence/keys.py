@@ -154,3 +154,16 @@ def load_signer(key: str, chain_path: Path) -> Signer:
 
         return Pkcs11Signer.load(key, chain_path)
     return FileSigner.load(key_path(key), chain_path)
+
+
+def load_vault_key(key: str, certificate: x509.Certificate) -> VaultKey:
+    """The vault key of a certificate, named by path or URI. Raises `BadKey`."""
+    if in_token(key):
+        from evidence.keys_pkcs11 import Pkcs11VaultKey
+
+        return Pkcs11VaultKey.load(key, certificate)
+    path = key_path(key)
+    private = load_private_key(path)
+    if not same_public_key(private, certificate):
+        raise BadKey(f"the key in {path} does not belong to the vault certificate")
+    return FileVaultKey(private)

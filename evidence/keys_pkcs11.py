@@ -176,14 +176,19 @@ class Pkcs11VaultKey:
         self._key = key
 
     @classmethod
-    def load(cls, uri: str) -> Pkcs11VaultKey:
-        """From a PKCS#11 URI; the token is opened now. Raises `BadKey`."""
-        key = TokenKey(TokenUri.parse(uri))
+    def load(cls, uri: str, certificate: x509.Certificate) -> Pkcs11VaultKey:
+        """From a PKCS#11 URI; the token is opened now, and tried against the certificate. Raises `BadKey`."""
+        public = certificate.public_key()
+        if not isinstance(public, ec.EllipticCurvePublicKey):
+            raise BadKey("a vault certificate must be for an elliptic curve key")
+        key = cls(TokenKey(TokenUri.parse(uri)))
+        probe = ec.generate_private_key(public.curve)
         try:
-            key.use(lambda _: None)
+            if key.shared_secret(probe.public_key()) != probe.exchange(ec.ECDH(), public):
+                raise BadKey("the key in the token does not belong to the vault certificate")
         except SigningFailed as error:
             raise BadKey(f"the vault key cannot be used: {error}") from error
-        return cls(key)
+        return key
 
     def shared_secret(self, peer: ec.EllipticCurvePublicKey) -> bytes:
         """ECDH with an object's ephemeral key: the x coordinate. Raises `BadKey` or `SigningFailed`."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from evidence.cli.arguments import INVALID, OK, USAGE, Parser, Verbs, add_verb, complain
 from evidence.cli.terminal import plain, several
+from evidence.cli.vault import add_vault_options, opened_vault
 from evidence.disclosure import Proof, Selection, parse_items, parse_time
 from evidence.disclosure_package import Verdict, open_package, verify_package, write_package
 from evidence.disclosure_page import media_zero_ns, ranges
 from evidence.errors import BadSelection
-from evidence.export.decrypt import Vault
 from evidence.trust import Trust
 
 _TEXT = """\
@@ -38,8 +38,7 @@ def add(verbs: Verbs[Parser]) -> None:
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="evidence file")
     parser.add_argument("--root", type=Path, required=True, metavar="PEM", help="the agency's root certificate")
-    parser.add_argument("--vault-cert", type=Path, required=True, metavar="PEM", help="the agency's vault certificate")
-    parser.add_argument("--vault-key", required=True, metavar="KEY", help="the vault's private key: a PEM file")
+    add_vault_options(parser, required=True)
     parser.add_argument("--objects", type=_items, default=(), metavar="LIST", help="item numbers, such as 4,6,10-20")
     parser.add_argument("--from", type=_time, dest="begin", metavar="TIME", help="disclose the picture from this time")
     parser.add_argument("--to", type=_time, dest="end", metavar="TIME", help="disclose the picture up to this time")
@@ -110,11 +109,12 @@ def run(args: argparse.Namespace) -> int:
         complain("say what to disclose: --objects LIST, or --from and --to")
         return USAGE
     trust = Trust.load(args.root)
-    vault = Vault.load(args.vault_cert, Path(args.vault_key))
     selection = Selection(args.objects, args.begin, args.end)
     now = dt.datetime.now(dt.UTC)
     try:
-        write_package(args.file, args.out, vault, selection, Proof(trust, now))
+        with opened_vault(args, "disclose") as vault:
+            assert vault is not None  # its options are required
+            write_package(args.file, args.out, vault, selection, Proof(trust, now))
     except BadSelection as error:
         complain(str(error))
         return USAGE

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evidence import cms
 from evidence.cli.arguments import INVALID, OK, USAGE, Parser, Verbs, add_verb, complain
 from evidence.cli.terminal import Progress, plain, several, size
+from evidence.cli.vault import add_vault_options, opened_vault
 from evidence.cli.verify import exit_code, lines, read_through
 from evidence.durable import replace
 from evidence.errors import BadKey, NotEvidence
@@ -45,8 +46,7 @@ def add(verbs: Verbs[Parser]) -> None:
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="evidence file")
     parser.add_argument("--root", type=Path, required=True, metavar="PEM", help="the agency's root certificate")
-    parser.add_argument("--vault-cert", type=Path, required=True, metavar="PEM", help="the agency's vault certificate")
-    parser.add_argument("--vault-key", type=Path, required=True, metavar="PEM", help="the vault's private key")
+    add_vault_options(parser, required=True)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the outputs go")
     parser.add_argument("--sign-cert", type=Path, metavar="PEM", help="certificate chain of the export desk")
     parser.add_argument("--sign-key", type=Path, metavar="PEM", help="private key of the export desk")
@@ -95,8 +95,15 @@ def run(args: argparse.Namespace) -> int:
         complain("export needs PyAV, which is not installed: pip install 'firsthand[export]'")
         return USAGE
     trust = Trust.load(args.root)
-    vault = Vault.load(args.vault_cert, args.vault_key)
     signer = _signer(args, trust)
+    with opened_vault(args, "export") as vault:
+        assert vault is not None  # its options are required
+        return _run(args, trust, vault, signer, RecordingExport)
+
+
+def _run(
+    args: argparse.Namespace, trust: Trust, vault: Vault, signer: FileSigner | None, kind: type[RecordingExport]
+) -> int:
     verifier, report = read_through(args.file, trust, None)
     print("\n".join(lines(args.file, report, verifier)), flush=True)
     if report.opened is None:
@@ -105,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         complain("not exported, since the file is not valid: --force exports and labels what can be read")
         return INVALID
     vault.check_recipient(report.opened)
-    export = RecordingExport(args.file, verifier, report, trust, vault, args.out)
+    export = kind(args.file, verifier, report, trust, vault, args.out)
     exported = _export(export, args, tolerate=not report.valid)
     signed = (_sign(exported.paths[-1], signer),) if signer is not None else ()
     _summary(exported, report, signed)

@@ -12,7 +12,8 @@ import msgspec
 
 from evidence.cli.arguments import OK, Parser, Verbs, add_verb
 from evidence.cli.terminal import plain
-from evidence.errors import BadKey, EvidenceError, NotEvidence
+from evidence.cli.vault import add_vault_options, opened_vault
+from evidence.errors import EvidenceError, NotEvidence
 from evidence.export.decrypt import Vault, read_metadata
 from evidence.export.items import AnyItem, ObjectItem, Rest, StatementItem, walk
 from evidence.roles import role_of, serial_of
@@ -35,8 +36,7 @@ def add(verbs: Verbs[Parser]) -> None:
         example="inspect BC-0042-000017.evidence --vault-cert vault.pem --vault-key vault.key",
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="evidence file")
-    parser.add_argument("--vault-cert", type=Path, metavar="PEM", help="the agency's vault certificate")
-    parser.add_argument("--vault-key", type=Path, metavar="PEM", help="the vault's private key, to show metadata")
+    add_vault_options(parser, required=False)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, one for each item")
 
 
@@ -158,9 +158,11 @@ def _json(inspection: Inspection, items: Iterator[AnyItem]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 if there was a statement to show, 2 if not."""
-    if (args.vault_cert is None) != (args.vault_key is None):
-        raise BadKey("give --vault-cert and --vault-key together, or neither")
-    vault = Vault.load(args.vault_cert, args.vault_key) if args.vault_cert is not None else None
+    with opened_vault(args, "inspect") as vault:
+        return _run(args, vault)
+
+
+def _run(args: argparse.Namespace, vault: Vault | None) -> int:
     try:
         with args.file.open("rb") as file:
             inspection = Inspection(file, vault)

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from evidence.errors import BadKey, BrokenChain, CannotDecrypt, MalformedStatement
+from evidence.errors import BrokenChain, CannotDecrypt, MalformedStatement
 from evidence.export.items import ObjectItem, read_at
-from evidence.keys import load_certificates, load_private_key, same_public_key
+from evidence.keys import VaultKey, load_certificates, load_vault_key
 from evidence.sealed import Recipient, open_sealed
 from evidence.statements import Open
 
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """One vault certificate with its private key."""
+    """One vault certificate with its private key, in a file or in a token."""
 
     recipient: Recipient
-    key: ec.EllipticCurvePrivateKey
+    key: VaultKey
+    on_open: Callable[[str], None] | None = None
+    """Told the SHA-256 of each sealed object before it is opened."""
 
     @classmethod
-    def load(cls, certificate: Path, key: Path) -> Vault:
-        """From PEM files; the first certificate counts. Raises `BadKey`."""
+    def load(cls, certificate: Path, key: Path | str) -> Vault:
+        """From a PEM certificate, the first one counts, and a key by path or URI. Raises `BadKey`."""
         recipient = Recipient.of(load_certificates(certificate)[0])
-        private = load_private_key(key)
-        if not same_public_key(private, recipient.certificate):
-            raise BadKey(f"the key in {key} does not belong to the certificate in {certificate}")
-        return cls(recipient, private)
+        return cls(recipient, load_vault_key(str(key), recipient.certificate))
+
+    def told(self, on_open: Callable[[str], None]) -> Vault:
+        """The same vault, which tells what it opens."""
+        return replace(self, on_open=on_open)
 
     def check_recipient(self, opened: Open) -> None:
         """Raises `CannotDecrypt` if the recording was not sealed to this certificate."""
@@ -49,7 +52,10 @@ class Vault:
         """
         if item.announced is None:
             raise BrokenChain(f"item {item.number:06d}: no statement announced this object")
-        data = open_sealed(read_at(file, item), self.recipient, self.key)
+        sealed = read_at(file, item)
+        if self.on_open is not None:
+            self.on_open(item.sha256)
+        data = open_sealed(sealed, self.recipient, self.key)
         if hashlib.sha256(data).hexdigest() != item.announced.commitment:
             raise BrokenChain(
                 f"item {item.number:06d}: the decrypted content is not what statement seq {item.announced.seq} "

@@ -182,7 +182,7 @@ def test_a_fast_key_signs_each_second_of_the_ring(agency: Agency, ring: list[Fra
 
 
 def test_a_key_of_300_ms_catches_up_after_a_ring_of_30_s(agency: Agency, ring: list[Fragment], tmp_path: Path) -> None:
-    """One statement for up to eight seconds. Played with a key of 120 ms, and counted: what a signature costs is all."""
+    """One statement for up to eight seconds. Played with a key of 120 ms, and counted."""
     signer = SlowSigner(agency.signer(), 0.12)
     report, first_s, last_s, found = record(agency, signer, tmp_path, ring)
     assert (report.valid, report.frames) == (True, 300)

@@ -28,6 +28,7 @@ from evidence.keys import P256_ORDER, Signer, load_certificates, load_signer
 from evidence.keys_pkcs11 import Pkcs11Signer, Pkcs11VaultKey, TokenKey
 from evidence.pkcs11_uri import TokenUri
 from evidence.sealed import Recipient, open_sealed, seal
+from evidence.unwrap_ledger import read_ledger
 from fleet.ca import write_credential
 
 Tool = Callable[[str], str]
@@ -109,7 +110,7 @@ def test_openssl_verifies_every_statement_of_a_recording_signed_in_the_token(
 
 
 def test_a_vault_key_in_a_token_opens_what_was_sealed_to_it(bench: TokenAgency) -> None:
-    key = Pkcs11VaultKey.load(bench.vault_uri)
+    key = Pkcs11VaultKey.load(bench.vault_uri, bench.recipient.certificate)
     assert open_sealed(seal([b"a secret"], [bench.recipient]), bench.recipient, key) == b"a secret"
 
 
@@ -224,3 +225,85 @@ def test_a_p256_key_is_demanded(bench: TokenAgency, token: SoftToken) -> None:
     uri = token.put("other", ec.generate_private_key(ec.SECP384R1()))
     with pytest.raises((BadKey, SigningFailed)):
         load_signer(uri, bench.directory / "camera.pem")
+
+
+# --- the vault key on the command line, and the ledger ------------------------------------------------------
+
+
+@pytest.fixture
+def vault_options(bench: TokenAgency, tmp_path: Path) -> list[str]:
+    desk = ["--ledger", str(tmp_path / "unwraps.ledger"), "--ledger-cert", bench.file("export.pem")]
+    desk += ["--ledger-key", bench.file("export.key")]
+    return ["--vault-cert", bench.file("vault.pem"), "--vault-key", bench.vault_uri, *desk]
+
+
+def test_every_object_that_a_token_opens_stands_in_the_signed_ledger(
+    bench: TokenAgency,
+    recording: Path,
+    vault_options: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    tool: Tool,
+) -> None:
+    root = ["--root", bench.file("root.pem")]
+    package = tmp_path / "package"
+    assert main(["disclose", str(recording), *root, *vault_options, "--objects", "4", "--out", str(package)]) == 0
+    assert main(["inspect", str(recording), *vault_options]) == 0
+    assert main(["verify", str(package), *root]) == 0
+    capsys.readouterr()
+    ledger = tmp_path / "unwraps.ledger"
+    assert main(["ledger", str(ledger), *root]) == 0
+    shown = capsys.readouterr().out
+    assert "disclose SIM-0001-000001.evidence: 2 objects, done" in shown
+    assert "inspect SIM-0001-000001.evidence: 2 objects, done" in shown
+    first = next(iter(read_ledger(ledger, bench.trust)))
+    assert first[0].phase == "begin"
+    size = int.from_bytes(ledger.read_bytes()[2:4], "big") + 4
+    (tmp_path / "one.p7s").write_bytes(ledger.read_bytes()[:size])
+    command = [tool("openssl"), "cms", "-verify", "-binary", "-inform", "DER", "-in", str(tmp_path / "one.p7s")]
+    said = subprocess.run([*command, "-CAfile", bench.file("root.pem")], capture_output=True, check=True).stdout
+    assert json.loads(said)["phase"] == "begin"
+
+
+def test_a_ledger_with_a_missing_or_edited_statement_opens_nothing_more(
+    bench: TokenAgency, recording: Path, vault_options: list[str], tmp_path: Path
+) -> None:
+    ledger = tmp_path / "unwraps.ledger"
+    assert main(["inspect", str(recording), *vault_options]) == 0
+    data = ledger.read_bytes()
+    size = int.from_bytes(data[2:4], "big") + 4
+    for damaged in (data[size:], data[:-1], data[:300] + bytes([data[300] ^ 1]) + data[301:]):
+        ledger.write_bytes(damaged)
+        assert main(["ledger", str(ledger), "--root", bench.file("root.pem")]) == 1
+        assert main(["inspect", str(recording), *vault_options]) == 1
+        assert ledger.read_bytes() == damaged
+
+
+def test_a_run_that_was_killed_is_seen(
+    bench: TokenAgency, recording: Path, vault_options: list[str], tmp_path: Path
+) -> None:
+    ledger = tmp_path / "unwraps.ledger"
+    assert main(["inspect", str(recording), *vault_options]) == 0
+    data = ledger.read_bytes()
+    ledger.write_bytes(data[: int.from_bytes(data[2:4], "big") + 4])
+    assert main(["ledger", str(ledger), "--root", bench.file("root.pem")]) == 1
+
+
+def test_a_token_opens_nothing_without_a_ledger(bench: TokenAgency, recording: Path) -> None:
+    assert (
+        main(["inspect", str(recording), "--vault-cert", bench.file("vault.pem"), "--vault-key", bench.vault_uri]) == 64
+    )
+
+
+def test_a_ledger_needs_the_export_role(bench: TokenAgency, recording: Path, vault_options: list[str]) -> None:
+    options = [one.replace("export.", "profile.") for one in vault_options]
+    assert main(["inspect", str(recording), *options]) == 64
+
+
+def test_a_key_file_is_said_to_be_for_tests_and_small_agencies(
+    agency: Agency, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_recording(agency, tmp_path)
+    options = ["--vault-cert", agency.file("vault.pem"), "--vault-key", f"file:{agency.file('vault.key')}"]
+    assert main(["inspect", str(path), *options]) == 0
+    assert capsys.readouterr().err.count("for tests and small agencies") == 1
