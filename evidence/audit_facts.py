@@ -37,7 +37,8 @@ class Gathered:
     """SHA-256 of every statement of a log segment; of a recording only the first."""
     events: list[Event] = field(default_factory=list)
     last: AnyStatement | None = None
-    """The newest statement that the boot of `open` wrote itself."""
+    """The newest statement that was written before any recovery, which may come in the same boot."""
+    recovered: bool = False
     media_end_ns: int = 0
     clock_steps: int = 0
 
@@ -51,7 +52,8 @@ class Gathered:
         self.clock_steps += isinstance(statement, ClockStep)
         if isinstance(statement, Sealed) and statement.media is not None:
             self.media_end_ns = max(self.media_end_ns, statement.media.start_ns + statement.media.duration_ns)
-        if self.last is None or (statement.boot == self.last.boot and not isinstance(statement, Recovered)):
+        self.recovered |= isinstance(statement, Recovered)
+        if not self.recovered:
             self.last = statement
 
 
@@ -79,7 +81,7 @@ class Found:
 
     @property
     def last(self) -> AnyStatement:
-        """The last statement of the boot that opened the file."""
+        """The last statement that was written before any recovery."""
         return self.gathered.last or self.opened
 
     @property
@@ -88,7 +90,7 @@ class Found:
 
     @property
     def ended(self) -> bool:
-        """True if the camera closed it itself, in the boot that opened it."""
+        """True if the camera closed it without a recovery."""
         return isinstance(self.last, Close)
 
 

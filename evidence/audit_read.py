@@ -15,7 +15,7 @@ from typing import Final
 
 from evidence.audit_facts import Found, Gathered, Heap
 from evidence.cms import SIGNED_DATA, parse_signed
-from evidence.errors import EvidenceError, MalformedStatement, NotEvidence
+from evidence.errors import EvidenceError, NotEvidence
 from evidence.handover import decode_contact, decode_receipt
 from evidence.limits import SIGNED_DOCUMENT_BYTES
 from evidence.times import TimeProof, receipt_proof, when
@@ -108,8 +108,6 @@ def _take_document(path: Path, trust: Trust, heap: Heap, proofs: list[TimeProof]
             heap.contacts.append(contact)
         else:
             heap.ignored.append(str(path))
-    except MalformedStatement:
-        heap.ignored.append(str(path))
     except EvidenceError as error:
         if path.name.endswith((".receipt.p7s", ".contact.p7s")):
             heap.broken.append((str(path), str(error)))

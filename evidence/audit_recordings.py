@@ -148,6 +148,17 @@ class Recordings:
 
     # --- rules 3 and 4 ------------------------------------------------------------------------------------------------
 
+    def _still_running_ns(self, number: int, file: Found) -> int:
+        """How long after a recovered file's last statement the log still went on, until the next start."""
+        last_ns, during = file.last.mono_ns, False
+        for event in self.log.events:
+            during |= event.event == "recording_opened" and event.recording == number
+            if during and (event.event == "boot" or event.boot != file.opened.boot):
+                break
+            if during:
+                last_ns = max(last_ns, event.mono_ns)
+        return last_ns - file.last.mono_ns
+
     def _log_goes_on_ns(self, file: Found) -> int:
         """How long after the file's own last statement the log of the same boot was still written."""
         same = [one.last.mono_ns for one in self.log.segments.values() if one.opened.boot == file.opened.boot]
@@ -177,7 +188,7 @@ class Recordings:
                 f"{recovered.orphans} bytes of whole objects that nothing announced followed it: no crash does that",
             )
         troubled = any(one.event == "failure_to_record" for one in self.events[number])
-        after_ns = self._log_goes_on_ns(file)
+        after_ns = self._still_running_ns(number, file)
         if after_ns > DURABLE_NS and not troubled and not file.ended:
             self._found(
                 "rolled_back",

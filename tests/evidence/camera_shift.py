@@ -129,15 +129,16 @@ class Camera:
         self.film(writer, seconds)
         return self.end(writer)
 
-    def restart(self, *unfinished: Path) -> None:
-        """Power was cut: a new boot, which recovers the log and the recordings, as the device does."""
+    def restart(self, *unfinished: Path, power: bool = True) -> None:
+        """Power was cut, or the program killed: a new start recovers the log and the recordings, as the device does."""
         self.boots += 1
-        self.clock = dataclasses.replace(
-            self.clock,
-            boot=f"6b0e4f1c-1111-4222-8333-{self.boots:012x}",
-            mono_ns=SECOND,
-            utc_ns=self.clock.utc_ns + 60 * SECOND,
-        )
+        if power:
+            self.clock = dataclasses.replace(
+                self.clock,
+                boot=f"6b0e4f1c-1111-4222-8333-{self.boots:012x}",
+                mono_ns=SECOND,
+                utc_ns=self.clock.utc_ns + 60 * SECOND,
+            )
         if self.log is not None:
             path, self.log = self.log.path, None
             self.previous = self._recover(path).close_hash

@@ -103,6 +103,18 @@ def test_nothing_to_read_is_2_and_wrong_usage_64(agency: Agency, tmp_path: Path)
     assert main(["audit", str(tmp_path), "--root", str(tmp_path / "absent.pem")]) == 64
 
 
+def test_a_damaged_receipt_is_told(agency: Agency, shift: tuple[Camera, Path], capsys: Out) -> None:
+    _, store = shift
+    receipt = store / "SIM-0001-000002.evidence.receipt.p7s"
+    data = bytearray(receipt.read_bytes())
+    for place in (60, len(data) // 2, len(data) - 1):
+        data[place] ^= 1
+        receipt.write_bytes(data)
+        assert main(["audit", str(store), "--root", agency.file("root.pem")]) == 1
+        assert f"{receipt}: NOT VALID" in capsys.readouterr().out
+        data[place] ^= 1
+
+
 def test_receipts_of_strangers_do_not_count(shift: tuple[Camera, Path], real_agency: Agency, capsys: Out) -> None:
     _, store = shift
     assert main(["audit", str(store), "--root", real_agency.file("root.pem")]) == 1

@@ -186,16 +186,21 @@ def test_a_stitched_tail_with_the_log_cut_too_is_rolled_back_by_its_orphan(
     assert (found.code, found.kinds) == (1, {"rolled_back"})
 
 
-def test_an_honest_power_cut_is_unknown_at_its_end_and_no_accusation(camera: Camera, audit: Audit) -> None:
+@pytest.mark.parametrize("power", [True, False])
+def test_an_honest_crash_is_unknown_at_its_end_and_no_accusation(camera: Camera, audit: Audit, power: bool) -> None:
+    """Of the power, or of the program alone, when the log goes on in the same boot."""
     camera.event("boot")
     writer = camera.begin()
     camera.film(writer, 10)
     with writer.path.open("ab") as file:
         file.write(b"\x30\x82")  # torn
-    camera.restart(writer.path)
+    camera.wait(60)
+    camera.restart(writer.path, power=power)
     camera.record()
     found = audit(camera.card)
     assert (found.code, found.verdict) == (0, "unknown"), found.texts
+    assert any("end of recording 1" in text for text in found.unknown)
+    assert any("log segment 1 after" in text for text in found.unknown)
     assert found.rows["recording", 1]["state"] == "here, recovered"
 
 
