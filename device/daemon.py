@@ -25,7 +25,7 @@ from device.service import notify
 from device.session import Session
 from device.signals import Signals
 from device.sources import Sources
-from device.states import Event, Machine
+from device.states import Event, Machine, State
 from device.timekeeping import ClockWatch, Step
 from device.triggers import DockChanged, Intent, LineChanged, Press, Start, Stop
 from device.writer import Writer
@@ -219,6 +219,9 @@ class Daemon:
 
     def trigger(self, start: Start) -> None:
         """Begin a recording, or name one more trigger in the running one (R13-R15). Buttons are never refused."""
+        if self.machine.state is State.SHUTTING_DOWN:  # nobody would end it
+            self.boot.log("failure_to_record", word="shutting_down", details={"name": start.trigger})
+            return
         if self.recorder.session is not None:
             if self.recorder.add_trigger(start):
                 self.boot.log("trigger", recording=self.recorder.session.file.number, details={"name": start.trigger})
