@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/vectors/make_vectors.py NEW-DIRECTORY
 
-Ephemeral keys and signatures are random, so that a second run gives other bytes with the same verdicts. The recorder's
-own muxer and recording file write the media, the evidence package everything else.
+Ephemeral keys and signatures are random, so that a second run gives other bytes with the same verdicts. The tamper
+matrix makes its recordings with it, too.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ sys.path[:0] = [str(HERE.parent / "evidence"), str(HERE.parents[1])]
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from encoded_media import pictures, sounds
+from encoded_media import Picture, pictures, sounds
 
-from device.fragments import Fragment
-from device.muxing import Muxer
-from device.recording_file import RecordingFile
 from evidence import cms
 from evidence.durable import AppendFile
 from evidence.evidence_file import EvidenceWriter
 from evidence.export.decrypt import Vault
 from evidence.export.items import ObjectItem, StatementItem, walk
+from evidence.fmp4 import AudioSample, GpsSample, VideoSample, VideoTrack, init_segment, media_fragment
+from evidence.gpmf import GpsPoint, gps_sample
 from evidence.handover import Contact, Receipt
 from evidence.keys import P256_ORDER, FileSigner, load_certificates
 from evidence.media_signing import MediaSigner, VendorInfo
+from evidence.nal import parameter_sets, split_annexb, to_avcc_parts
 from evidence.recovery import recover
 from evidence.sealed import Recipient, seal
 from evidence.statements import (
     CameraFacts,
     LogHead,
+    MediaFacts,
     ProfileRef,
     Source,
     Stamp,
@@ -51,11 +52,8 @@ from evidence.statements import (
     moment_ns,
 )
 from evidence.trust import Trust
-from evidence.verify import verify_file
+from evidence.verify import file_name, verify_file
 from fleet.ca import create_agency, write_credential
-from hal.camera import EncodedFrame, VideoFormat
-from hal.gps import GpsEpoch
-from hal.microphone import AudioFormat, EncodedSound
 
 SECOND = 10**9
 SERIAL = "SIM-0001"
@@ -130,54 +128,72 @@ class Maker:
             writer.commit()
         return path
 
-    def recording(self, number: int, seconds: int, *, close: bool) -> Path:
-        """Pictures, sound, GPS and media signatures, as the recorder writes them."""
+    def recording(
+        self,
+        number: int,
+        seconds: int,
+        *,
+        close: bool = True,
+        serial: str = SERIAL,
+        stem: str = "camera",
+        options: str = "qp=44",
+    ) -> Path:
+        """Pictures, sound, GPS and media signatures, in the order in which the recorder writes them."""
         mono_ns = 120 * SECOND
-        clock = Clock(mono_ns // SECOND + seconds)
-        signer = self.signer("camera")
-        track, sound = sounds()
-        chain = (self.pki / "camera.pem").read_bytes()
-        muxer = Muxer(
-            lambda: VideoFormat(WIDTH, HEIGHT, RATE),
-            AudioFormat(track.sample_rate, track.channels, track.config),
-            MediaSigner(signer.sign_digest, chain, VendorInfo("0.1.0", SERIAL, "Firsthand")),
-            lambda at_ns: (int(START.timestamp()) - seconds) * SECOND + at_ns - mono_ns,
-            recording=f"{SERIAL}-{number:06d}",
-            device_name="Test vector",
-        )
-        file = RecordingFile(self.out, number, SERIAL, signer, [self.recipient], clock, muxer)
-        head = LogHead(segment=1, seq=2, hash="2" * 64)
-        file.open(
-            self.open_fields(upload_class="critical", station_nonce="3" * 32, log_head=head),
-            {"part": "opening", "recording": None, "triggers": [{"name": "record_button", "at_ns": mono_ns}]},
-        )
-        frames = [
-            EncodedFrame(one.data, one.keyframe, mono_ns + index * SECOND // RATE, index)
-            for index, one in enumerate(small_pictures(seconds))
-        ]
-        heard = [EncodedSound(one, mono_ns + i * 1024 * SECOND // 48_000, -20.0) for i, one in enumerate(sound[:8])]
-        for second in range(seconds):
-            end_ns = mono_ns + (second + 1) * SECOND
-            last = second == seconds - 1
-            fragment = Fragment(
-                tuple(frames[second * RATE : (second + 1) * RATE]),
-                tuple(heard) if second == 0 else (),
-                (epoch(second, end_ns - SECOND // 2),),
-                end_ns,
-                final=last and close,
-                group_ends=not (last and close),
+        path = self.out / file_name(serial, "recording", number)
+        with AppendFile.create(path) as file:
+            clock = Clock(mono_ns // SECOND + seconds)
+            writer = EvidenceWriter(
+                file, self.signer(stem), [self.recipient], clock, serial=serial, stream="recording", number=number
             )
-            file.add(fragment)
-            file.commit()
-            file.fragment_durable(fragment)
-        if close:
-            file.event("marker", None, {"origin": "record_button", "at_ns": mono_ns + SECOND})
-            file.clock_step(clock(), clock(), "source_changed")
-            file.gap("camera_silent", mono_ns + seconds * SECOND, mono_ns + (seconds + 1) * SECOND)
-            file.close("record_button", {"part": "closing", "reason": "record_button"})
-            file.commit()
-        file.abandon()
-        return self.out / file.name
+            head = LogHead(segment=1, seq=2, hash="2" * 64)
+            writer.open(**self.open_fields(upload_class="critical", station_nonce="3" * 32, log_head=head))
+            self._media(writer, pictures(RATE * seconds, RATE, WIDTH, HEIGHT, options), mono_ns, stem, close)
+            if close:
+                writer.event("marker", details={"origin": "record_button", "at_ns": mono_ns + SECOND})
+                writer.clock_step(clock(), clock(), "source_changed")
+                end_ns = mono_ns + seconds * SECOND
+                writer.gap(cause="camera_silent", start_ns=end_ns, end_ns=end_ns + SECOND)
+                writer.seal_metadata({"part": "closing", "reason": "record_button"})
+                writer.close("record_button")
+                writer.commit()
+        return path
+
+    def _media(self, writer: EvidenceWriter, frames: list[Picture], mono_ns: int, stem: str, close: bool) -> None:
+        track, sound = sounds()
+        seconds = len(frames) // RATE
+        serial = writer.path.name[:8]
+        claim = encode_canonical({"recording": writer.path.stem})
+        vendor = VendorInfo("0.1.0", serial, "Firsthand")
+        media = MediaSigner(self.signer(stem).sign_digest, (self.pki / f"{stem}.pem").read_bytes(), vendor)
+        sets = parameter_sets(split_annexb(frames[0].data))
+        assert sets is not None
+        writer.seal_mp4("init", [init_segment(VideoTrack(WIDTH, HEIGHT, sets.sps, sets.pps), track, gps=True)])
+        for second in range(seconds):
+            samples = []
+            for index in range(second * RATE, (second + 1) * RATE):
+                utc_ns = (int(START.timestamp()) - seconds) * SECOND + index * SECOND // RATE
+                nals = media.process(split_annexb(frames[index].data), frames[index].keyframe, utc_ns, claim)
+                if index % RATE == RATE - 1:
+                    nals.append(media.finish() if close and second == seconds - 1 else media.end_group())
+                ticks = 90_000 // RATE
+                samples.append(VideoSample(to_avcc_parts(nals), index * ticks, ticks, frames[index].keyframe))
+            heard = [AudioSample(one, 1024 * n, 1024) for n, one in enumerate(sound[:8])] if second == 0 else []
+            points, sentences = fix(second)
+            gps = GpsSample(gps_sample(points, sentences, "Test vector"), second * 90_000, 90_000)
+            facts = MediaFacts(
+                start_ns=mono_ns + second * SECOND,
+                duration_ns=SECOND,
+                frames=RATE,
+                first_frame=second * RATE,
+                sound_frames=len(heard),
+                gps_fixes=len(points),
+            )
+            writer.seal_mp4("media", media_fragment(second + 1, samples, heard, [gps]), facts)
+            if second == 0:
+                trigger = {"name": "record_button", "at_ns": mono_ns}
+                writer.seal_metadata({"part": "opening", "recording": None, "triggers": [trigger]})
+            writer.commit()
 
     def recovered(self) -> Path:
         """A recording that lost its power inside its second fragment, before and after its recovery."""
@@ -318,26 +334,21 @@ class HighS(FileSigner):
         return encode_dss_signature(r, P256_ORDER - s)
 
 
-def small_pictures(seconds: int) -> list[object]:
-    return pictures(RATE * seconds, RATE, WIDTH, HEIGHT, "qp=44")  # type: ignore[return-value]
-
-
-def epoch(second: int, received_ns: int) -> GpsEpoch:
-    """The first second has a fix, the second has none: "no fix" is a value."""
-    if second % 2:
-        return GpsEpoch(received_ns, False, sentences=(nmea("GPRMC,115959.00,V,,,,,,,010626,,,N"),))
-    return GpsEpoch(
-        received_ns,
-        True,
+def fix(second: int) -> tuple[list[GpsPoint], list[str]]:
+    """The first second has a fix, the others have none: "no fix" is a value."""
+    if second:
+        return [], [nmea("GPRMC,115959.00,V,,,,,,,010626,,,N")]
+    point = GpsPoint(
         latitude_nd=47_123_456_789,
         longitude_nd=-8_000_000_001,
         altitude_mm=408_000,
         utc_ns=(int(START.timestamp()) - 2) * SECOND,
+        received_ns=120_500_000_000,
         dimensions=3,
         hdop_centi=90,
         satellites=9,
-        sentences=(nmea("GPRMC,115958.00,A,4707.40740734,N,00800.00000006,W,0.0,,010626,,,A"),),
     )
+    return [point], [nmea("GPRMC,115958.00,A,4707.40740734,N,00800.00000006,W,0.0,,010626,,,A")]
 
 
 def nmea(body: str) -> str:
