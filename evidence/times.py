@@ -104,6 +104,8 @@ class SigningTimes:
                 independent += f"; at {words(now)} " + (problem or "the certificates are valid")
         if wrong is not None and problem is not None:
             findings.append(f"item {self._first_item:06d}: {problem}")
+        if wrong is not None and not wrong.startswith("none"):
+            notes.append(f"the camera's own claim of time {'is ' * wrong.startswith('wrong')}{wrong}")
         for chain, one in self._by_chain.items():
             self._weigh_revocation(trust, chain, one, covering, findings, notes)
         notes += trust.revocations.stale(now)

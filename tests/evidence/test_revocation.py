@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from recordings import Agency, Recipe, make_agency, write_recording
-from test_timestamp import DAY, receipt_for
+from test_timestamp import DAY, Tool, make_authority, receipt_for
 
 from evidence.__main__ import main
 from evidence.cms import parse_signed
@@ -57,6 +58,16 @@ def test_a_receipt_from_before_the_revocation_keeps_it_valid(own: Agency, path: 
     receipt_for(own, path, now)
     assert verify(own, path, revoke(own, "camera", now + DAY)) == 0
     assert "so its signatures stand" in capsys.readouterr().out
+
+
+def test_a_timestamp_from_before_the_revocation_keeps_it_valid_too(own: Agency, path: Path, tool: Tool) -> None:
+    tsa = make_authority(own.directory / "tsa", tool("openssl"), ExtendedKeyUsageOID.TIME_STAMPING)
+    tsa.stamp(path)
+    root, now = ("--tsa-root", str(tsa.root)), dt.datetime.now(dt.UTC)
+    before = revoke(own, "camera", now + DAY)
+    command = ["verify", str(path), "--root", own.file("root.pem"), "--crl"]
+    assert main([*command, str(before), *root]) == 0
+    assert main([*command, str(before)]) == 1, "a timestamp without a pinned authority proves nothing"
 
 
 def test_a_receipt_from_after_the_revocation_proves_nothing(own: Agency, path: Path) -> None:

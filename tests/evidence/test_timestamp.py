@@ -254,6 +254,7 @@ def test_a_claim_after_its_own_receipt_is_called_wrong(agency: Agency, record: C
     assert report.times is not None
     assert not report.times.claim_holds
     assert "the camera claims" in report.times.claim
+    assert any(note.startswith("the camera's own claim of time is wrong") for note in report.notes)
 
 
 def test_a_receipt_of_another_role_is_no_proof(agency: Agency, record: Callable[..., Path], capsys: Out) -> None:
