@@ -20,6 +20,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from evidence.durable import replace
 from evidence.roles import KEY_LEVEL_OIDS, ROLE_OIDS, SIMULATED_OID, KeyLevel, Role
 
+C2PA_CLAIM_SIGNING_OID = x509.ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -156,13 +158,17 @@ class Authority:
     def signer(
         self, role: Role, name: str, *, serial: str, level: KeyLevel = "file", validity: Validity | None = None
     ) -> Credential:
-        """A certificate that signs documents of one role; `serial` is the device's or the station's."""
+        """A certificate that signs documents of one role; `serial` is the device's or the station's.
+
+        The export desk's may also sign C2PA claims (c2pa-kp-claimSigning, C2PA certificate profile).
+        """
+        purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION, *([C2PA_CLAIM_SIGNING_OID] if role == "export" else ())]
         return self._issue(
             role,
             _name(name, self.organization, serial),
             [
                 (_usage(sign=True), True),
-                (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), False),
+                (x509.ExtendedKeyUsage(purposes), False),
             ],
             [KEY_LEVEL_OIDS[level]],
             validity,
