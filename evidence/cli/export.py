@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from evidence import cms
 from evidence.cli.arguments import INVALID, OK, USAGE, Parser, Verbs, add_verb, complain
 from evidence.cli.terminal import Progress, plain, several, size
-from evidence.cli.vault import add_vault_options, opened_vault
 from evidence.cli.verify import exit_code, lines, read_through
 from evidence.durable import replace
 from evidence.errors import BadKey, NotEvidence
 from evidence.export.decrypt import Vault
+from evidence.export.window import Window, seconds_of
 from evidence.keys import FileSigner
 from evidence.roles import role_of
 from evidence.trust import Trust
@@ -25,10 +25,13 @@ if TYPE_CHECKING:  # PyAV is loaded only when something is exported
 
 _TEXT = """\
 Verify an evidence file, decrypt it with the vault's key, check every part against what the camera signed, and write
-  NAME.mp4   video, sound if any was recorded, and the GPS track; nothing is encoded again
+  NAME.mp4   video, sound if any was recorded, the GPS track, chapters at triggers, markers and the stop, and captions
+             with time and position that a player can switch on; nothing is encoded again
   NAME.gpx   the GPS receiver's own points, nothing interpolated
-  NAME.json  a report: verdict, camera, sources, triggers, statements, SHA-256 of the outputs
-  NAME.json.p7s  the report signed by the export desk, with --sign-cert and --sign-key
+  NAME.html  a report for people, to be read on a screen or printed, with an appendix "verify this yourself"
+  NAME.json  the same for programs: verdict, camera, sources, triggers, statements, SHA-256 of the outputs
+With --sign-cert and --sign-key the export desk signs the MP4 (C2PA) and the report (NAME.json.p7s).
+With --from and --to only a part is exported: fragments of at most a second are kept whole, never cut.
 A file that does not verify is exported only with --force, and every output then says NOT-VALID in its name.
 Needs PyAV: pip install 'firsthand[export]'."""
 
@@ -39,18 +42,37 @@ def add(verbs: Verbs[Parser]) -> None:
         verbs,
         "export",
         run,
-        summary="decrypt into one MP4, a GPX track and a report",
+        summary="decrypt into one MP4, a GPX track and a report for a court",
         text=_TEXT,
         example="export BC-0042-000017.evidence --root root.pem --vault-cert vault.pem --vault-key vault.key \\\n"
         "    --out case-12/",
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="evidence file")
     parser.add_argument("--root", type=Path, required=True, metavar="PEM", help="the agency's root certificate")
-    add_vault_options(parser, required=True)
+    parser.add_argument("--vault-cert", type=Path, required=True, metavar="PEM", help="the agency's vault certificate")
+    parser.add_argument("--vault-key", type=Path, required=True, metavar="PEM", help="the vault's private key")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the outputs go")
     parser.add_argument("--sign-cert", type=Path, metavar="PEM", help="certificate chain of the export desk")
     parser.add_argument("--sign-key", type=Path, metavar="PEM", help="private key of the export desk")
+    begins = "where the part begins, in the recording's own time: seconds (90), 1:30 or 0:01:30"
+    parser.add_argument("--from", dest="from_s", type=_seconds, metavar="TIME", help=begins)
+    parser.add_argument("--to", dest="to_s", type=_seconds, metavar="TIME", help="where it ends, likewise")
+    parser.add_argument("--no-captions", action="store_true", help="leave the caption track out of the MP4")
     parser.add_argument("--force", action="store_true", help="replace outputs, and export what does not verify")
+
+
+def _seconds(text: str) -> float:
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _window(args: argparse.Namespace) -> Window:
+    try:
+        return Window(args.from_s, args.to_s)
+    except ValueError as error:
+        raise BadKey(str(error)) from error
 
 
 def _signer(args: argparse.Namespace, trust: Trust) -> FileSigner | None:
@@ -77,10 +99,14 @@ def _summary(exported: Exported, report: Report, signed: tuple[Path, ...]) -> No
         f"  exported   {several(contents.frames, 'frame')}, {several(contents.sound_frames, 'sound frame')}, "
         f"{several(contents.gps_points, 'GPS point')}"
     )
+    if exported.values["part"]:
+        print(f"  part       {exported.values['part']}")
     for path in (*exported.paths, *signed):
         print(f"  wrote      {plain(path)} ({size(path.stat().st_size)})")
     for one in contents.discrepancies:
         complain(plain(one))
+    if signed and not exported.values["c2pa"]["signed"]:
+        complain(f"the MP4 carries no C2PA manifest: {plain(exported.values['c2pa']['reason'])}")
     if not report.valid:
         complain("exported although the file is not valid: every output is labelled")
 
@@ -95,15 +121,8 @@ def run(args: argparse.Namespace) -> int:
         complain("export needs PyAV, which is not installed: pip install 'firsthand[export]'")
         return USAGE
     trust = Trust.load(args.root)
-    signer = _signer(args, trust)
-    with opened_vault(args, "export") as vault:
-        assert vault is not None  # its options are required
-        return _run(args, trust, vault, signer, RecordingExport)
-
-
-def _run(
-    args: argparse.Namespace, trust: Trust, vault: Vault, signer: FileSigner | None, kind: type[RecordingExport]
-) -> int:
+    vault = Vault.load(args.vault_cert, args.vault_key)
+    signer, window = _signer(args, trust), _window(args)
     verifier, report = read_through(args.file, trust, None)
     print("\n".join(lines(args.file, report, verifier)), flush=True)
     if report.opened is None:
@@ -112,7 +131,17 @@ def _run(
         complain("not exported, since the file is not valid: --force exports and labels what can be read")
         return INVALID
     vault.check_recipient(report.opened)
-    export = kind(args.file, verifier, report, trust, vault, args.out)
+    export = RecordingExport(
+        args.file,
+        verifier,
+        report,
+        trust,
+        vault,
+        args.out,
+        window=window,
+        signer=signer,
+        captioned=not args.no_captions,
+    )
     exported = _export(export, args, tolerate=not report.valid)
     signed = (_sign(exported.paths[-1], signer),) if signer is not None else ()
     _summary(exported, report, signed)

@@ -23,7 +23,8 @@ Check the signatures that the camera put into the picture itself (ONVIF Media Si
 it that another program remuxed without encoding (mp4, mkv, mov), or in a raw .h264 stream. No decryption key is needed.
 Two verdicts, and both must hold: the pictures (each group is signed, altered, missing or unsigned), and the certificate
 (whose key signed). Not judged here: sound, positions outside the signed claim, and whether the end was cut off; the
-evidence file tells that (`verify`). Needs PyAV: pip install 'firsthand[export]'."""
+evidence file tells that (`verify`).
+ffmpeg cannot copy MP4 captions into Matroska: add -c:s srt, or -sn. Needs PyAV: pip install 'firsthand[export]'."""
 
 
 def add(verbs: Verbs[Parser]) -> None:

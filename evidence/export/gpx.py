@@ -15,7 +15,7 @@ from evidence.gpmf import GpsPoint
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-def _decimal(value: int, digits: int) -> str:
+def decimal(value: int, digits: int) -> str:
     """`value` / 10**digits, exactly, without floating point."""
     whole, rest = divmod(abs(value), 10**digits)
     return f"{'-' if value < 0 else ''}{whole}.{rest:0{digits}d}"
@@ -30,7 +30,7 @@ def point(fix: GpsPoint) -> str:
     """One `trkpt`: degrees with nine decimals; what the receiver did not report is left out."""
     inside = []
     if fix.altitude_mm is not None:
-        inside.append(f"<ele>{_decimal(fix.altitude_mm, 3)}</ele>")
+        inside.append(f"<ele>{decimal(fix.altitude_mm, 3)}</ele>")
     if fix.utc_ns is not None:
         inside.append(f"<time>{_utc(fix.utc_ns)}</time>")
     if fix.dimensions in (2, 3):
@@ -38,8 +38,8 @@ def point(fix: GpsPoint) -> str:
     if fix.satellites is not None:
         inside.append(f"<sat>{fix.satellites}</sat>")
     if fix.hdop_centi is not None:
-        inside.append(f"<hdop>{_decimal(fix.hdop_centi, 2)}</hdop>")
-    position = f'lat="{_decimal(fix.latitude_nd, 9)}" lon="{_decimal(fix.longitude_nd, 9)}"'
+        inside.append(f"<hdop>{decimal(fix.hdop_centi, 2)}</hdop>")
+    position = f'lat="{decimal(fix.latitude_nd, 9)}" lon="{decimal(fix.longitude_nd, 9)}"'
     return f"<trkpt {position}>{''.join(inside)}</trkpt>"
 
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 
 from evidence.chain import Chain
 from evidence.statements import Open, moment, moment_ns
+from evidence.trust import Trust
 from evidence.verify import Report
 
 NOT_TOLD: Final = ("opened", "closed", "recovered", "head")
@@ -59,6 +60,16 @@ def simulated(report: Report, root: x509.Certificate, root_is_simulated: bool) -
         "label": "SIMULATED: not evidence" if unreal else None,
         "root": {"subject": root.subject.rfc4514_string(), "sha256": digest, "simulated": root_is_simulated},
     }
+
+
+def label(report: Report, trust: Trust) -> str | None:
+    """What every page and every output must say about footage that is no ordinary evidence; None for the ordinary."""
+    kinds = {source.kind for source in report.opened.sources} if report.opened is not None else set()
+    said = [] if report.valid else ["NOT VALID EVIDENCE"]
+    said += ["SIMULATED, not evidence"] if trust.simulated or kinds & {"simulated", "clip"} else []
+    said += ["TRAINING, not evidence"] if "training" in kinds else []
+    said += ["RECOVERED after an interruption"] if report.recovered is not None else []
+    return "; ".join(said) or None
 
 
 def triggers_of(metadata: Sequence[Mapping[str, Any]]) -> list[Any]:
