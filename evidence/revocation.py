@@ -51,8 +51,11 @@ def load_crls(path: Path) -> list[x509.CertificateRevocationList]:
     try:
         found = [x509.load_pem_x509_crl(piece) for piece in pieces] or [x509.load_der_x509_crl(data)]
         for crl in found:
+            _ = crl.issuer, crl.next_update_utc  # read lazily by the library: a malformed one must be told here
             _check_form(crl, path)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except BadKey:
+        raise
+    except Exception as error:  # the library raises many kinds for hostile lists
         raise BadKey(f"{path} holds no revocation list (PEM or DER)") from error
     return found
 
