@@ -281,8 +281,8 @@ def test_a_full_queue_is_a_gap_with_its_count_and_the_numbers_after_it_are_right
     rig.stop(80)
     rig.settle()
     rig.verify()
-    assert [gap[0] for gap in rig.gaps()] == ["writer_behind"]
-    assert rig.gaps()[0][3] >= 10
+    assert {gap[0] for gap in rig.gaps()} == {"writer_behind"}
+    assert sum(gap[3] for gap in rig.gaps()) >= 10
     rig.account(0, 80)
     assert set(rig.troubles) == {"writer_behind"}
 
