@@ -65,7 +65,7 @@ def _summary(values: Values) -> str:
     began = values["began_utc"]
     day = f"on {_day(began[0])} from about {began[0][11:19]} UTC" if began else "at a time that nothing vouched for"
     causes = [one["title"].removeprefix("Trigger: ") for one in values["happenings"] if one["kind"] == "trigger"]
-    text = f"Camera {source.get('serial')} recorded {as_clock(source['duration_s'])} {day}."
+    text = f"Camera {source.get('serial')} recorded {plain_words.length(source['duration_s'])} {day}."
     text += f" Started by: {', '.join(causes)}." if causes else ""
     text += f" Ended by: {words(values['close_reason'])}." if values["close_reason"] else " Its end is not signed."
     return text + (f" This export is only a part: {values['part']}." if values["part"] else "")
@@ -90,7 +90,7 @@ def _what(values: Values, contents: Contents) -> Markup:
     officer = opening.get("officer")
     test = opening.get("self_test")
     pairs: list[tuple[object, object]] = [
-        ("Length", f"{as_clock(source['duration_s'])} (hours, minutes, seconds)"),
+        ("Length", plain_words.length(source["duration_s"])),
         ("Pictures", f"{exported['frames']} exported of {source['frames']} recorded; none encoded again"),
         ("Sound", plain_words.sound(values, opening.get("microphone"))),
         ("Positions", f"{exported['gps_points']} points of the receiver; nothing added between them"),

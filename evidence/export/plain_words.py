@@ -59,6 +59,15 @@ def verdict(values: Mapping[str, Any]) -> tuple[str, str, str]:
     return "good", "This recording verifies: complete and unaltered.", whole
 
 
+def length(seconds: float) -> str:
+    """A duration as a person says it."""
+    tenths = round(seconds * 10)
+    hours, minutes, rest = tenths // 36_000, tenths // 600 % 60, tenths % 600 / 10
+    said = [f"{hours} h"] if hours else []
+    said += [f"{minutes} min"] if hours or minutes else []
+    return " ".join([*said, f"{rest:.1f} s"])
+
+
 def limits(values: Mapping[str, Any]) -> list[str]:
     """What the verdict does not say."""
     said = [

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from recordings import Agency
 from test_export import decode_errors, export, packets
+from test_media_cli import signed_units, write_mp4
 
+from evidence.__main__ import main
 from evidence.export import content_credentials
 
 Tool = Callable[[str], str]
@@ -72,6 +74,18 @@ def test_the_signed_mp4_plays_and_holds_every_sample(signed: Path, tool: Tool) -
     assert decode_errors(tool, signed) == ""
     found = packets(tool, signed)
     assert {tag: len(found[tag]) for tag in ("avc1", "mp4a", "gpmd")} == {"avc1": 50, "mp4a": 94, "gpmd": 2}
+
+
+def test_the_cameras_own_signatures_in_the_picture_are_still_there(
+    agency: Agency, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Layer A survives layer E: both verdicts on one file."""
+    plain, both = write_mp4(tmp_path / "plain.mp4", signed_units(agency)), tmp_path / "both.mp4"
+    source = content_credentials.SourceFacts("x.evidence", 1, "0" * 64, None, "x", None, None)
+    content_credentials.sign_mp4(plain, both, agency.signer("export"), source, "both.mp4")
+    assert state(both, agency) == "Trusted"
+    assert main(["media", str(both), "--root", agency.file("root.pem")]) == 0
+    assert "4 signed" in capsys.readouterr().out
 
 
 def test_the_report_hashes_the_signed_file(signed: Path) -> None:

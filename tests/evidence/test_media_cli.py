@@ -179,6 +179,13 @@ def test_every_edit_is_named(
     assert (judged.code, judged.statuses, judged.pictures) == (1, statuses, False)
 
 
+def test_a_part_tells_that_earlier_groups_are_missing_and_proves_the_rest(
+    judge: Callable[..., Judged], units: Units, tmp_path: Path
+) -> None:
+    judged = judge(write_mp4(tmp_path / "part.mp4", units[2 * GROUP :]))
+    assert (judged.code, judged.statuses) == (1, ["missing", "signed", "signed"])
+
+
 def test_another_agencys_root_condemns_the_certificate_and_not_the_pictures(
     judge: Callable[..., Judged], exported: Path, real_agency: Agency
 ) -> None:

@@ -14,6 +14,7 @@ from test_export import export
 from test_export_chapters import METADATA
 
 from evidence.export.markup import document, tag
+from evidence.export.plain_words import length
 
 Tool = Callable[[str], str]
 Record = Callable[..., Path]
@@ -79,6 +80,10 @@ def test_words_of_a_recording_never_become_markup(agency: Agency, record: Record
     assert "\u202e" not in elements.text, "and it cannot turn the reading direction"
 
 
+def test_lengths_are_told_as_people_say_them() -> None:
+    assert [length(one) for one in (3.04, 61, 3600.0)] == ["3.0 s", "1 min 1.0 s", "1 h 0 min 0.0 s"]
+
+
 def test_attributes_are_escaped() -> None:
     assert tag("p", "x", title='"><b>') == '<p title="&quot;&gt;&lt;b&gt;">x</p>'
     assert "<b>" not in document("<b>", tag("i"), tag("u"))
@@ -88,7 +93,7 @@ def test_the_page_tells_what_a_judge_asks(agency: Agency, record: Record, tmp_pa
     path = record(seconds=4, hole_after=1, sound_in=(2, 3), metadata=METADATA | {"part": "opening"})
     text = parsed(page(agency, path, tmp_path / "out")).text
     for said in (
-        "Camera SIM-0001 recorded 0:00:14.0",
+        "Camera SIM-0001 recorded 14.0 s",
         "Trigger: record button",
         "by a person",
         "Trigger: pursuit",
