@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from device.recording_file import create_file
+from device.signing_pace import PacedSigner
 from evidence.evidence_file import EvidenceWriter
 from evidence.keys import Signer
 from evidence.limits import LOG_SEGMENT_BYTES
@@ -36,7 +37,7 @@ class DeviceLog:
     ) -> None:
         self._spool = spool
         self._serial = serial
-        self._signer = signer
+        self._signer = PacedSigner(signer)
         self._recipients = recipients
         self._stamp = stamp
         self._segment = next_segment

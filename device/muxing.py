@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from device.fragments import FRAGMENT_NS, Fragment
-from evidence.errors import MediaError
+from evidence.errors import BadKey, MediaError, SigningFailed
 from evidence.fmp4 import (
     AudioSample,
     AudioTrack,
@@ -142,15 +142,27 @@ class Muxer:
         for frame in fragment.frames:
             try:
                 nals = split_annexb(frame.data)
-                signed = self._signer.process(nals, frame.keyframe, self._utc_ns_at(frame.captured_ns), self._claim())
+                signed = self._sign(nals, frame)
             except MediaError:
                 continue
             pictures.append((frame, signed))
         if pictures and (fragment.final or fragment.group_ends):
             last = pictures[-1][1]
             after = max(index for index, nal in enumerate(last) if is_slice(nal)) + 1
-            last.insert(after, self._signer.finish() if fragment.final else self._signer.end_group())
+            try:
+                last.insert(after, self._signer.finish() if fragment.final else self._signer.end_group())
+            except (SigningFailed, BadKey):
+                self._signer.abandon_group()
         return pictures
+
+    def _sign(self, nals: Sequence[Buffer], frame: EncodedFrame) -> list[Buffer]:
+        """The access unit with its message, if one is due; a key that fails costs the group before its message only."""
+        utc_ns = self._utc_ns_at(frame.captured_ns)
+        try:
+            return self._signer.process(nals, frame.keyframe, utc_ns, self._claim())
+        except (SigningFailed, BadKey):
+            self._signer.abandon_group()
+            return self._signer.process(nals, frame.keyframe, utc_ns, self._claim())
 
     def _claim(self) -> bytes:
         """The arbitrary data that is signed with the picture: whose recording it is, and where the last fix was."""

@@ -119,34 +119,41 @@ class RecordingFile:
     def _seal_opening(self, writer: EvidenceWriter) -> None:
         """The opening metadata stands in the batch of `open`, behind its first media object if there is one."""
         if self._opening_due and self._opening is not None:
-            self._opening_due = False
             writer.seal_metadata(self._opening[1])
+            self._opening_due = False
 
     def add(self, addition: Addition) -> RecordingFile:
         """Append a fragment, behind `init` if it is the first, and behind the gaps that are owed."""
         writer = self._ready()
         if addition.prepared:  # again, after a failure
+            if self._held and self._held[-1] is addition:
+                self._held = []
             self._seal_fragment(writer, addition)
             return self
         if self._held and not follows(self._held[-1].fragment, addition.fragment, self._held[0].fragment, JOINED_NS):
             self._seal_held(writer)
         self._held.append(addition)
-        if not self._signer.slow:
-            self._seal_held(writer)
+        if not self._signer.slow and len(self._held) == 1:
+            try:
+                self._seal_held(writer)
+            except OSError:  # its own job fails, and will offer it again
+                self._held = []
+                raise
         return self
 
     def _seal_held(self, writer: EvidenceWriter) -> None:
-        """Make one media object of all that is held."""
-        held, self._held = self._held, []
-        if not held:
+        """Make one media object of all that is held. Raises OSError if the key fails: all stays held."""
+        if not self._held:
             return
-        for one in held:
-            one.prepared = True
-        last = held[-1]
-        last.carries = held[:-1]
-        last.muxed = self._mux(joined([one.fragment for one in held]))
-        last.gaps = self.losses.take()
+        last = self._held[-1]
+        if not last.prepared:
+            last.carries = self._held[:-1]
+            last.muxed = self._mux(joined([one.fragment for one in self._held]))
+            last.gaps = self.losses.take()
+            for one in self._held:
+                one.prepared = True
         self._seal_fragment(writer, last)
+        self._held = []
 
     def _seal_fragment(self, writer: EvidenceWriter, addition: Addition) -> None:
         for gap in addition.gaps:

@@ -1,25 +1,40 @@
-"""How fast the evidence key signs: a key in hardware may take a third of a second (docs/design/keys.md)."""
+"""How the evidence key behaves: one in hardware may be slow, or away for a while (docs/design/keys.md)."""
 
 from __future__ import annotations
 
+import errno
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 from cryptography import x509
 
+from evidence.errors import BadKey, SigningFailed
 from evidence.keys import Signer
 from evidence.roles import KeyLevel
 
 SLOW_NS: Final = 100_000_000
 """Two signatures a second must leave time for everything else."""
 
+PATIENCE_NS: Final = 8_000_000_000
+"""A key that is away is waited for this long, once; meanwhile the writer's bounded queue holds the pictures."""
+RETRY_S: Final = 0.5
+
 
 class PacedSigner:
-    """A signer that notes how long its last signature took."""
+    """A signer that notes how long its last signature took, and waits for a token that is away.
 
-    def __init__(self, signer: Signer, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    A key that fails for longer is an OSError like a card that fails: the writer gives the job up, and the loss is owed
+    as a `gap`, to be signed when the key works again. Until then each signature is tried once, without waiting.
+    """
+
+    def __init__(
+        self, signer: Signer, now_ns: Callable[[], int] = time.monotonic_ns, *, patience_ns: int = PATIENCE_NS
+    ) -> None:
         self._signer = signer
+        self._patience_ns = patience_ns
+        self._gave_up = False
         self._now_ns = now_ns
         self.last_ns = 0
 
@@ -41,7 +56,18 @@ class PacedSigner:
         return self.last_ns > SLOW_NS
 
     def sign_digest(self, digest: bytes) -> bytes:
-        began_ns = self._now_ns()
-        signature = self._signer.sign_digest(digest)
-        self.last_ns = self._now_ns() - began_ns
-        return signature
+        """Raises OSError (EIO) if the key does not sign, now and for as long as it is waited for."""
+        until_ns = self._now_ns() + (0 if self._gave_up else self._patience_ns)
+        while True:
+            began_ns = self._now_ns()
+            try:
+                signature = self._signer.sign_digest(digest)
+            except (SigningFailed, BadKey) as error:
+                if self._now_ns() >= until_ns:
+                    self._gave_up = True
+                    raise OSError(errno.EIO, f"the evidence key does not sign: {error}") from error
+                threading.Event().wait(RETRY_S)
+                continue
+            self._gave_up = False
+            self.last_ns = self._now_ns() - began_ns
+            return signature

@@ -109,6 +109,10 @@ class MediaSigner:
         self._hashes = []
         return message
 
+    def abandon_group(self) -> None:
+        """Leave the group so far without a message: the key failed. A verifier calls its pictures unsigned."""
+        self._hashes = []
+
     def finish(self) -> bytes:
         """The recording's last message, placed like `end_group`'s.
 

@@ -23,14 +23,16 @@ from device.fragments import Fragment, Fragmenter
 from device.losses import gap_of
 from device.muxing import Muxer
 from device.recording_file import Addition, RecordingFile
+from device.signing_pace import PacedSigner
 from device.writer import Job, Writer
 from evidence.__main__ import main
+from evidence.errors import SigningFailed
 from evidence.export.items import StatementItem, walk
 from evidence.keys import FileSigner, Signer, in_token, load_signer
 from evidence.media_signing import MediaSigner, VendorInfo
 from evidence.roles import KeyLevel
 from evidence.sealed import Recipient
-from evidence.statements import NO_HASH, CameraFacts, ProfileRef, Sealed, Source, Stamp, Utc, moment
+from evidence.statements import NO_HASH, CameraFacts, Gap, ProfileRef, Sealed, Source, Stamp, Utc, moment
 from evidence.trust import Trust
 from evidence.verify import Report, verify_file
 from fleet.ca import Authority, create_agency
@@ -77,6 +79,8 @@ class SlowSigner:
     signer: FileSigner
     pace_s: float
     count: int = 0
+    away: range = range(0)
+    """Signatures that fail: the token was pulled out."""
     certificate: x509.Certificate = field(init=False)
     chain: tuple[x509.Certificate, ...] = field(init=False)
     level: KeyLevel = field(init=False)
@@ -86,6 +90,8 @@ class SlowSigner:
 
     def sign_digest(self, digest: bytes) -> bytes:
         self.count += 1
+        if self.count in self.away:
+            raise SigningFailed("the token is away")
         threading.Event().wait(self.pace_s)  # what hardware does; nothing is waited *for*
         return self.signer.sign_digest(digest)
 
@@ -213,6 +219,47 @@ def test_a_joined_fragment_that_is_given_up_owes_all_its_frames(
     file.give_up(additions[-1], gap_of("storage_error", additions[-1].fragment))
     assert sum(gap.frames for gap in file.losses.take()) == 30
     assert recording_file.JOINED_NS == 8 * SECOND
+
+
+def test_a_key_that_is_away_for_a_moment_costs_no_picture(agency: Agency, ring: list[Fragment], tmp_path: Path) -> None:
+    """docs/design/keys.md, 3: the statement waits for the key, the picture's own message does not."""
+    signer = SlowSigner(agency.signer(), 0, away=range(7, 10))
+    report, _, _, found = record(agency, signer, tmp_path, ring[:6])
+    assert (report.valid, report.frames, sum(found)) == (True, 60, 6 * SECOND)
+
+
+def test_a_key_that_stays_away_costs_what_a_signed_gap_names(
+    agency: Agency, ring: list[Fragment], tmp_path: Path
+) -> None:
+    """docs/design/keys.md, 4 and 5: recording goes on, and what could not be announced is owed and then signed."""
+    signer = SlowSigner(agency.signer(), 0)
+    file = begin(agency, signer, tmp_path)
+    file._signer = PacedSigner(signer, patience_ns=0)
+    lost: list[int] = []
+    writer = Writer(64 * 2**20, make_room=lambda _: False, on_trouble=lambda _: None, retries=0)
+    writer.start()
+    writer.put(Job("open", file.open))
+    for number, fragment in enumerate(ring[:6]):
+        if number == 2:
+            signer.away = range(10**6)
+        if number == 4:
+            signer.away = range(0)
+        addition = Addition(fragment)
+
+        def give_up(_: OSError, one: Addition = addition) -> None:
+            lost.append(1)
+            file.give_up(one, gap_of("storage_error", one.fragment))
+
+        writer.put(Job("fragment", lambda one=addition: file.add(one), fragment.bytes, lost=give_up))
+        assert writer.drain(20)
+    writer.put(Job("close", lambda: file.close("button", {"part": "closing"}, file.losses.take())))
+    assert writer.drain(20)
+    writer.stop()
+    report = verify_file(tmp_path / file.name, agency.trust)
+    assert (report.valid, report.frames, len(lost)) == (True, 40, 2)
+    with (tmp_path / file.name).open("rb") as opened:
+        said = [one.statement for one in walk(opened) if isinstance(one, StatementItem)]
+    assert sum(one.frames for one in said if isinstance(one, Gap)) == 20
 
 
 def test_a_recording_is_signed_by_a_key_in_a_token(
