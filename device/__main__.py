@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
 import logging
 import signal
 import sys
@@ -68,7 +69,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from device.daemon import Daemon
     from device.hardware import load_hardware
     from device.identity import load_identity
-    from device.profile import load_profile
+    from device.profile import load_profile, vault_faults
     from device.service import thread_excepthook
 
     logging.basicConfig(
@@ -86,6 +87,10 @@ def _run(arguments: argparse.Namespace) -> int:
         daemon = Daemon(settings, identity, profile, hardware)
         for complaint in complaints:
             daemon.boot.log("profile_refused", details={"why": complaint[:500]})
+        now = dt.datetime.fromtimestamp(max(0, hardware.clock.utc().middle_ns) // 10**9, dt.UTC)
+        for fault in vault_faults(profile.profile, identity.recipients, now):
+            logging.getLogger("firsthand.device").error("%s", fault)
+            daemon.boot.log("fault", word="vault", details={"text": fault[:500]})
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, daemon.shut_down)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -15,8 +17,10 @@ from evidence import durable
 from evidence.cms import parse_signed
 from evidence.errors import EvidenceError
 from evidence.limits import SIGNED_DOCUMENT_BYTES
+from evidence.roles import serial_of
+from evidence.sealed import Recipient
 from evidence.settings import explain
-from evidence.statements import Count, Frozen, Name, ProfileRef, Word, encode_canonical
+from evidence.statements import Count, Frozen, Hash, Name, ProfileRef, Word, encode_canonical
 from evidence.trust import Trust
 
 Severity = Literal["block", "warn", "note"]
@@ -53,6 +57,8 @@ class Profile(Frozen, frozen=True, kw_only=True):
     """Below this the storage check does not pass."""
     triggers_when_out_of_service: bool = True
     """Whether vehicle lines start recordings on a camera that failed its self-test. Buttons always do (R9, R21)."""
+    vault: Annotated[tuple[Hash, ...], Meta(max_length=8)] = ()
+    """SHA-256 of the vault certificates to seal to, as a promise to be checked; a change needs a second signature."""
     severity: dict[Word, Severity] = msgspec.field(default_factory=dict)
     """What a failed check does, where it differs from the default table."""
 
@@ -111,6 +117,46 @@ def parse_profile(document: bytes, trust: Trust) -> AcceptedProfile:
     return AcceptedProfile(profile, hashlib.sha256(document).hexdigest())
 
 
+def check_second(document: bytes, second: bytes | None, trust: Trust) -> None:
+    """Two people for another vault: the same payload, signed again by the profile role under another serial.
+
+    Raises `ProfileRefused`.
+    """
+    if second is None:
+        raise ProfileRefused(
+            "the policy profile is refused: it names other vault certificates, which needs a second signature"
+        )
+    try:
+        messages = [parse_signed(one) for one in (document, second)]
+        trust.check(messages[1], role="profile")
+    except EvidenceError as error:
+        raise ProfileRefused(f"the policy profile's second signature is refused: {error}") from error
+    serials = {serial_of(one.certificate) for one in messages}
+    if messages[0].payload != messages[1].payload or len(serials) != 2 or None in serials:
+        raise ProfileRefused(
+            "the policy profile's second signature is refused: it must be another person's, over the same profile"
+        )
+
+
+def second_path(offered: Path) -> Path:
+    """Where the second signature of an offered profile lies: ``profile.second.p7s`` beside ``profile.p7s``."""
+    return offered.with_name(f"{offered.stem}.second{offered.suffix}")
+
+
+def vault_faults(profile: Profile, recipients: Sequence[Recipient], now: dt.datetime) -> list[str]:
+    """What is wrong with the vault certificates, in sentences. Sealing goes on with them (invariant 1)."""
+    found: list[str] = []
+    if profile.vault and set(profile.vault) != {one.sha256 for one in recipients}:
+        found.append("device.toml seals to other vault certificates than the policy profile names: have it corrected")
+    for one in recipients:
+        certificate = one.certificate
+        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+            name = certificate.subject.rfc4514_string()
+            ended = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+            found.append(f"the vault certificate {name} is not valid now (it ends {ended}): it is still sealed to")
+    return found
+
+
 def _read(path: Path) -> bytes | None:
     try:
         if path.stat().st_size > SIGNED_DOCUMENT_BYTES:
@@ -143,6 +189,8 @@ def load_profile(offered: Path, accepted: Path, trust: Trust) -> tuple[AcceptedP
                     f"the policy profile is refused: version {candidate.profile.version} is older than the "
                     f"accepted {current.profile.version}"
                 )
+            if path == offered and candidate.profile.vault != (current.profile.vault if current is not None else ()):
+                check_second(document, _read(second_path(offered)), trust)
             new = path == offered and (current is None or candidate.sha256 != current.sha256)
             current = candidate  # it rules, even if the card does not take the copy
             if new:
