@@ -25,6 +25,7 @@ from evidence.errors import BadKey
 from evidence.limits import CERTIFICATES, KEY_FILE_BYTES
 from evidence.roles import KeyLevel, key_level_of
 
+_CURVE_NAMES: Final[dict[type[ec.EllipticCurve], str]] = {ec.SECP256R1: "P-256", ec.SECP384R1: "P-384"}
 P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
@@ -72,8 +73,10 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
         raise BadKey(f"{path} holds no PEM certificate") from error
 
 
-def load_private_key(path: Path, *, check_mode: bool = True) -> ec.EllipticCurvePrivateKey:
-    """A P-256 private key from a PEM file that only its owner can read (0600). Raises `BadKey`."""
+def load_private_key(
+    path: Path, *, check_mode: bool = True, curves: tuple[type[ec.EllipticCurve], ...] = (ec.SECP256R1,)
+) -> ec.EllipticCurvePrivateKey:
+    """A private key of one of the curves from a PEM file that only its owner can read (0600). Raises `BadKey`."""
     data = _read(path)
     if check_mode and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise BadKey(f"{path} can be read by others: chmod 600 it, and replace the key if it may have leaked")
@@ -81,8 +84,8 @@ def load_private_key(path: Path, *, check_mode: bool = True) -> ec.EllipticCurve
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BadKey(f"{path} is not an unencrypted PEM private key") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise BadKey(f"{path} is not a P-256 key")
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, curves):
+        raise BadKey(f"{path} is not a {' or '.join(_CURVE_NAMES[one] for one in curves)} key")
     return key
 
 
@@ -163,7 +166,7 @@ def load_vault_key(key: str, certificate: x509.Certificate) -> VaultKey:
 
         return Pkcs11VaultKey.load(key, certificate)
     path = key_path(key)
-    private = load_private_key(path)
+    private = load_private_key(path, curves=(ec.SECP256R1, ec.SECP384R1))
     if not same_public_key(private, certificate):
         raise BadKey(f"the key in {path} does not belong to the vault certificate")
     return FileVaultKey(private)

@@ -1,7 +1,8 @@
 """Sealed objects: CMS AuthEnvelopedData (RFC 5083, RFC 5084) to the agency's vault certificates (RFC 5753).
 
-For each object a fresh ephemeral P-256 key, dhSinglePass-stdDH-sha256kdf-scheme, AES-256-KW and AES-256-GCM: no secret
-that opens the past stays on the camera (design, invariant 4). The content is encrypted part by part into one buffer.
+For each object a fresh ephemeral P-256 key, dhSinglePass-stdDH-sha256kdf-scheme (for P-384 vaults a P-384 key and
+sha384kdf), AES-256-KW and AES-256-GCM: no secret that opens the past stays on the camera (design, invariant 4). The
+content is encrypted part by part into one buffer.
 """
 
 from __future__ import annotations
@@ -37,7 +38,13 @@ _ENCRYPTED: Final = 0x80
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _AES256_WRAP: Final = der.sequence(der.oid("2.16.840.1.101.3.4.1.45"))
-_KEY_AGREEMENT: Final = der.sequence(der.oid("1.3.132.1.11.1"), _AES256_WRAP)
+# RFC 5753, 7.1.4: the KDF's hash is as strong as the curve. By the length of an uncompressed point, in bytes.
+_KEY_AGREEMENT: Final = {
+    65: der.sequence(der.oid("1.3.132.1.11.1"), _AES256_WRAP),
+    97: der.sequence(der.oid("1.3.132.1.11.2"), _AES256_WRAP),
+}
+_KDF_HASH: Final[dict[int, hashes.HashAlgorithm]] = {65: hashes.SHA256(), 97: hashes.SHA384()}
+_CURVE: Final[dict[int, ec.EllipticCurve]] = {65: ec.SECP256R1(), 97: ec.SECP384R1()}
 _AES256_GCM: Final = der.oid("2.16.840.1.101.3.4.1.46")
 _EC_PUBLIC_KEY: Final = der.sequence(der.oid("1.2.840.10045.2.1"))
 _VERSION_0: Final = der.integer(0)
@@ -59,10 +66,10 @@ class Recipient:
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> Recipient:
-        """Raises `BadKey` unless it is a P-256 certificate whose usage, if stated, allows key agreement."""
+        """Raises `BadKey` unless it is for P-256 or P-384 and its usage, if stated, allows key agreement."""
         key = certificate.public_key()
-        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise BadKey("a vault certificate must be for a P-256 key")
+        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, (ec.SECP256R1, ec.SECP384R1)):
+            raise BadKey("a vault certificate must be for a P-256 or P-384 key")
         try:
             usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
         except x509.ExtensionNotFound:
@@ -74,21 +81,33 @@ class Recipient:
         return cls(certificate, key, identifier, hashlib.sha256(encoded).hexdigest())
 
 
-def _wrapping_key(secret: bytes) -> bytes:
-    return X963KDF(hashes.SHA256(), 32, _SHARED_INFO).derive(secret)
+def _wrapping_key(secret: bytes, point_bytes: int) -> bytes:
+    return X963KDF(_KDF_HASH[point_bytes], 32, _SHARED_INFO).derive(secret)
+
+
+def _ephemerals(recipients: Sequence[Recipient]) -> dict[str, tuple[ec.EllipticCurvePrivateKey, bytes]]:
+    """A fresh key with its point for each curve among the recipients."""
+    made: dict[str, tuple[ec.EllipticCurvePrivateKey, bytes]] = {}
+    for one in recipients:
+        curve = one.public_key.curve
+        if curve.name not in made:
+            key = ec.generate_private_key(curve)
+            form = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+            made[curve.name] = key, key.public_key().public_bytes(*form)
+    return made
 
 
 def _recipient_info(
     recipient: Recipient, content_key: bytes, ephemeral: ec.EllipticCurvePrivateKey, point: bytes
 ) -> bytes:
-    wrapped = aes_key_wrap(_wrapping_key(ephemeral.exchange(ec.ECDH(), recipient.public_key)), content_key)
+    wrapped = aes_key_wrap(_wrapping_key(ephemeral.exchange(ec.ECDH(), recipient.public_key), len(point)), content_key)
     originator = der.tlv(_ORIGINATOR_KEY, _EC_PUBLIC_KEY, der.tlv(0x03, b"\x00" + point))
     encrypted_key = der.sequence(recipient.identifier, der.tlv(der.OCTET_STRING, wrapped))
     return der.tlv(
         _KARI,
         _VERSION_3,
         der.tlv(_CONTEXT_0, originator),
-        _KEY_AGREEMENT,
+        _KEY_AGREEMENT[len(point)],
         der.sequence(encrypted_key),
     )
 
@@ -104,11 +123,8 @@ def seal(parts: Sequence[Buffer], recipients: Sequence[Recipient]) -> bytearray:
     if size > OBJECT_BYTES - 16 * 1024:
         raise ValueError(f"an object of {size} bytes is over the limit")
     content_key, nonce = os.urandom(32), os.urandom(_NONCE_BYTES)
-    ephemeral = ec.generate_private_key(ec.SECP256R1())
-    point = ephemeral.public_key().public_bytes(
-        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-    )
-    infos = der.set_of(_recipient_info(one, content_key, ephemeral, point) for one in recipients)
+    ephemerals = _ephemerals(recipients)
+    infos = der.set_of(_recipient_info(one, content_key, *ephemerals[one.public_key.curve.name]) for one in recipients)
     algorithm = der.sequence(_AES256_GCM, der.sequence(der.tlv(der.OCTET_STRING, nonce), der.integer(_TAG_BYTES)))
     content_head = der.header(_ENCRYPTED, size)
     info_length = len(DATA) + len(algorithm) + len(content_head) + size
@@ -197,11 +213,13 @@ def _parse_recipient(info: der.Reader) -> tuple[bytes, bytes, bytes]:
     originator = info.enter(_CONTEXT_0).enter(_ORIGINATOR_KEY)
     originator.expect(_EC_PUBLIC_KEY)
     point = originator.octets(0x03)
-    info.expect(_KEY_AGREEMENT)
+    if len(point) - 1 not in _KEY_AGREEMENT:
+        raise MalformedDer("an object has an ephemeral key of the wrong size")
+    info.expect(_KEY_AGREEMENT[len(point) - 1])
     encrypted = info.enter().enter()
     identifier = bytes(encrypted.element(der.SEQUENCE).whole)
     wrapped = encrypted.octets()
-    if len(point) != 66 or point[0] != 0 or len(wrapped) != 40:
+    if point[0] != 0 or len(wrapped) != 40:
         raise MalformedDer("an object has a recipient entry of the wrong size")
     return identifier, point[1:], wrapped
 
@@ -217,8 +235,8 @@ def open_sealed(data: Buffer, recipient: Recipient, key: ec.EllipticCurvePrivate
         if identifier != recipient.identifier:
             continue
         try:
-            ephemeral = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-            content_key = aes_key_unwrap(_wrapping_key(vault.shared_secret(ephemeral)), wrapped)
+            ephemeral = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE[len(point)], point)
+            content_key = aes_key_unwrap(_wrapping_key(vault.shared_secret(ephemeral), len(point)), wrapped)
             decryptor = Cipher(algorithms.AES(content_key), modes.GCM(sealed.nonce, sealed.tag)).decryptor()
             return decryptor.update(sealed.content) + decryptor.finalize()
         except (InvalidUnwrap, InvalidTag, ValueError) as error:

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from recordings import Agency, Ticks
 
 from device.profile import load_profile, vault_faults
@@ -17,7 +20,7 @@ from evidence import cms
 from evidence.durable import AppendFile
 from evidence.errors import CannotDecrypt
 from evidence.evidence_file import EvidenceWriter
-from evidence.keys import FileSigner
+from evidence.keys import FileSigner, load_vault_key
 from evidence.sealed import Recipient, open_sealed, seal
 from evidence.statements import NO_HASH, CameraFacts, ProfileRef, Source, encode_canonical
 from fleet.ca import Credential
@@ -135,3 +138,39 @@ def test_a_second_signature_over_another_profile_counts_nothing(agency: Agency, 
     assert version == 0
     assert "over the same profile" in complaints[0]
     assert json.dumps(complaints)
+
+
+def p384_vault(agency: Agency) -> Credential:
+    """A vault certificate for P-384, issued by the agency's vault authority."""
+    issuer = agency.authority.intermediate("vault")
+    key = ec.generate_private_key(ec.SECP384R1())
+    validity = agency.authority.validity
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Strong vault")]))
+        .issuer_name(issuer.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(validity.start)
+        .not_valid_after(validity.end)
+    )
+    return Credential(key, (builder.sign(issuer.key, hashes.SHA256()), *issuer.chain))
+
+
+def test_a_p384_vault_beside_a_p256_one_opens_with_openssl(agency: Agency, tool: Tool, tmp_path: Path) -> None:
+    strong = p384_vault(agency)
+    recipient = Recipient.of(strong.certificate)
+    sealed = seal([b"for both"], [agency.recipient, recipient])
+    assert open_sealed(sealed, recipient, strong.key) == b"for both"
+    (tmp_path / "object.p7").write_bytes(sealed)
+    (tmp_path / "strong.pem").write_bytes(strong.chain_pem())
+    (tmp_path / "strong.key").write_bytes(strong.key_pem())
+    (tmp_path / "strong.key").chmod(0o600)
+    assert load_vault_key(str(tmp_path / "strong.key"), strong.certificate)
+    for certificate, key in (
+        (str(tmp_path / "strong.pem"), str(tmp_path / "strong.key")),
+        (agency.file("vault.pem"), agency.file("vault.key")),
+    ):
+        command = [tool("openssl"), "cms", "-decrypt", "-binary", "-inform", "DER", "-in", str(tmp_path / "object.p7")]
+        shown = subprocess.run([*command, "-recip", certificate, "-inkey", key], capture_output=True, check=True)
+        assert shown.stdout == b"for both"
