@@ -48,12 +48,22 @@ def test_without_a_root_and_under_another_it_is_only_valid(signed: Path, real_ag
 def test_a_changed_byte_of_index_or_media_makes_it_invalid(
     signed: Path, agency: Agency, tmp_path: Path, box: bytes, place: int
 ) -> None:
-    """C2PA leaves out only its own box (with its padding), `ftyp`, `free` and `skip`."""
+    """C2PA leaves out only its own box (with its padding), `ftyp` and `mfra`."""
     data = bytearray(signed.read_bytes())
     data[data.index(box) + place] ^= 1
     changed = tmp_path / "changed.mp4"
     changed.write_bytes(data)
     assert state(changed, agency) == "Invalid"
+
+
+def test_free_space_is_covered_too(signed: Path, agency: Agency) -> None:
+    store = content_credentials.state(signed, agency.trust.root)[1]
+    hashed = next(
+        one["data"]
+        for one in store["manifests"][store["active_manifest"]]["assertions"]
+        if one["label"].startswith("c2pa.hash.bmff")
+    )
+    assert {one["xpath"] for one in hashed["exclusions"]} == {"/uuid", "/ftyp", "/mfra"}
 
 
 def test_the_evidence_file_is_its_ingredient(signed: Path, agency: Agency) -> None:
