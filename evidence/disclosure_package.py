@@ -94,7 +94,10 @@ class ZipFiles:
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise NotEvidence(f"{path} is no ZIP file that can be read") from error
         self._members: dict[str, zipfile.ZipInfo] = {}
-        members = [one for one in self._zip.infolist() if not one.is_dir()]
+        members = self._zip.infolist()
+        if not all(one.filename for one in members):
+            raise NotEvidence(f"{path} holds a file without a name")
+        members = [one for one in members if not one.is_dir()]
         tops = {one.filename.partition("/")[0] for one in members if "/" in one.filename}
         folder = f"{tops.pop()}/" if len(tops) == 1 and all("/" in one.filename for one in members) else ""
         for one in members:

@@ -15,15 +15,16 @@ from msgspec import Meta
 
 from evidence.errors import MalformedStatement
 
-Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+# \Z, not $, which also holds before a line feed at the end.
+Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """SHA-256 as 64 lower-case hexadecimal digits."""
-Nonce = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-Serial = Annotated[str, Meta(pattern="^[A-Z0-9][A-Z0-9-]{0,31}$")]
+Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Serial = Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{0,31}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
-Word = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,47}$")]
+Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}\Z")]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Nanoseconds = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-_MOMENT = re.compile(r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z$")
+_MOMENT = re.compile(r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z\Z")
 Moment = Annotated[str, Meta(pattern=_MOMENT.pattern)]
 """UTC with microseconds, RFC 3339."""
 NO_HASH = "0" * 64
@@ -70,7 +71,7 @@ class Utc(Frozen, frozen=True, kw_only=True):
 class Stamp(Frozen, frozen=True, kw_only=True):
     """When: this boot's monotonic nanoseconds and the UTC claim of the same instant."""
 
-    boot: Annotated[str, Meta(pattern="^[0-9a-f-]{36}$")]
+    boot: Annotated[str, Meta(pattern=r"^[0-9a-f-]{36}\Z")]
     mono_ns: Nanoseconds
     utc: Utc
 
