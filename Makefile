@@ -8,16 +8,18 @@ BIN := $(VENV)/bin
 OUT ?= build/shift
 SCENARIO ?= default
 PYTEST ?=
+SECONDS ?= 60
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
 DEBIAN := ffmpeg libimage-exiftool-perl mosquitto openssl softhsm2 e2fsprogs mount
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint docs clean debian-packages
+.PHONY: help run test lint docs fuzz clean debian-packages
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
 	@echo "make test    all tests (installs what is missing; Debian packages only as root)"
 	@echo "make lint    ruff and mypy --strict"
+	@echo "make fuzz    hostile bytes for every reader, SECONDS=$(SECONDS) for each"
 	@echo "make docs    write the tables of docs/*.md from the code"
 	@echo "make clean   remove build/ and .venv"
 
@@ -37,6 +39,9 @@ lint: $(VENV)/.test
 
 docs: $(VENV)/.test
 	PYTHONPATH=. $(BIN)/python docs/generate.py
+
+fuzz: $(VENV)/.test
+	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
 
 clean:
 	rm -rf build $(VENV)

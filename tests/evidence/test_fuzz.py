@@ -1,0 +1,50 @@
+"""Hostile input: each reader answers with a value or with its own refusal, in bounded time (issue 3, item 9).
+
+The targets and their kept corpus stand in tests/fuzz; `make fuzz SECONDS=60` runs them longer, without hypothesis.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
+from mutate import mutated
+from run import fuzz
+from targets import CORPUS, SLOW_S, TARGETS, Target
+
+pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
+by_name = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+
+
+def test_every_target_has_a_corpus_and_it_is_small() -> None:
+    assert {path.name for path in CORPUS.iterdir()} == {target.name for target in TARGETS}
+    assert sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()) < 200_000
+
+
+@by_name
+def test_the_corpus_holds_no_old_defect(target: Target) -> None:
+    for data in target.seeds():
+        target(data)
+
+
+@by_name
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
+@given(seed=st.integers(0, 2**32), tail=st.binary(max_size=40))
+def test_edited_documents_are_read_or_refused(target: Target, seed: int, tail: bytes) -> None:
+    began_s = time.process_time()
+    target(mutated(target.seeds(), random.Random(seed)) + tail)
+    assert time.process_time() - began_s < SLOW_S
+
+
+@by_name
+def test_a_slice_of_the_plain_fuzzer_finds_nothing(target: Target) -> None:
+    runs, _, finds = fuzz(target, 0.2, seed=7)
+    assert runs
+    assert not finds

@@ -1,0 +1,228 @@
+"""What is fuzzed: every reader of bytes from outside, each with the refusals that its documentation allows.
+
+A target takes bytes and returns. It may raise what stands in `allowed`; everything else is a find, and so is a call
+that takes longer than `SLOW_S`. What a reader accepts is held against its writer where there is one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Final
+
+import msgspec
+from starlette.exceptions import HTTPException
+
+from device.errors import ProfileRefused
+from device.profile import parse_profile
+from dock.errors import BadFileName
+from dock.names import original_name, parse_name
+from dock.station.tus_words import metadata
+from evidence import cms, der, nal
+from evidence.disclosure import decode_manifest
+from evidence.disclosure_package import open_package, verify_package
+from evidence.errors import EvidenceError, MediaError
+from evidence.fmp4_read import parse_fragment, parse_init, read_salt
+from evidence.gpmf import gps_sample, parse_gps_sample
+from evidence.handover import answer_decoder, decode_contact, decode_receipt, request_decoder
+from evidence.keys import FileSigner
+from evidence.media_sei import is_message, read_message
+from evidence.media_verify import verify_stream
+from evidence.sealed import parse_sealed
+from evidence.splitter import Splitter
+from evidence.sps import parse_sps
+from evidence.statements import decode, encode, encode_canonical
+from evidence.trust import Trust
+from evidence.verify import StreamVerifier
+from fleet.ca import create_agency
+from hal.nmea import EpochAssembler
+
+CORPUS: Final = Path(__file__).parent / "corpus"
+VECTORS: Final = Path(__file__).parents[1] / "vectors"
+SLOW_S: Final = 2.0
+NOW: Final = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One reader."""
+
+    name: str
+    run: Callable[[bytes], object]
+    allowed: tuple[type[BaseException], ...] = (EvidenceError,)
+
+    def seeds(self) -> list[bytes]:
+        """The kept corpus: good documents, and every find that was ever made."""
+        return [path.read_bytes() for path in sorted((CORPUS / self.name).iterdir())]
+
+    def __call__(self, data: bytes) -> None:
+        """Raises only what is a find."""
+        with contextlib.suppress(*self.allowed):
+            self.run(data)
+
+
+@functools.cache
+def trust() -> Trust:
+    return Trust.load(VECTORS / "pki" / "root.pem")
+
+
+@functools.cache
+def policy_office() -> tuple[Trust, FileSigner]:
+    """A throw-away agency whose profile key signs whatever the fuzzer makes."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        create_agency(directory)
+        signer = FileSigner.load(directory / "profile.key", directory / "profile.pem")
+        return Trust.load(directory / "root.pem"), signer
+
+
+def read_der(data: bytes) -> None:
+    readers = [der.Reader(data)]
+    while readers:
+        reader = readers.pop()
+        while not reader.at_end:
+            element = reader.element()
+            if element.tag in (der.UTC_TIME, der.GENERALIZED_TIME):
+                with contextlib.suppress(EvidenceError):
+                    assert der.time(der.parse_time(element)) == element.whole or element.body[:2] != b"20"
+            if element.tag & 0x20:
+                readers.append(der.Reader(element.body))
+
+
+def read_signed(data: bytes) -> None:
+    cms.check_signature(cms.parse_signed(data))
+
+
+def read_statement(data: bytes) -> None:
+    statement = decode(data)
+    assert encode(statement) == data
+    assert not any(text.endswith("\n") for text in (statement.serial, statement.prev, statement.boot))
+
+
+def read_file(data: bytes) -> None:
+    """The verifier never raises, and the splitter gives the same items in whatever pieces the bytes come."""
+    verifier = StreamVerifier(trust(), "SIM-0001-log-000001.evidence", NOW)
+    verifier.feed(data)
+    verifier.finish()
+    assert _items(data, len(data) + 1) == _items(data, 97)
+
+
+def _items(data: bytes, step: int) -> list[object]:
+    splitter, found = Splitter(), list[object]()
+    try:
+        for start in range(0, len(data), step):
+            for one in splitter.feed(data[start : start + step]):
+                found.append(one)
+    except EvidenceError as error:
+        found.append(str(error))
+    return found
+
+
+def read_nal(data: bytes) -> None:
+    for split in (nal.split_annexb, nal.split_avcc):
+        with contextlib.suppress(MediaError):
+            units = split(data)
+            verify_stream([units, units])
+            nal.parameter_sets(units)
+            for unit in units:
+                if nal.nal_type(unit) == nal.SPS:
+                    with contextlib.suppress(MediaError):
+                        parse_sps(unit)
+    escaped = nal.escape(data)
+    assert not any(code in escaped for code in (b"\0\0\0", b"\0\0\1", b"\0\0\2"))
+
+
+def read_sei(data: bytes) -> None:
+    if is_message(data):
+        read_message(data)
+
+
+def read_init(data: bytes) -> None:
+    parse_init(data)
+    read_salt(data)
+
+
+def read_fragment(data: bytes) -> None:
+    info = parse_fragment(data)
+    for track in info.tracks:
+        assert all(0 <= one.offset <= one.offset + one.size <= len(data) for one in track.samples)
+
+
+def read_gpmf(data: bytes) -> None:
+    points, sentences = parse_gps_sample(data)
+    gps_sample(points, sentences, "again")
+
+
+def read_receipt(data: bytes) -> None:
+    assert encode_canonical(decode_receipt(data)) == data
+
+
+def read_contact(data: bytes) -> None:
+    assert encode_canonical(decode_contact(data)) == data
+
+
+def read_manifest(data: bytes) -> None:
+    assert encode_canonical(decode_manifest(data)) == data
+
+
+def read_profile(data: bytes) -> None:
+    theirs, signer = policy_office()
+    parse_profile(cms.sign(data, signer, NOW), theirs)
+
+
+def read_upload(data: bytes) -> None:
+    """Upload-Metadata as the station reads it, then the name in it."""
+    headers = {"upload-metadata": data.decode("latin-1")}
+    found = metadata(SimpleNamespace(headers=headers))  # type: ignore[arg-type]
+    for value in found.values():
+        text = value.decode("utf-8", "strict")
+        with contextlib.suppress(BadFileName):
+            name = parse_name(text)
+            assert "/" not in name.text
+            assert "\n" not in name.text
+            assert parse_name(original_name(text)) == name
+
+
+def read_nmea(data: bytes) -> None:
+    assembler = EpochAssembler()
+    epochs = [assembler.add(line, 10**8 * number) for number, line in enumerate(data.split(b"\n"))]
+    for epoch in (*epochs, assembler.finish()):
+        assert epoch is None or not epoch.fix or abs(epoch.latitude_nd or 0) <= 90 * 10**9
+
+
+def read_package(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        file.write(data)
+        file.flush()
+        verify_package(open_package(Path(file.name)), trust(), now=NOW)
+
+
+_LINES = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What `device.control` and `dock.agent.recorder_client` answer with one sentence."""
+TARGETS: Final = (
+    Target("der", read_der),
+    Target("signed", read_signed),
+    Target("sealed", parse_sealed),
+    Target("statement", read_statement),
+    Target("file", read_file),
+    Target("nal", read_nal),
+    Target("sei", read_sei),
+    Target("mp4-init", read_init),
+    Target("mp4-fragment", read_fragment),
+    Target("gpmf", read_gpmf),
+    Target("receipt", read_receipt),
+    Target("contact", read_contact),
+    Target("manifest", read_manifest),
+    Target("package", read_package, (EvidenceError, OSError)),
+    Target("handover-request", request_decoder.decode, _LINES),
+    Target("handover-answer", answer_decoder.decode, _LINES),
+    Target("profile", read_profile, (ProfileRefused, UnicodeDecodeError)),  # the second is a defect of device.profile
+    Target("upload-metadata", read_upload, (HTTPException, UnicodeDecodeError)),
+    Target("nmea", read_nmea, ()),
+)
