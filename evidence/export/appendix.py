@@ -34,10 +34,15 @@ def commands(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     videos = [one["name"] for one in values["outputs"] if one["name"].endswith(".mp4")]
     ours += [f"firsthand-evidence media {shlex.quote(one)} --root root.pem --serial {serial}" for one in videos]
     made.append(("The whole chain from begin to end, and the signatures inside the picture.", "\n".join(ours)))
+    if values["desk"]:
+        report = shlex.quote(_one_line(f"{values['stem']}.json"))
+        verify = f"openssl cms -verify -binary -inform DER -in {report}.p7s -CAfile root.pem -out signed.json"
+        made.insert(1, ("The export desk stands by this page: it signed the report that holds its hash.",
+                        f"{verify}\ncmp signed.json {report} && grep sha256 signed.json | tail -3"))  # fmt: skip
     if values["c2pa"]["signed"]:
         made.append(
             (
-                "The export desk signed every byte of the MP4 (C2PA). With the agency's root a reader says Trusted.",
+                "The export desk signed the MP4 as a whole (C2PA). With the agency's root a reader says Trusted.",
                 "\n".join(f"c2patool {shlex.quote(one)} trust --trust_anchors root.pem" for one in videos),
             )
         )
@@ -61,7 +66,8 @@ def appendix(values: Mapping[str, Any]) -> Markup:
         tag("h2", "Appendix: verify this yourself"),
         tag(
             "p",
-            "None of this needs the vendor or the agency's computers. You need the evidence file and the files of this "
+            "None of this needs the agency's computers. All but the commands that begin with firsthand-evidence (which "
+            "is open source) use only tools that others wrote. You need the evidence file and the files of this "
             "export in one folder, and the agency's root certificate as ",
             tag("code", "root.pem"),
             ", which you must have from the agency itself and not from beside these files. The root used here is ",

@@ -224,7 +224,7 @@ def _custody(values: Values) -> Markup:
     if not steps:
         text = "No station's receipt lies beside the evidence file. The station's ledger tells where it was kept."
         return _section("Custody", tag("p", text))
-    pairs: list[tuple[object, object]] = []
+    pairs: list[tuple[object, object]] = [("Exported by", _person(values["desk"]))] if values["desk"] else []
     for one in steps:
         if one["holds"]:
             text = f"{one['store']} (station {one['station']}) held every byte at {one['issued']}; its verdict: "

@@ -120,7 +120,10 @@ class RecordingExport:
         finally:
             for temporary in temporaries:
                 temporary.unlink(missing_ok=True)
-        facts = ExportFacts(self.path, self._verdict, self._verifier, self.trust, self.window, self.label, credentials)
+        desk = self._signer.certificate.subject.rfc4514_string() if self._signer is not None else None
+        facts = ExportFacts(
+            self.path, self._verdict, self._verifier, self.trust, self.window, self.label, credentials, self.stem, desk
+        )
         values = report_values(facts, self._contents, written)
         if not self._is_log:
             replace(html, render(values, self._contents, stills).encode())

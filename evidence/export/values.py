@@ -30,6 +30,10 @@ class ExportFacts:
     label: str | None
     no_credentials: str
     """Why the MP4 carries no C2PA manifest; empty when it does."""
+    stem: str
+    """Begins the name of every output."""
+    desk: str | None
+    """Whose certificate will sign the report, by its subject; None if nobody does."""
 
 
 def report_values(facts: ExportFacts, contents: Contents, written: Sequence[Path]) -> dict[str, Any]:
@@ -50,6 +54,8 @@ def report_values(facts: ExportFacts, contents: Contents, written: Sequence[Path
         "source": told.verdict_values(facts.path.name, verdict, facts.verifier.chain),
         **told.simulated(verdict, facts.trust.root, facts.trust.simulated),
         "labels": facts.label,
+        "stem": facts.stem,
+        "desk": facts.desk,
         "camera": msgspec.to_builtins(opened.camera) if opened is not None else None,
         "sources": msgspec.to_builtins(opened.sources) if opened is not None else [],
         "profile": msgspec.to_builtins(opened.profile) if opened is not None else None,

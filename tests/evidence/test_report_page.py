@@ -145,12 +145,13 @@ def test_the_commands_of_the_appendix_run_as_they_stand(
 ) -> None:
     """With openssl and sha256sum, beside the files, under `sh`."""
     tool("openssl")
-    text = page(agency, recording, tmp_path)
+    desk = ("--sign-cert", agency.file("export.pem"), "--sign-key", agency.file("export.key"))
+    text = page(agency, recording, tmp_path, *desk)
     (tmp_path / recording.name).write_bytes(recording.read_bytes())
     (tmp_path / "root.pem").write_bytes((agency.directory / "root.pem").read_bytes())
     commands = [unescape(one) for one in re.findall(r"<pre>(.*?)</pre>", text, re.DOTALL)]
     run = [one for one in commands if "firsthand-evidence" not in one and "c2patool" not in one]
-    assert len(run) == 3
+    assert len(run) == 4
     for one in run:
         done = subprocess.run(["sh", "-ec", one], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
