@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from camera_shift import Camera
+from encoded_media import sounds
 from recordings import Agency, Recipe, write_recording
 
 from evidence import nal
@@ -23,7 +24,8 @@ from evidence.audit import audit
 from evidence.audit_read import read_heap
 from evidence.cms import parse_signed, sign
 from evidence.disclosure_package import open_package, verify_package
-from evidence.errors import CannotDecrypt, EvidenceError
+from evidence.errors import CannotDecrypt, EvidenceError, MediaError
+from evidence.export.content_credentials import state
 from evidence.export.decrypt import Vault
 from evidence.export.items import ObjectItem, Rest, walk
 from evidence.fmp4 import AUDIO_TRACK_ID, VIDEO_TRACK_ID
@@ -43,7 +45,7 @@ sys.path.append(str(ROOT / "tests" / "vectors"))
 from make_vectors import START, HighS, Maker, flip, flip_version, messages, objects, statement  # noqa: E402
 
 LAYERS = "ABCDE"
-CAUGHT, BLIND, NOTED, NOTHING, OTHER = "**caught**", "blind", "noted", "–", "see below"
+CAUGHT, BLIND, NOTED, NOTHING = "**caught**", "blind", "noted", "–"
 Verdicts = dict[str, str]
 
 
@@ -121,10 +123,27 @@ class Bench:
                     units += self._units(open_sealed(sealed, self.vault.recipient, self.vault.key))
         return [[bytes(one) for one in unit] for unit in units]
 
-    def judge_export(self, units: list[list[Any]] | None) -> Verdicts:
-        """An exported video: A judges its pictures; every byte of it is in the digest of the signed report."""
+    def export(self) -> bytes:
+        """The exported MP4 of the whole recording, with C2PA on top."""
+        from evidence.__main__ import main
+
+        pki, out = self.made.pki, self.work / f"export-{next(self.names)}"
+        vault = ["--vault-cert", str(pki / "vault.pem"), "--vault-key", str(pki / "vault.key")]
+        desk = ["--sign-cert", str(pki / "export.pem"), "--sign-key", str(pki / "export.key")]
+        root = ["--root", str(pki / "root.pem")]
+        assert main(["export", str(self.whole), *root, *vault, *desk, "--out", str(out)]) == 0
+        return (out / f"{self.whole.stem}.mp4").read_bytes()
+
+    def judge_export(self, units: list[list[Any]] | None, data: bytes) -> Verdicts:
+        """An exported video: A judges its pictures, E (C2PA) every byte."""
         picture = NOTHING if units is None else self.judge_units(units)
-        return {"A": picture, "B": NOTHING, "C": NOTHING, "D": NOTHING, "E": OTHER}
+        path = self.work / f"{next(self.names)}.mp4"
+        path.write_bytes(data)
+        try:
+            export = BLIND if state(path, self.made.trust.root)[0] == "Trusted" else CAUGHT
+        except MediaError:
+            export = CAUGHT
+        return {"A": picture, "B": NOTHING, "C": NOTHING, "D": NOTHING, "E": export}
 
     def judge_package(self, change: Callable[[Path], None]) -> Verdicts:
         from evidence.__main__ import main
@@ -239,28 +258,39 @@ def parsed(bench: Bench, number: int) -> Any:
 
 
 def export_attacks(bench: Bench) -> Iterator[tuple[str, Verdicts]]:
-    """The pictures of an exported video; sound and GPS track have no layer A."""
-    units = bench.exported()
-    assert bench.judge_export(units)["A"] == BLIND, "an untouched export is signed"
+    """An exported video. E sees the same edit as bytes of the file; sound and GPS track have no layer A."""
+    units, whole = bench.exported(), bench.export()
+    assert bench.judge_export(units, whole) == {"A": BLIND, "B": NOTHING, "C": NOTHING, "D": NOTHING, "E": BLIND}
+    pictures = [next(one for one in unit if nal.is_slice(one)) for unit in units]
+    messages = [one for unit in units for one in unit if is_message(one)]
+    assert all(one in whole for one in (*pictures, *messages)), "the export holds them unaltered"
 
-    def slices(change: Callable[[list[bytes]], list[bytes]], at: int) -> list[list[Any]]:
-        return [*units[:at], change(units[at]), *units[at + 1 :]]
+    def without(*gone: bytes) -> bytes:
+        """The file with NAL units overwritten by filler data, which every player skips."""
+        data = whole
+        for one in gone:
+            data = data.replace(one, b"\x0c".ljust(len(one), b"\xff"))
+        return data
 
-    def flipped(unit: list[bytes]) -> list[bytes]:
-        return [flip(one, len(one) // 2) if nal.is_slice(one) else one for one in unit]
-
-    half = len(units) // 2
-    seis = [[one for one in unit if is_message(one)] for unit in units]
+    flipped = flip(pictures[2], len(pictures[2]) // 2)
+    edited = [*units[:2], [flipped if one == pictures[2] else one for one in units[2]], *units[3:]]
     stripped = [[one for one in unit if not is_message(one)] for unit in units]
-    yield "exported video: flip a bit of a picture", bench.judge_export(slices(flipped, 2))
-    yield "exported video: drop all signature messages", bench.judge_export(stripped)
-    yield "exported video: drop one picture", bench.judge_export([*units[:2], *units[3:]])
-    yield "exported video: swap two pictures", bench.judge_export([*units[:1], units[2], units[1], *units[3:]])
-    yield "exported video: cut the tail", bench.judge_export(units[:half])
-    yield "exported video: cut inside the last group", bench.judge_export(units[:-1])
-    assert any(seis)
-    yield "exported video: drop or edit the sound", bench.judge_export(None)
-    yield "exported video: edit the GPS track", bench.judge_export(None)
+    exchanged = whole.replace(pictures[1], b"").replace(pictures[2], pictures[2] + pictures[1])
+    half, gps = len(units) // 2, whole.index(b"GPRMC,115958")
+    sound = whole.index(sounds()[1][3]) + 20
+
+    def row(text: str, changed: list[list[Any]] | None, data: bytes) -> tuple[str, Verdicts]:
+        assert data != whole
+        return f"exported video: {text}", bench.judge_export(changed, data)
+
+    yield row("flip a bit of a picture", edited, whole.replace(pictures[2], flipped))
+    yield row("drop all signature messages", stripped, without(*messages))
+    yield row("drop one picture", [*units[:2], *units[3:]], without(pictures[2]))
+    yield row("swap two pictures", [*units[:1], units[2], units[1], *units[3:]], exchanged)
+    yield row("cut the tail", units[:half], whole[: len(whole) * 3 // 4])
+    yield row("cut inside the last group", units[:-1], without(pictures[-1]))
+    yield row("drop or edit the sound", None, flip(whole, sound))
+    yield row("edit the GPS track", None, flip(whole, gps + 11))
 
 
 def package_attacks(bench: Bench) -> Iterator[tuple[str, Verdicts]]:
@@ -381,7 +411,7 @@ it. A test holds this page against what the code does (`UPDATE_TAMPER_MATRIX=1` 
 | B | AES-GCM in each sealed object | one object, with the vault's key |
 | C | canonical form, signatures, certificates, chain, commitments | the evidence file, without any key |
 | D | receipts, timestamps, witnesses, audit | the file against what others remember of it |
-| E | the signed report of an export, a disclosure's proof | what left the vault |
+| E | C2PA on an export, a disclosure's proof | what left the vault, every byte of it |
 
 **caught**: this layer refuses. noted: valid, and the verdict says what a reader must know. blind: it looked and found
 nothing wrong. unknown: it says that it cannot know, never that all is complete. –: it has nothing to look at. For D on
@@ -391,9 +421,8 @@ a single file a receipt for the original is at hand.
 |---|---|---|---|---|---|
 """
 TAIL = """
-"See below": every byte of an exported video is covered by the SHA-256 in its signed report (`NAME.json.p7s`), so that
-an expert who compares finds any edit of sound, GPS or length. The file alone does not say it yet: C2PA on the finished
-MP4 will be the layer that does (issue 3, item 6). Until then compare, or verify the evidence file.
+Layer E is void after any remux, layer A survives it: an exported video that was only remuxed is told from an edited one
+by A, and a cut end or edited sound is found by E or by comparing with the evidence file.
 
 ## What no layer can find
 
@@ -418,7 +447,7 @@ def test_every_attack_is_caught_by_a_layer_and_the_page_says_which(
     ]
     for text, verdicts in rows:
         assert set(verdicts) == set(LAYERS)
-        assert set(verdicts.values()) & {CAUGHT, NOTED, OTHER, "unknown"}, f"nobody notices: {text}"
+        assert set(verdicts.values()) & {CAUGHT, NOTED, "unknown"}, f"nobody notices: {text}"
     table = "".join(f"| {text} | {' | '.join(verdicts[layer] for layer in LAYERS)} |\n" for text, verdicts in rows)
     page = HEAD + table + TAIL
     if os.environ.get("UPDATE_TAMPER_MATRIX"):

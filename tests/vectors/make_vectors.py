@@ -89,6 +89,7 @@ class Maker:
         (out / "tampered").mkdir(parents=True)
         authority = create_agency(self.pki, organization="TEST VECTORS", start=START, years=100)
         write_credential(self.pki, "camera-2", authority.signer("camera", "Camera SIM-0002", serial="SIM-0002"))
+        write_credential(self.pki, "export", authority.signer("export", "Export desk", serial="DESK-1"))
         create_agency(out / "other", organization="TEST VECTORS, another agency", simulated=False, start=START)
         (out / "other" / "root.pem").rename(self.pki / "production-root.pem")
         for path in (out / "other").iterdir():
