@@ -128,13 +128,13 @@ def _camera(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> d
     return {"driver": "simulated-scene", "options": options}
 
 
-def write_station_settings(layout: RunLayout) -> Path:
-    """``station/station.toml``; the station takes a free port and says which."""
+def write_station_settings(layout: RunLayout, port: int = 0) -> Path:
+    """``station/station.toml``; with port 0 the station takes a free one and says which."""
     values = {
         "system_id": SYSTEM_ID,
         "station": "STATION-1",
         "listen_host": "127.0.0.1",
-        "listen_port": 0,
+        "listen_port": port,
         "directory": ".",
         "root": "../pki/root.pem",
         "tls": _tls("station-tls"),

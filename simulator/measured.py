@@ -66,11 +66,11 @@ class MeasuredRecording:
 
     @property
     def pre_event_s(self) -> float:
-        """Seconds from the first frame to the first trigger."""
+        """Seconds from the first frame to the first trigger; 0 for a recording that began later than its trigger."""
         first, triggers = self.contents.first_media, self.contents.triggers
         if first is None or not triggers:
             return 0.0
-        return (min(int(one["at_ns"]) for one in triggers) - first.start_ns) / 1e9
+        return max(0, min(int(one["at_ns"]) for one in triggers) - first.start_ns) / 1e9
 
     @property
     def problems(self) -> list[str]:

@@ -1,7 +1,8 @@
 """The programs of a run as operating system processes: started apart, watched, and always ended.
 
 Each child has a session and process group of its own, so that Ctrl-C reaches only us and we end them in order. Should
-we be killed outright, the kernel ends them (PR_SET_PDEATHSIG): no orphan is left in any case.
+we be killed outright, the kernel ends them (PR_SET_PDEATHSIG): no orphan is left in any case. A service that somebody
+kills is started again, as systemd does on the camera and at the dock; one that ends by itself ends the run.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from simulator.run_errors import ProcessDied
 
 STOP_DEADLINE_S: Final = 15.0
 """How long a child may take after SIGTERM before it gets SIGKILL."""
+MAX_RESTARTS: Final = 200
+"""Of all services of a run; more than that is not an accident."""
 _TAIL_LINES: Final = 12
 _LAUNCH: Final = (
     "import ctypes, os, signal, sys; "
@@ -38,6 +41,9 @@ class Child:
     name: str
     log: Path
     process: subprocess.Popen[bytes]
+    command: tuple[str, ...] = ()
+    service: bool = False
+    """Started again when a signal killed it."""
     expected: bool = False
 
     def text(self) -> str:
@@ -61,6 +67,8 @@ class Children:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._children: list[Child] = []
+        self.restarts: list[tuple[str, int]] = []
+        """(name, signal) of every service that was killed and started again."""
 
     def __enter__(self) -> Children:
         return self
@@ -70,16 +78,22 @@ class Children:
     ) -> None:
         self.stop(*reversed(self._children))
 
-    def start(self, name: str, command: Sequence[str], *, out: Path | None = None) -> Child:
+    def start(self, name: str, command: Sequence[str], *, out: Path | None = None, service: bool = False) -> Child:
         """Start a program; what it says goes to ``logs/NAME.log``, its standard output to `out` if given.
 
         Call it from the main thread: the kernel ties the child's life to the thread that started it. Raises OSError.
         """
         log = self._logs / f"{name}.log"
+        log.write_bytes(b"")
+        child = Child(name, log, self._launch(log, command, out), tuple(command), service)
+        self._children.append(child)
+        return child
+
+    def _launch(self, log: Path, command: Sequence[str], out: Path | None) -> subprocess.Popen[bytes]:
         with contextlib.ExitStack() as files:
-            errors = files.enter_context(log.open("wb"))
+            errors = files.enter_context(log.open("ab"))
             output = files.enter_context(out.open("wb")) if out is not None else errors
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -88,15 +102,16 @@ class Children:
                 start_new_session=True,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-        child = Child(name, log, process)
-        self._children.append(child)
-        return child
 
     def check(self) -> None:
-        """Raises `ProcessDied` if a child ended that nobody asked to."""
+        """Start killed services again. Raises `ProcessDied` if another child ended that nobody asked to."""
         for child in self._children:
             code = child.process.poll()
             if code is not None and not child.expected:
+                if code < 0 and child.service and len(self.restarts) < MAX_RESTARTS:
+                    self.restarts.append((child.name, -code))
+                    child.process = self._launch(child.log, child.command, None)
+                    continue
                 child.expected = True
                 how = f"was killed by signal {-code}" if code < 0 else f"ended by itself with exit code {code}"
                 raise ProcessDied(f"{child.name} {how}; the end of {child.log}:\n{child.tail()}")

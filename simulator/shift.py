@@ -18,6 +18,7 @@ from evidence.trust import Trust
 from hal.errors import HalError
 from simulator import agency, broker
 from simulator.battery_feed import BatteryFeed
+from simulator.camera_link import CameraLink
 from simulator.drivers.clip import open_clip
 from simulator.exporting import export_all
 from simulator.gps_feed import GpsFeed
@@ -26,9 +27,9 @@ from simulator.measured import measure
 from simulator.processes import Child, Children, python_module
 from simulator.progress import Progress
 from simulator.report import build_report
-from simulator.run_errors import BadInput, Interrupted, ProcessDied, WorldRefused
+from simulator.run_errors import BadInput, Interrupted
 from simulator.scenario import Scenario
-from simulator.socket_lines import Recorder, connected
+from simulator.socket_lines import Recorder
 from simulator.world import World
 
 READY_WITHIN_S: Final = 60.0
@@ -83,7 +84,8 @@ def run_shift(order: Order, progress: Progress) -> dict[str, Any]:
         with contextlib.closing(Recorder(layout.recorder_socket)) as recorder:
             _play(order.scenario, _world(layout, children, programs, recorder, gps, battery, order, progress))
         exits = _end(children, programs, progress)
-        report = _judge(order, layout, children, progress, {"exit_codes": exits})
+        restarts = [{"name": name, "signal": number} for name, number in children.restarts]
+        report = _judge(order, layout, children, progress, {"exit_codes": exits, "restarts": restarts})
         report["elapsed_s"] = round(time.monotonic() - began_s, 1)
         layout.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         return report
@@ -117,15 +119,18 @@ def _start(layout: RunLayout, children: Children, order: Order, gps_port: str, p
     device_toml = agency.write_device_settings(
         layout, order.scenario, agency.Sources(gps_port, order.clip and order.clip.resolve(), order.seed)
     )
-    device = children.start("device", python_module("device", "run", "--config", str(device_toml), "--allow-simulated"))
+    camera = python_module("device", "run", "--config", str(device_toml), "--allow-simulated")
+    device = children.start("device", camera, service=True)
     station_toml = agency.write_station_settings(layout)
-    station = children.start("station", python_module("dock", "station", "--config", str(station_toml)))
+    dock = python_module("dock", "station", "--config", str(station_toml))
+    station = children.start("station", dock, service=True)
     mqtt = children.start("broker", python_module("simulator.broker", str(layout.pki)))
     ready = children.wait_for_text(station, "station ready: https://", READY_WITHIN_S)
     station_port = int(re.findall(r"https://[^ ]*:([0-9]+)", ready)[0])
+    agency.write_station_settings(layout, station_port)  # should it be started again, it is where it was
     broker_port = int(children.wait_for_text(mqtt, broker.READY, READY_WITHIN_S).rpartition(" ")[2])
     agent_toml = agency.write_agent_settings(layout, station_port, broker_port)
-    agent = children.start("agent", python_module("dock", "agent", "--config", str(agent_toml)))
+    agent = children.start("agent", python_module("dock", "agent", "--config", str(agent_toml)), service=True)
     programs = Programs(device, agent, station, mqtt)
     progress.event(
         "started: " + ", ".join(f"{one.name} (process {one.process.pid})" for one in (device, agent, station, mqtt))
@@ -143,27 +148,15 @@ def _world(
     order: Order,
     progress: Progress,
 ) -> World:
-    """Connect to the camera as soon as it answers."""
-    deadline_s = time.monotonic() + READY_WITHIN_S
-    while True:
-        children.check()
-        try:
-            recorder.status()
-            recorder.watch()
-            break
-        except WorldRefused as error:
-            if time.monotonic() > deadline_s:
-                raise ProcessDied(f"the camera does not answer: {error}; its log:\n{programs.device.tail()}") from error
-            time.sleep(0.1)
-    board = connected(layout.hardware_socket, within_s=5.0)
-    if board is None:
-        raise ProcessDied(f"the simulated board does not answer; the camera's log:\n{programs.device.tail()}")
-    return World(children, recorder, board, gps, battery, agency.profile_of(order.scenario), progress)
+    """The world around a camera that answers."""
+    camera = CameraLink(children, recorder, layout.hardware_socket, programs.device)
+    camera.connect(READY_WITHIN_S)
+    return World(camera, gps, battery, agency.profile_of(order.scenario), progress)
 
 
 def _play(scenario: Scenario, world: World) -> None:
     within_s = STATE_WITHIN_S + world.profile.pre_event_s
-    with contextlib.closing(world.board):
+    with contextlib.closing(world.camera):
         for step in scenario.steps:
             if step.state is not None:
                 world.wait_for(step.state, within_s)

@@ -109,3 +109,28 @@ def test_a_tool_that_does_not_end_is_named(tmp_path: Path) -> None:
     children = Children(tmp_path)
     with pytest.raises(ProcessDied, match="export is not done"), children:
         children.run_all([("export", FOREVER, None)], within_s=0.2)
+
+
+def test_a_killed_service_is_started_again_with_its_log_kept(tmp_path: Path) -> None:
+    script = "import time; print('hello', flush=True); time.sleep(60)"
+    with Children(tmp_path) as children:
+        service = children.start("service", [sys.executable, "-c", script], service=True)
+        children.wait_for_text(service, "hello", 20)
+        first = service.process.pid
+        service.process.kill()
+        service.process.wait(10)
+        children.check()
+        assert service.process.pid != first
+        assert children.restarts == [("service", 9)]
+        deadline_s = time.monotonic() + 20
+        while service.text().count("hello") < 2:
+            assert time.monotonic() < deadline_s, service.text()
+            time.sleep(0.02)
+
+
+def test_a_service_that_ends_by_itself_ends_the_run(tmp_path: Path) -> None:
+    with Children(tmp_path) as children:
+        service = children.start("service", [sys.executable, "-c", "raise SystemExit(3)"], service=True)
+        service.process.wait(20)
+        with pytest.raises(ProcessDied, match="exit code 3"):
+            children.check()

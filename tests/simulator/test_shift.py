@@ -73,7 +73,6 @@ def test_it_ends_well_and_says_so(run: Run) -> None:
     assert run.done.returncode == 0, run.done.stdout + run.done.stderr
     assert "OK: everything is verified" in run.done.stdout
     assert "\x1b" not in run.done.stdout
-    assert run.report["elapsed_s"] < 60
 
 
 def test_the_layout_is_the_agreed_one(run: Run) -> None:
