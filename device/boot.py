@@ -24,7 +24,7 @@ from device.triggers import Start
 from device.writer import Job, Writer
 from evidence.errors import EvidenceError
 from evidence.media_signing import MediaSigner, VendorInfo
-from evidence.recovery import recover
+from evidence.recovery import Outcome, recover
 from evidence.statements import FileFacts, LogHead, Source, Stamp
 from hal.camera import SourceInfo
 
@@ -218,15 +218,22 @@ class Boot:
     def recover_recording(self, path: Path) -> FileFacts | None:
         """Recover a recording that a crash left open, and log what was found."""
         number = int(path.name.removesuffix(".evidence").rpartition("-")[2])
-        facts = self._recover(path)
-        if facts is None:
+        outcome = self._recover(path)
+        if outcome is None:
+            return None
+        if outcome.file is None:
             self.log("recording_void", recording=number)
         else:
-            self.log("recording_recovered", recording=number, file=facts)
-        return facts
+            self.log("recording_recovered", recording=number, file=outcome.file)
+        return outcome.file
 
-    def _recover(self, path: Path) -> FileFacts | None:
-        """Recover any file; None if it could not be closed. Never raises for what the file holds."""
+    def log_unlogged(self) -> None:
+        """Log recordings whose closing a crash kept out of the log: closed on the card, not named in its last words."""
+        for known in self.spool.closed_but_unlogged():
+            self.log("recording_closed", recording=known.number, word="found_closed", file=known.facts)
+
+    def _recover(self, path: Path) -> Outcome | None:
+        """Recover any file; None if that cannot be done now. Never raises for what the file holds."""
         try:
             outcome = recover(path, self._identity.trust, self._identity.signer, self._identity.recipients, self.stamp)
         except (OSError, EvidenceError) as error:
@@ -243,7 +250,7 @@ class Boot:
         if outcome.file is not None:
             log.info("%s recovered: %s", path.name, outcome.found.reason)
             self.spool.add_closed(outcome.file)
-        return outcome.file
+        return outcome
 
 
 def _pem(certificate: Any) -> bytes:

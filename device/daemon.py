@@ -296,6 +296,7 @@ class Daemon:
 
     async def _recover(self, unfinished: Unfinished) -> None:
         damaged = await asyncio.to_thread(self.boot.spool.read_closed)
+        await asyncio.to_thread(self.boot.log_unlogged)
         for path in (*unfinished.recordings, *damaged):
             facts = await asyncio.to_thread(self.boot.recover_recording, path)
             if facts is not None:

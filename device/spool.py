@@ -19,11 +19,13 @@ from evidence.errors import EvidenceError, NotEvidence
 from evidence.handover import SpoolFile
 from evidence.limits import STATEMENT_BYTES
 from evidence.splitter import Splitter, StatementBytes
-from evidence.statements import Close, FileFacts, Open, decode
+from evidence.statements import Close, Event, FileFacts, Open, decode
 from evidence.verify import READ_BYTES
 
 log = logging.getLogger("firsthand.spool")
 
+ENDINGS: Final = frozenset({"recording_closed", "recording_recovered", "recording_void"})
+"""Log events that say how a recording ended."""
 NAME: Final = re.compile(r"^([A-Z0-9][A-Z0-9-]{0,31}?)-(?:(log)-)?([0-9]{6,})\.evidence$")
 LONG_SEQUENCE: Final = b"\x30\x82"
 """How a statement begins in DER: a SEQUENCE with a length of two bytes."""
@@ -61,6 +63,8 @@ class Spool:
     _unread: list[Path] = field(default_factory=list)
     _last_close: tuple[int, str] = (0, "")
     """Number and close hash of the newest closed log segment."""
+    _at_boot: Counters = field(default_factory=Counters)
+    """The counters when this boot began."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self) -> list[tuple[str, int, Path]]:
@@ -95,6 +99,7 @@ class Spool:
                 stream = match[2] or "recording"
                 highest[stream] = max(highest[stream], int(match[3]))
         self.counters = Counters(highest["recording"] + 1, highest["log"] + 1, self.counters.boots + 1)
+        self._at_boot = self.counters
         return sorted(unclosed, key=lambda one: one[1])
 
     def read_closed(self) -> list[Path]:
@@ -112,6 +117,25 @@ class Spool:
                 with self._lock:
                     self._known[path.name] = known
         return damaged
+
+    def closed_but_unlogged(self) -> list[Known]:
+        """Recordings that the log segments before this boot begin but do not end, and that are closed all the same.
+
+        A crash between a recording's `close` and the log's word about it leaves one. Call it after `read_closed`.
+        """
+        with self._lock:
+            known = [one for one in self._known.values() if self._before_this_boot(one)]
+        segments = sorted((one for one in known if one.stream == "log"), key=lambda one: one.number)[-2:]
+        begun: set[int] = set()
+        ended: set[int] = set()
+        for segment in segments:
+            for event, number in logged_events(self.directory / segment.facts.name):
+                (begun if event == "recording_opened" else ended if event in ENDINGS else set()).add(number)
+        return [one for one in known if one.stream == "recording" and one.number in begun - ended]
+
+    def _before_this_boot(self, known: Known) -> bool:
+        first = self._at_boot.next_segment if known.stream == "log" else self._at_boot.next_recording
+        return known.number < first
 
     def _load_counters(self) -> Counters:
         try:
@@ -251,3 +275,20 @@ def close_hash_of(path: Path) -> str | None:
                 pass  # these bytes only look like the begin of a statement
         at = tail.find(LONG_SEQUENCE, at + 1)
     return None
+
+
+def logged_events(path: Path) -> list[tuple[str, int]]:
+    """(event, recording number) of all events about recordings in one of this camera's own log segments."""
+    found: list[tuple[str, int]] = []
+    splitter = Splitter()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(READ_BYTES):
+                for item in splitter.feed(chunk):
+                    if isinstance(item, StatementBytes):
+                        statement = decode(parse_signed(item.data, limit=STATEMENT_BYTES).payload)
+                        if isinstance(statement, Event) and statement.recording is not None:
+                            found.append((statement.event, statement.recording))
+    except (OSError, EvidenceError) as error:
+        log.warning("%s: %s", path.name, error)
+    return found

@@ -46,6 +46,7 @@ class AppendFile:
         self._descriptor = descriptor
         self.size = size
         """Durable size in bytes."""
+        self._torn = False
 
     @classmethod
     def create(cls, path: Path, *, mode: int = 0o640) -> AppendFile:
@@ -70,13 +71,18 @@ class AppendFile:
         Raises OSError (ENOSPC, EIO, EROFS…) after cutting the file back to its last durable size, so that a later
         append never follows torn bytes.
         """
+        if self._torn:  # what an earlier failure left could not be cut off then
+            os.ftruncate(self._descriptor, self.size)
+            self._torn = False
         try:
             os.lseek(self._descriptor, self.size, os.SEEK_SET)
             _write_all(self._descriptor, parts)
             os.fdatasync(self._descriptor)
         except OSError:
+            self._torn = True
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self.size)
+                self._torn = False
             raise
         self.size += sum(memoryview(part).nbytes for part in parts)
         return self.size

@@ -1,0 +1,89 @@
+"""A crash between a recording's `close` and the log's word about it: the next boot says it (invariant 9)."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from device.device_log import DeviceLog
+from device.spool import Spool
+from evidence.durable import AppendFile
+from evidence.evidence_file import EvidenceWriter
+from evidence.keys import FileSigner, load_certificates
+from evidence.sealed import Recipient
+from evidence.statements import CameraFacts, ProfileRef, Source, Stamp, Utc, moment
+
+COMMON: dict[str, Any] = {
+    "camera": CameraFacts(model="m", firmware="1", firmware_sha256="0" * 64),
+    "sources": (Source(role="camera", driver="d", sensor="s", kind="simulated"),),
+    "profile": ProfileRef(name="p", version=1, sha256="0" * 64),
+    "retention_class": "standard",
+    "station_nonce": None,
+}
+
+
+def stamp() -> Stamp:
+    at_ns = time.time_ns()
+    claim = Utc(earliest=moment(at_ns - 10**7), latest=moment(at_ns + 10**7), source="ntp")
+    return Stamp(boot="00000000-0000-4000-8000-000000000001", mono_ns=time.monotonic_ns(), utc=claim)
+
+
+def spool_with(pki: Path, directory: Path, log_events: list[tuple[str, int]]) -> Spool:
+    """A card with two closed recordings and one closed log segment."""
+    signer = FileSigner.load(pki / "camera.key", pki / "camera.pem")
+    recipients = (Recipient.of(load_certificates(pki / "vault.pem")[0]),)
+    (directory / "spool").mkdir(parents=True)
+    for number in (1, 2):
+        file = AppendFile.create(directory / "spool" / f"SIM-0001-{number:06d}.evidence")
+        writer = EvidenceWriter(file, signer, recipients, stamp, serial="SIM-0001", stream="recording", number=number)
+        writer.open(**COMMON, upload_class="normal", hold=False)
+        writer.close("record_button")
+        writer.commit()
+    log = DeviceLog(
+        directory / "spool", "SIM-0001", signer, recipients, stamp,
+        next_segment=1, previous=None, on_closed=lambda number, facts: None,
+    )  # fmt: skip
+    log.open_fields = lambda: COMMON
+    for event, recording in log_events:
+        log.event(event, recording=recording)
+    log.close("docked").commit()
+    return Spool(directory / "spool", directory / "state", "SIM-0001")
+
+
+def unlogged(spool: Spool) -> list[int]:
+    assert spool.load() == []
+    assert spool.read_closed() == []
+    return [known.number for known in spool.closed_but_unlogged()]
+
+
+def test_a_closed_recording_that_the_log_only_begins_is_found(pki: Path, tmp_path: Path) -> None:
+    events = [("recording_opened", 1), ("recording_closed", 1), ("recording_opened", 2)]
+    assert unlogged(spool_with(pki, tmp_path, events)) == [2]
+
+
+def test_a_recording_whose_end_is_logged_is_not_logged_again(pki: Path, tmp_path: Path) -> None:
+    events = [("recording_opened", 1), ("recording_closed", 1), ("recording_opened", 2), ("recording_recovered", 2)]
+    assert unlogged(spool_with(pki, tmp_path, events)) == []
+
+
+def test_recordings_older_than_the_log_at_hand_are_left_alone(pki: Path, tmp_path: Path) -> None:
+    assert unlogged(spool_with(pki, tmp_path, [("boot", 0)])) == []
+
+
+def test_a_later_write_never_follows_torn_bytes(tmp_path: Path, mocker: Any) -> None:
+    """The card refuses the write and the cut; the next write cuts first (house rule 7)."""
+    path = tmp_path / "file"
+    with AppendFile.create(path) as file:
+        file.append([b"good"])
+        failing = mocker.patch("evidence.durable.os.fdatasync", side_effect=OSError(5, "I/O error"))
+        cut = mocker.patch("evidence.durable.os.ftruncate", side_effect=OSError(5, "I/O error"))
+        for _ in range(2):
+            try:
+                file.append([b"this is torn"])
+            except OSError:
+                continue
+        mocker.stop(failing)
+        mocker.stop(cut)
+        file.append([b"!"])
+    assert path.read_bytes() == b"good!"
