@@ -10,7 +10,7 @@ SCENARIO ?= default
 PYTEST ?=
 SECONDS ?= 60
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
-DEBIAN := ffmpeg libimage-exiftool-perl mosquitto openssl softhsm2 e2fsprogs mount
+DEBIAN := chromium e2fsprogs ffmpeg libimage-exiftool-perl mosquitto mount openssl poppler-utils softhsm2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run test lint docs fuzz clean debian-packages

@@ -109,7 +109,7 @@ def parse_profile(document: bytes, trust: Trust) -> AcceptedProfile:
         profile = _DECODER.decode(message.payload)
     except msgspec.ValidationError as error:
         raise ProfileRefused(f"the policy profile is refused: {explain(error, Profile)}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProfileRefused(f"the policy profile is refused: not JSON: {error}") from error
     unknown = set(profile.severity) - set(CHECKS)
     if unknown:

@@ -46,7 +46,7 @@ class Receipts(_Table, frozen=True, kw_only=True):
 class Timestamps(_Table, frozen=True, kw_only=True):
     """An RFC 3161 timestamp authority, which vouches "not later than". Without this table none is asked."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]{1,253}(/[!-~]{0,1024})?$")]
+    url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]{1,253}(/[!-~]{0,1024})?\Z")]
     """Where requests are posted, e.g. ``http://tsa.example.org/tsr``. Only hashes go there."""
     root: Path | None = None
     """PEM of the authority's root: tokens that do not hold under it are not kept. Without it they are kept unjudged."""
@@ -97,7 +97,7 @@ class StationConfig(_Table, frozen=True, kw_only=True):
 class StationAddress(_Table, frozen=True, kw_only=True):
     """Which station, and whose."""
 
-    url: Annotated[str, Meta(pattern=r"^https://[A-Za-z0-9.\-\[\]:]{1,253}$")]
+    url: Annotated[str, Meta(pattern=r"^https://[A-Za-z0-9.\-\[\]:]{1,253}\Z")]
     """``https://HOST:PORT``, nothing after it."""
     system_id: Name
     """Must equal the station's own, which its signed greeting carries."""

@@ -9,7 +9,9 @@ from typing import Final
 from dock.errors import BadFileName
 from evidence.statements import Stream
 
-_NAME: Final = re.compile(r"(?P<serial>[A-Z0-9][A-Z0-9-]{0,31})-(?P<log>log-)?(?P<number>[0-9]{6})\.evidence", re.ASCII)
+_NAME: Final = re.compile(
+    r"(?P<serial>[A-Z0-9][A-Z0-9-]{0,31})-(?P<log>log-)?(?P<number>[0-9]{6,12})\.evidence", re.ASCII
+)
 _CONFLICT: Final = re.compile(r"(?P<name>.{1,64}\.evidence)\.conflict-[0-9a-f]{12}", re.ASCII)
 
 

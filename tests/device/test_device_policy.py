@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from device.errors import ProfileRefused
 from device.profile import BUILT_IN, CHECKS, DEFAULT_SEVERITY, AcceptedProfile, Profile, load_profile, parse_profile
 from device.selftest import Seen, run
 from device.timekeeping import ClockWatch, GnssWatch, stamp_now, utc_ns_at
+from evidence import cms
+from evidence.keys import FileSigner
 from evidence.settings import BadSettings
 from evidence.trust import Trust
 from hal.clock import TimeSource, UtcClaim
@@ -276,3 +279,10 @@ def test_any_clock_can_be_stamped(middle_ns: int, half_ns: int, at_ns: int) -> N
     stamp = stamp_now(clock)
     assert stamp.utc.earliest <= stamp.utc.latest
     assert utc_ns_at(clock, at_ns) >= 0
+
+
+def test_a_signed_profile_that_is_not_utf8_is_refused_in_one_sentence(pki: Path) -> None:
+    signer = FileSigner.load(pki / "profile.key", pki / "profile.pem")
+    document = cms.sign(b'{"name":"\xff\xfe","v":1,"version":1}', signer, dt.datetime.now(dt.UTC))
+    with pytest.raises(ProfileRefused, match="not JSON"):
+        parse_profile(document, Trust.load(pki / "root.pem"))

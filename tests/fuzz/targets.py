@@ -222,7 +222,7 @@ TARGETS: Final = (
     Target("package", read_package, (EvidenceError, OSError)),
     Target("handover-request", request_decoder.decode, _LINES),
     Target("handover-answer", answer_decoder.decode, _LINES),
-    Target("profile", read_profile, (ProfileRefused, UnicodeDecodeError)),  # the second is a defect of device.profile
+    Target("profile", read_profile, (ProfileRefused,)),
     Target("upload-metadata", read_upload, (HTTPException, UnicodeDecodeError)),
     Target("nmea", read_nmea, ()),
 )
