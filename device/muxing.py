@@ -113,7 +113,7 @@ class Muxer:
         points = [_point(epoch) for epoch in epochs if epoch.fix][-MAX_POINTS:]
         sentences = [sentence for epoch in epochs for sentence in epoch.sentences][-MAX_SENTENCES:]
         gps = GpsSample(gps_sample(points, sentences, self._device_name), starts[0], ends[-1] - starts[0])
-        audio = self._sounds(sounds)
+        audio, offset_us = self._sounds(sounds)
         self._sequence += 1
         facts = MediaFacts(
             start_ns=first.captured_ns,
@@ -122,6 +122,7 @@ class Muxer:
             first_frame=first.sequence,
             sound_frames=len(audio),
             gps_fixes=len(points),
+            sound_offset_us=offset_us,
         )
         return Muxed(media_fragment(self._sequence, video, audio, [gps]), facts, len(frames) - len(pictures))
 
@@ -174,12 +175,14 @@ class Muxer:
                 claim["fix_utc_ns"] = fix.utc_ns
         return encode_canonical(claim)
 
-    def _sounds(self, sounds: Sequence[EncodedSound]) -> list[AudioSample]:
+    def _sounds(self, sounds: Sequence[EncodedSound]) -> tuple[list[AudioSample], int | None]:
+        """Sound on its own sample count, and how far the first of it is off its capture time (`MediaFacts`)."""
         if self._audio is None:
-            return []
+            return [], None
         assert self._zero_ns is not None
         rate, size = self._audio.sample_rate, self._audio.samples_per_frame
         samples: list[AudioSample] = []
+        offset_us: int | None = None
         for sound in sounds:
             wanted = (sound.captured_ns - self._zero_ns) * rate // 1_000_000_000
             dts = self._next_sound_dts
@@ -187,9 +190,12 @@ class Muxer:
                 dts = wanted
             if wanted < 0:
                 continue
+            if offset_us is None:
+                plays_ns = self._zero_ns + dts * 1_000_000_000 // rate
+                offset_us = (sound.captured_ns - plays_ns) // 1000
             samples.append(AudioSample(sound.data, dts, size))
             self._next_sound_dts = dts + size
-        return samples
+        return samples, offset_us
 
 
 def _point(epoch: GpsEpoch) -> GpsPoint:

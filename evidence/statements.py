@@ -115,6 +115,15 @@ class MediaFacts(Frozen, frozen=True, kw_only=True):
     """The source's own number of the first frame."""
     sound_frames: Count = 0
     gps_fixes: Count = 0
+    sound_offset_us: Annotated[int, Meta(ge=-(2**53), le=2**53)] | None = None
+    """When the object's first sound sample was captured, minus when the MP4 timeline plays it, microseconds: above 0,
+    the sound plays before its picture. Left out without sound."""
+
+
+def larger_offset(one: int | None, other: int | None) -> int | None:
+    """The one that is farther from zero; None counts as not measured."""
+    measured = [value for value in (one, other) if value is not None]
+    return max(measured, key=abs, default=None)
 
 
 class FileFacts(Frozen, frozen=True, kw_only=True):

@@ -17,7 +17,18 @@ from evidence.errors import EvidenceError, NotEvidence
 from evidence.export.decrypt import Vault, read_metadata
 from evidence.export.items import AnyItem, ObjectItem, Rest, StatementItem, walk
 from evidence.roles import role_of, serial_of
-from evidence.statements import AnyStatement, ClockStep, Close, Event, Gap, Open, Recovered, Sealed
+from evidence.statements import (
+    AnyStatement,
+    ClockStep,
+    Close,
+    Event,
+    Gap,
+    MediaFacts,
+    Open,
+    Recovered,
+    Sealed,
+    larger_offset,
+)
 
 _TEXT = """\
 Show what stands in an evidence file, one line an item, with the numbers that `verify` and `unpack` use. With the
@@ -44,6 +55,10 @@ def _seconds(nanoseconds: int) -> str:
     return f"{nanoseconds / 10**9:.3f} s"
 
 
+def _offset(media: MediaFacts) -> str:
+    return "" if media.sound_offset_us is None else f" ({media.sound_offset_us / 1000:+.1f} ms off)"
+
+
 def _facts(statement: AnyStatement) -> str:
     """The key facts of a statement in a few words."""
     match statement:
@@ -60,7 +75,8 @@ def _facts(statement: AnyStatement) -> str:
                 return "announces the next object"
             return (
                 f"from {_seconds(media.start_ns)} for {_seconds(media.duration_ns)}, {media.frames} frames from "
-                f"{media.first_frame}, {media.sound_frames} sound frames, {media.gps_fixes} GPS fixes"
+                f"{media.first_frame}, {media.sound_frames} sound frames"
+                f"{_offset(media)}, {media.gps_fixes} GPS fixes"
             )
         case Event():
             parts = (statement.event, statement.word, statement.recording and f"recording {statement.recording}")
@@ -92,7 +108,8 @@ class Inspection:
     def __init__(self, file: BinaryIO, vault: Vault | None) -> None:
         self._file, self._vault = file, vault
         self._signer = ""
-        self._start_ns: int | None = None
+        self.sound_offset_us: int | None = None
+        """The largest of all media objects, either way."""
         self.statements = 0
 
     def metadata(self, item: AnyItem) -> dict[str, Any] | str | None:
@@ -118,6 +135,8 @@ class Inspection:
         if statement is None:
             return "UNREADABLE", "", "", str(item.problem)
         self.statements += 1
+        if isinstance(statement, Sealed) and statement.media is not None:
+            self.sound_offset_us = larger_offset(self.sound_offset_us, statement.media.sound_offset_us)
         facts, signer = _facts(statement), _signed_by(item)
         if signer != self._signer:
             facts, self._signer = f"{facts}; {signer}", signer
@@ -174,6 +193,8 @@ def _run(args: argparse.Namespace, vault: Vault | None) -> int:
         raise NotEvidence(f"cannot read {args.file}: {error.strerror}") from error
     if inspection.statements:
         if not args.json:
+            if inspection.sound_offset_us is not None:
+                print(f"sound plays off its picture by {inspection.sound_offset_us / 1000:+.1f} ms at most (+: early)")
             print(f"{plain(args.file)}: not judged here, see `firsthand-evidence verify`")
         return OK
     raise NotEvidence(f"{args.file} " + ("holds no evidence: no statement can be read" if total else "is empty"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from evidence.export.mp4 import Counted
 from evidence.gpmf import GpsPoint
-from evidence.statements import MediaFacts
+from evidence.statements import MediaFacts, larger_offset
 
 
 @dataclass(slots=True)
@@ -41,6 +41,8 @@ class Contents:
     frames: int = 0
     sound_frames: int = 0
     gps_points: int = 0
+    sound_offset_us: int | None = None
+    """The largest that any exported fragment states (`MediaFacts`), either way."""
     discrepancies: list[str] = field(default_factory=list)
     """Where content and statements disagree, or what could not be read (only with force)."""
     stretches: list[Stretch] = field(default_factory=list)
@@ -62,6 +64,7 @@ class Contents:
         self.gps_points += len(points)
         if facts is None:
             return
+        self.sound_offset_us = larger_offset(self.sound_offset_us, facts.sound_offset_us)
         if self.first_ns is None:
             self.first_ns, self.first_at_s = facts.start_ns, begin_s
         hole = self.end_ns is not None and facts.start_ns > self.end_ns + 10**9

@@ -93,6 +93,7 @@ def _what(values: Values, contents: Contents) -> Markup:
         ("Length", plain_words.length(source["duration_s"])),
         ("Pictures", f"{exported['frames']} exported of {source['frames']} recorded; none encoded again"),
         ("Sound", plain_words.sound(values, opening.get("microphone"))),
+        *plain_words.sound_offset(values),
         ("Positions", f"{exported['gps_points']} points of the receiver; nothing added between them"),
         ("Officer", f"{officer} (identified by: {words(opening.get('officer_identified_by', 'not stated'))})"
          if officer else "not assigned in the recording"),

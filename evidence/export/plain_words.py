@@ -94,6 +94,16 @@ def sound(values: Mapping[str, Any], has_microphone: bool | None) -> str:
     return "Sound was recorded from the first picture on." if has_microphone is not False else "Sound was recorded."
 
 
+def sound_offset(values: Mapping[str, Any]) -> list[tuple[object, object]]:
+    """How far sound and picture are apart at most, as a row; none where the camera did not measure it."""
+    offset_us = values["sound"]["largest_offset_us"]
+    if offset_us is None:
+        return []
+    way = "after" if offset_us < 0 else "before"
+    far = f"at most {abs(offset_us) / 1000:.1f} ms; there it plays {way} its picture" if offset_us else "none"
+    return [("Sound off its picture", f"{far} (measured by the camera at each fragment's first sample)")]
+
+
 def media_note(values: Mapping[str, Any]) -> str:
     """What to expect of the signatures in the picture."""
     if values["part"]:

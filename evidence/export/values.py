@@ -101,7 +101,12 @@ def _sound(contents: Contents) -> dict[str, Any]:
     reason: object = None
     if contents.sound_frames == 0 or (late_s or 0) > 0:
         reason = _stated(contents.metadata)
-    return {"frames": contents.sound_frames, "begins_s": late_s, "absent_because": reason}
+    return {
+        "frames": contents.sound_frames,
+        "begins_s": late_s,
+        "absent_because": reason,
+        "largest_offset_us": contents.sound_offset_us,
+    }
 
 
 def _stated(metadata: Sequence[Mapping[str, Any]]) -> str:

@@ -103,6 +103,8 @@ class Recipe:
     """Ten seconds are missing after this second."""
     sound_delay: int = 0
     """Audio samples (48 kHz) by which sound begins after the pictures."""
+    sound_offsets_us: Sequence[int] = ()
+    """What the camera measured in each second."""
     kind: str = "simulated"
     serial: str = "SIM-0001"
     number: int = 1
@@ -144,6 +146,7 @@ def write_media(writer: EvidenceWriter, recipe: Recipe, mono_ns: int) -> None:
             first_frame=FRAMES * at,
             sound_frames=len(heard),
             gps_fixes=len(fixes),
+            sound_offset_us=recipe.sound_offsets_us[second] if heard and recipe.sound_offsets_us else None,
         )
         writer.seal_mp4("media", parts, facts)
         writer.commit()

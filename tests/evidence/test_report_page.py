@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -9,10 +10,12 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from recordings import Agency
 from test_export import export
 from test_export_chapters import METADATA
 
+from evidence.__main__ import main
 from evidence.export.markup import document, tag
 from evidence.export.plain_words import length
 
@@ -210,3 +213,21 @@ def test_the_page_prints_with_its_label_on_every_sheet(
     for number, sheet in enumerate(sheets, 1):
         assert "SIMULATED, not evidence" in sheet
         assert f"Page {number} of {len(sheets)}" in sheet
+
+
+def test_the_largest_offset_of_the_sound_is_told_in_page_json_and_inspect(
+    agency: Agency, record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = record(seconds=3, sound_offsets_us=(2_000, -95_400, 21_000))
+    assert "at most 95.4 ms; there it plays after its picture" in parsed(page(agency, path, tmp_path / "out")).text
+    report = json.loads(next((tmp_path / "out").glob("*.json")).read_text())
+    assert report["sound"]["largest_offset_us"] == -95_400
+    capsys.readouterr()
+    assert main(["inspect", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "47 sound frames (+21.0 ms off)" in said
+    assert "by -95.4 ms at most" in said
+
+
+def test_sound_that_nobody_measured_is_not_told_as_exact(agency: Agency, recording: Path, tmp_path: Path) -> None:
+    assert "Sound off its picture" not in page(agency, recording, tmp_path)
