@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 from typing import TYPE_CHECKING, Final
 
+from device.corrections import Corrections
 from device.errors import ReceiptRefused
 from device.receipts import Receipts
 from evidence.cms import parse_signed
@@ -57,6 +58,8 @@ class Desk:
             keep_s=policy.keep_after_receipt_h * 3600,
             on_deleted=self._deleted,
         )
+
+        self._corrections = Corrections(daemon.boot.spool, daemon.clock.boot_id, daemon.boot.log)
 
     def each_second(self, now_ns: int) -> None:
         """Slow chores, counted in boot time."""
@@ -113,6 +116,7 @@ class Desk:
         return ReceiptTaken(deleted=deleted, keep_s=keep_s)
 
     def _contact(self, request: ContactRequest) -> Answer:
+        at_ns = self._daemon.clock.boottime_ns()
         try:
             message = parse_signed(request.contact)
             contact: Contact = decode_contact(message.payload)
@@ -138,6 +142,7 @@ class Desk:
                 else {"segment": witness.segment, "seq": witness.seq, "hash": witness.hash},
             },
         )
+        self._corrections.contact(contact, request.contact, at_ns)
         return Done()
 
     def _status(self) -> Status:

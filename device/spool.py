@@ -19,7 +19,7 @@ from evidence.errors import EvidenceError, NotEvidence
 from evidence.handover import SpoolFile
 from evidence.limits import STATEMENT_BYTES
 from evidence.splitter import Splitter, StatementBytes
-from evidence.statements import Close, Event, FileFacts, Open, decode
+from evidence.statements import Close, Event, FileFacts, Open, Stamp, decode
 from evidence.verify import READ_BYTES
 
 log = logging.getLogger("firsthand.spool")
@@ -49,6 +49,8 @@ class Known:
     nonce: str
     upload_class: str
     hold: bool
+    begun: Stamp
+    """That of its `open`."""
 
 
 @dataclass
@@ -207,6 +209,12 @@ class Spool:
                 for name, known in sorted(self._known.items())
             )
 
+    def closed_in(self, boot: str) -> list[Known]:
+        """Closed recordings that were begun in that boot, oldest first."""
+        with self._lock:
+            found = [one for one in self._known.values() if one.stream == "recording" and one.begun.boot == boot]
+        return sorted(found, key=lambda known: known.number)
+
     def receipted(self) -> list[Known]:
         """Closed files that have a receipt, recordings first, oldest first."""
         with self._lock:
@@ -252,7 +260,8 @@ def read_known(path: Path, facts: FileFacts | None = None) -> Known | None:
     except (OSError, EvidenceError, NotEvidence) as error:
         log.warning("%s: %s", path.name, error)
         return None
-    return Known(opened.stream, opened.number, facts, opened.nonce, opened.upload_class, opened.hold)
+    begun = Stamp(boot=opened.boot, mono_ns=opened.mono_ns, utc=opened.utc)
+    return Known(opened.stream, opened.number, facts, opened.nonce, opened.upload_class, opened.hold, begun)
 
 
 def close_hash_of(path: Path) -> str | None:

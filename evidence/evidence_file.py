@@ -24,6 +24,7 @@ from evidence.statements import (
     AnyStatement,
     ClockStep,
     Close,
+    Correction,
     Event,
     FileFacts,
     Gap,
@@ -158,11 +159,12 @@ class EvidenceWriter:
         word: str | None = None,
         file: FileFacts | None = None,
         object_sha256: str | None = None,
+        correction: Correction | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Add a public event; `details`, if any, follow it in a sealed metadata object."""
-        fields = {"event": event, "recording": recording, "word": word, "file": file, "object_sha256": object_sha256}
-        self._append(Event, fields)
+        named = {"recording": recording, "word": word, "file": file, "object_sha256": object_sha256}
+        self._append(Event, {"event": event, "correction": correction, **named})
         if details:
             self.seal_metadata({"event": event, "seq": self.chain.statements - 1, **details})
 

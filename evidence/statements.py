@@ -143,6 +143,19 @@ class Lost(Frozen, frozen=True, kw_only=True):
     bytes: Count
 
 
+class Correction(Frozen, frozen=True, kw_only=True):
+    """What UTC was at one instant of this boot, told later than a recording that nothing vouched for."""
+
+    mono_ns: Nanoseconds
+    """The instant, CLOCK_BOOTTIME."""
+    utc: Utc
+    """UTC at that instant, and who told it."""
+    shift_us: Annotated[int, Meta(ge=-(2**60), le=2**60)]
+    """What must be added to the middle of the recording's own claim in its `open`, microseconds."""
+    uncertainty_us: Count
+    """How far the corrected middle may be off, drift of the monotonic clock included."""
+
+
 class Statement(Stamp, frozen=True, kw_only=True, tag_field="kind"):
     """What every statement carries."""
 
@@ -206,7 +219,9 @@ class Event(Statement, frozen=True, kw_only=True, tag="event"):
     """The event's one public word: the new state, the verdict, the reason."""
     file: FileFacts | None = None
     object_sha256: Hash | None = None
-    """SHA-256 of another document that this event is about (a receipt, a profile)."""
+    """SHA-256 of another document that this event is about (a receipt, a profile, a contact)."""
+    correction: Correction | None = None
+    """In `time_correction` only."""
 
 
 class Gap(Statement, frozen=True, kw_only=True, tag="gap"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evidence import cms
 from evidence.cli.arguments import INVALID, OK, USAGE, Parser, Verbs, add_verb, complain
+from evidence.cli.log_segments import add_log_option, corrections, in_words
 from evidence.cli.terminal import Progress, plain, several, size
 from evidence.cli.verify import exit_code, lines, read_through
 from evidence.durable import replace
@@ -57,6 +58,7 @@ def add(verbs: Verbs[Parser]) -> None:
     begins = "where the part begins, in the recording's own time: seconds (90), 1:30 or 0:01:30"
     parser.add_argument("--from", dest="from_s", type=_seconds, metavar="TIME", help=begins)
     parser.add_argument("--to", dest="to_s", type=_seconds, metavar="TIME", help="where it ends, likewise")
+    add_log_option(parser)
     parser.add_argument("--no-captions", action="store_true", help="leave the caption track out of the MP4")
     parser.add_argument("--force", action="store_true", help="replace outputs, and export what does not verify")
 
@@ -124,7 +126,8 @@ def run(args: argparse.Namespace) -> int:
     vault = Vault.load(args.vault_cert, args.vault_key)
     signer, window = _signer(args, trust), _window(args)
     verifier, report = read_through(args.file, trust, None)
-    print("\n".join(lines(args.file, report, verifier)), flush=True)
+    found = corrections(args.file, report, args.log, trust, None)
+    print("\n".join([*lines(args.file, report, verifier), *map(plain, in_words(found, verifier))]), flush=True)
     if report.opened is None:
         return exit_code(report)
     if not report.valid and not args.force:
@@ -141,6 +144,7 @@ def run(args: argparse.Namespace) -> int:
         window=window,
         signer=signer,
         captioned=not args.no_captions,
+        corrections=found,
     )
     exported = _export(export, args, tolerate=not report.valid)
     signed = (_sign(exported.paths[-1], signer),) if signer is not None else ()

@@ -10,11 +10,12 @@ from typing import Any
 
 from evidence.cli import disclose
 from evidence.cli.arguments import INVALID, OK, UNREADABLE, Parser, Verbs, add_verb, complain, moment
+from evidence.cli.log_segments import add_log_option, corrections, in_words
 from evidence.cli.proofs import Proofs, gather
 from evidence.cli.terminal import Progress, duration, plain, several, size
 from evidence.disclosure_package import is_package, open_package, verify_package
 from evidence.errors import BadKey, NotEvidence
-from evidence.export.report import media_span, recorded_between, verdict_values
+from evidence.export.report import correction_values, media_span, recorded_between, verdict_values
 from evidence.timestamp import TimestampTrust
 from evidence.trust import Trust
 from evidence.verify import READ_BYTES, Report, StreamVerifier
@@ -24,7 +25,8 @@ Check evidence files without any decryption key: every message is in its one for
 camera that the file names, under the agency's root certificate, nothing is missing, swapped, added or cut off, and
 the file was closed. A file that was recovered after a crash or renamed is valid, with a note.
 Two verdicts on time are printed: what the camera claims, and what others vouch for: the station's receipt beside the
-file (FILE.receipt.p7s) and, with --tsa-root, its RFC 3161 timestamp (FILE.tsr).
+file (FILE.receipt.p7s) and, with --tsa-root, its RFC 3161 timestamp (FILE.tsr). Where nothing vouched for the
+camera's clock, a correction that the camera signed later in its device log is told beside its own claim.
 A disclosure package (a directory or .zip made by `disclose`) is held against the same signatures.
 Give --root the agency's root certificate, which you must have from the agency itself, not from beside the file."""
 
@@ -53,6 +55,7 @@ def add(verbs: Verbs[Parser]) -> None:
     parser.add_argument(
         "--timestamp", type=Path, metavar="FILE", help="RFC 3161 response (default: FILE.tsr beside it)"
     )
+    add_log_option(parser)
     parser.add_argument(
         "--crl",
         type=Path,
@@ -159,6 +162,7 @@ def run(args: argparse.Namespace) -> int:
                 continue
             proofs = gather(path, trust, authorities, args.timestamp)
             verifier, report = read_through(path, trust, args.at, proofs)
+            found = corrections(path, report, args.log, trust, args.at)
         except NotEvidence as error:
             complain(str(error))
             documents.append({"name": path.name, "path": str(path), "verdict": "unreadable", "findings": [str(error)]})
@@ -167,10 +171,12 @@ def run(args: argparse.Namespace) -> int:
         worst = max(worst, exit_code(report), INVALID if proofs.findings else OK)
         if args.json:
             values = verdict_values(path.name, report, verifier.chain)
-            told = {"proofs": {"notes": proofs.notes, "findings": proofs.findings}}
+            told: dict[str, Any] = {"proofs": {"notes": proofs.notes, "findings": proofs.findings}}
+            told["corrections"] = correction_values(found, verifier.chain)
             documents.append({"path": str(path), **values, **told})
         else:
-            print("\n".join([*lines(path, report, verifier), *map(plain, proofs.in_words())]))
+            shown = [*lines(path, report, verifier), *map(plain, [*in_words(found, verifier), *proofs.in_words()])]
+            print("\n".join(shown))
     if args.json:
         print(json.dumps({"exit_code": worst, "files": documents}, indent=2))
     return worst

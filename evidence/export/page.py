@@ -64,6 +64,8 @@ def _summary(values: Values) -> str:
     source = values["source"]
     began = values["began_utc"]
     day = f"on {_day(began[0])} from about {began[0][11:19]} UTC" if began else "at a time that nothing vouched for"
+    for one in values["corrections"]["counted"][:1]:
+        day += f" (by a later correction: on {_day(one['began_utc'][0])} from about {one['began_utc'][0][11:19]} UTC)"
     causes = [one["title"].removeprefix("Trigger: ") for one in values["happenings"] if one["kind"] == "trigger"]
     text = f"Camera {source.get('serial')} recorded {plain_words.length(source['duration_s'])} {day}."
     text += f" Started by: {', '.join(causes)}." if causes else ""
@@ -153,6 +155,17 @@ def _when(values: Values) -> Markup:
         ("Last picture ended", _interval(values["ended_utc"])),
         ("Clock set by", plain_words.CLOCKS.get(clock, clock)),
     ]
+    corrections = values["corrections"]
+    if corrections["counted"] and recorded:
+        own = _interval((recorded["earliest"], recorded["latest"]))
+        pairs.append(("The camera's own claim", f"{own}; that clock was not vouched for"))
+    for one in corrections["counted"]:
+        pairs += [
+            ("Corrected: first picture", _interval(one["began_utc"])),
+            ("Corrected: last picture ended", _interval(one["ended_utc"])),
+            ("Source of the correction", plain_words.correction(one)),
+        ]
+    pairs += [("Correction not counted", one) for one in corrections["notes"]]
     note = (
         "All times are UTC. An interval says how far the camera's clock could be trusted: the true time lies in it if "
         "its source was right. Lengths and distances in time do not depend on that clock."

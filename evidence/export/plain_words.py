@@ -104,6 +104,19 @@ def sound_offset(values: Mapping[str, Any]) -> list[tuple[object, object]]:
     return [("Sound off its picture", f"{far} (measured by the camera at each fragment's first sample)")]
 
 
+def correction(one: Mapping[str, Any]) -> str:
+    """Where a correction comes from, and what each end of its interval rests on."""
+    told = one["told_utc"]
+    who = "the agency's docking station" if one["by"] == "station" else one["by"]
+    return (
+        f"{who}, whose signed time reached the camera later, while it was still running (then between "
+        f"{told['earliest']} and {told['latest']}). The camera signed this in its device log ({one['log']}, statement "
+        f"{one['seq']}). Its own claim is shifted by {one['shift_us'] / 10**6:+.3f} s, sure to "
+        f"{one['uncertainty_us'] / 10**6:.3f} s. The early end rests on the station's signature, the late end also on "
+        "the greeting's being handed to the camera without delay. The recording itself was not changed."
+    )
+
+
 def media_note(values: Mapping[str, Any]) -> str:
     """What to expect of the signatures in the picture."""
     if values["part"]:

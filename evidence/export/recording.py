@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from evidence.corrections import Found
 from evidence.durable import AppendFile, rename, replace, sync_directory
 from evidence.errors import EvidenceError, MediaError, NotEvidence
 from evidence.export import captions
@@ -62,11 +63,12 @@ class RecordingExport:
         window: Window | None = None,
         signer: Signer | None = None,
         captioned: bool = True,
+        corrections: Found | None = None,
     ) -> None:
         """With a `signer` of the export role that is fit for it, the MP4 is signed as C2PA demands."""
         self.path, self.trust, self.vault, self.directory = path, trust, vault, directory
         self.window, self._signer, self._captioned = window or Window(), signer, captioned
-        self._verifier, self._verdict = verifier, verdict
+        self._verifier, self._verdict, self._corrections = verifier, verdict, corrections
         self.stem = path.stem + self.window.suffix + ("" if verdict.valid else ".NOT-VALID")
         """Begins the name of every output; a part, and a file that does not verify, are labelled in it."""
         self.label = told.label(verdict, trust)
@@ -122,7 +124,16 @@ class RecordingExport:
                 temporary.unlink(missing_ok=True)
         desk = self._signer.certificate.subject.rfc4514_string() if self._signer is not None else None
         facts = ExportFacts(
-            self.path, self._verdict, self._verifier, self.trust, self.window, self.label, credentials, self.stem, desk
+            self.path,
+            self._verdict,
+            self._verifier,
+            self.trust,
+            self.window,
+            self.label,
+            credentials,
+            self.stem,
+            desk,
+            self._corrections,
         )
         values = report_values(facts, self._contents, written)
         if not self._is_log:

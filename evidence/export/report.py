@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from evidence.chain import Chain
+from evidence.corrections import Found
 from evidence.statements import Open, moment, moment_ns
 from evidence.trust import Trust
 from evidence.verify import Report
@@ -48,6 +49,15 @@ def verdict_values(name: str, report: Report, chain: Chain) -> dict[str, Any]:
         values["recorded_utc"] = {"earliest": between[0], "latest": between[1], "source": opened.utc.source}
         values |= {"serial": opened.serial, "stream": opened.stream, "number": opened.number}
     return values
+
+
+def correction_values(found: Found | None, chain: Chain) -> dict[str, Any]:
+    """Corrections of the recording's time that count, and why others do not."""
+    opened, span = chain.opened, media_span(chain)
+    if found is None or opened is None:
+        return {"counted": [], "notes": []}
+    between = span or (opened.mono_ns, opened.mono_ns)
+    return {"counted": [one.values(*between) for one in found.counted], "notes": found.notes}
 
 
 def simulated(report: Report, root: x509.Certificate, root_is_simulated: bool) -> dict[str, Any]:

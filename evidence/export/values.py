@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from evidence.corrections import Found
 from evidence.export import report as told
 from evidence.export.contents import Contents
 from evidence.export.custody import receipt_beside
@@ -34,6 +35,8 @@ class ExportFacts:
     """Begins the name of every output."""
     desk: str | None
     """Whose certificate will sign the report, by its subject; None if nobody does."""
+    corrections: Found | None = None
+    """What the device log corrects."""
 
 
 def report_values(facts: ExportFacts, contents: Contents, written: Sequence[Path]) -> dict[str, Any]:
@@ -62,6 +65,7 @@ def report_values(facts: ExportFacts, contents: Contents, written: Sequence[Path
         "close_reason": verdict.closed.reason if verdict.closed is not None else None,
         "began_utc": time.utc(time.first_ns) if time is not None else None,
         "ended_utc": time.utc(time.end_ns) if time is not None else None,
+        "corrections": told.correction_values(facts.corrections, facts.verifier.chain),
         "span_ns": span,
         "sound": _sound(contents),
         "triggers": triggers,
