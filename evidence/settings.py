@@ -9,6 +9,7 @@ import difflib
 import re
 import tomllib
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -83,9 +84,23 @@ def nearest(key: str, known: list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
 
 
-def explain(error: msgspec.ValidationError, kind: type) -> str:
-    """The library's message about a flat structure, with the nearest known key for an unknown one."""
+def explain(error: msgspec.ValidationError, kind: Any) -> str:
+    """The library's message, with the nearest known key anywhere in the structure for an unknown one."""
     unknown = _UNKNOWN.search(str(error))
     if unknown is None:
         return str(error)
-    return f"unknown key {unknown[1]}{nearest(unknown[1], [one.encode_name for one in msgspec.structs.fields(kind)])}"
+    near = difflib.get_close_matches(unknown[1], sorted(set(_field_names(kind, set()))), n=1)
+    return f"unknown key {unknown[1]!r}" + (f"; did you mean {near[0]!r}?" if near else f" ({error})")
+
+
+def _field_names(kind: Any, seen: set[int]) -> Iterator[str]:
+    """All keys anywhere in a structure."""
+    if id(kind) in seen:
+        return
+    seen.add(id(kind))
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        for one in msgspec.structs.fields(kind):
+            yield one.encode_name
+            yield from _field_names(one.type, seen)
+    for argument in typing.get_args(kind):
+        yield from _field_names(argument, seen)
