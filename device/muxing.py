@@ -70,6 +70,8 @@ class Muxer:
         self._sequence = 0
         self._next_sound_dts = 0
         self._last_fix: GpsEpoch | None = None
+        self._owed = False
+        """The key failed at the end of a group; its message follows without a signature."""
 
     @property
     def started(self) -> bool:
@@ -138,12 +140,15 @@ class Muxer:
         return (at_ns - self._zero_ns) * VIDEO_TIMESCALE // 1_000_000_000
 
     def _pictures(self, fragment: Fragment) -> list[tuple[EncodedFrame, list[Buffer]]]:
-        """The usable access units with their signatures; a group's own stands behind its last slice."""
+        """The usable access units with their signatures; a group's own stands behind its last slice.
+
+        Of joined fragments (a slow key) only the last group's message is signed, and covers the groups before it.
+        """
         pictures: list[tuple[EncodedFrame, list[Buffer]]] = []
         for frame in fragment.frames:
             try:
                 nals = split_annexb(frame.data)
-                signed = self._sign(nals, frame)
+                signed = self._sign(nals, frame, joined=bool(pictures))
             except MediaError:
                 continue
             pictures.append((frame, signed))
@@ -153,17 +158,22 @@ class Muxer:
             try:
                 last.insert(after, self._signer.finish() if fragment.final else self._signer.end_group())
             except (SigningFailed, BadKey):
-                self._signer.abandon_group()
+                self._owed = True
         return pictures
 
-    def _sign(self, nals: Sequence[Buffer], frame: EncodedFrame) -> list[Buffer]:
-        """The access unit with its message, if one is due; a key that fails costs the group before its message only."""
+    def _sign(self, nals: Sequence[Buffer], frame: EncodedFrame, *, joined: bool) -> list[Buffer]:
+        """The access unit with the message of the group before it, if one is due.
+
+        A key that fails is asked once for each group: the message then has no signature, and the next one covers it.
+        """
         utc_ns = self._utc_ns_at(frame.captured_ns)
+        sign = not (frame.keyframe and (self._owed or joined))
         try:
-            return self._signer.process(nals, frame.keyframe, utc_ns, self._claim())
+            signed = self._signer.process(nals, frame.keyframe, utc_ns, self._claim(), sign=sign)
         except (SigningFailed, BadKey):
-            self._signer.abandon_group()
-            return self._signer.process(nals, frame.keyframe, utc_ns, self._claim())
+            signed = self._signer.process(nals, frame.keyframe, utc_ns, self._claim(), sign=False)
+        self._owed &= not frame.keyframe
+        return signed
 
     def _claim(self) -> bytes:
         """The arbitrary data that is signed with the picture: whose recording it is, and where the last fix was."""

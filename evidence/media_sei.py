@@ -3,7 +3,8 @@
 Source: ONVIF Media Signing Specification and its reference framework, version 25.12.3. A message is a
 user_data_unregistered SEI (payload type 5) with ONVIF's UUID, one reserved byte and tag-length-value fields, the
 signature last. The signature is ECDSA P-256 over the SHA-256 of everything from the NAL header up to the signature
-field, before emulation prevention.
+field, before emulation prevention. A message without a signature is vouched for by the message of the group in which
+it stands: its SHA-256 (of the whole NAL unit, before emulation prevention) is one of that group's hashes.
 """
 
 from __future__ import annotations
@@ -64,7 +65,10 @@ class GopClaim:
 
 @dataclass(frozen=True, slots=True)
 class SignedMessage:
-    """A message that was read. `digest` is what `signature` (DER) must sign."""
+    """A message that was read. `digest` is what `signature` (DER) must sign.
+
+    Without a signature (empty) `digest` is what stands in the hash list of the group that the message is in.
+    """
 
     claim: GopClaim | None
     """None in a certificate message."""
@@ -82,23 +86,23 @@ def write_message(claim: GopClaim, chain_pem: bytes, vendor: VendorInfo, sign: C
     fields = _field(_CRYPTO, b"\x01" + bytes((len(_SHA256_OID),)) + _SHA256_OID + bytes(3))
     fields += _field(_VENDOR, b"\x01" + b"".join(map(_short, (vendor.firmware, vendor.serial, vendor.manufacturer))))
     fields += _field(_CERTIFICATES, b"\x01\x00" + chain_pem)
-    fields += _field(_GENERAL, _general(claim))
-    if 0 < len(claim.hashes) <= MAX_HASHES:
-        fields += _field(_HASHES, b"\x01" + b"".join(claim.hashes))
-    if len(claim.arbitrary) > MAX_ARBITRARY_BYTES:
-        raise MediaError(f"{len(claim.arbitrary)} bytes of signed data: at most {MAX_ARBITRARY_BYTES}")
-    if claim.arbitrary:
-        fields += _field(_ARBITRARY, b"\x01" + claim.arbitrary)
-    signature_bytes = 3 + 3 + MAX_SIGNATURE_BYTES
-    payload = ONVIF_UUID.bytes + b"\x00" + fields
-    size = len(payload) + signature_bytes
-    unsigned = bytes((SEI, 5)) + b"\xff" * (size // 255) + bytes((size % 255,)) + payload
+    fields += _claim_fields(claim)
+    unsigned = _sei(fields, 3 + 3 + MAX_SIGNATURE_BYTES)
     signature = sign(hashlib.sha256(unsigned).digest())
     if not 0 < len(signature) <= MAX_SIGNATURE_BYTES:
         raise MediaError(f"a signature of {len(signature)} bytes: P-256 in DER has at most {MAX_SIGNATURE_BYTES}")
     padded = signature.ljust(MAX_SIGNATURE_BYTES, b"\x01")
     signed = unsigned + _field(_SIGNATURE, b"\x01" + len(signature).to_bytes(2, "big") + padded)
     return signed[:1] + escape(signed[1:] + b"\x80")
+
+
+def write_unsigned(claim: GopClaim) -> tuple[bytes, bytes]:
+    """A message without a signature, escaped, and its digest, to be hashed into the group in which it will stand.
+
+    Raises MediaError when a field is out of range.
+    """
+    raw = _sei(_claim_fields(claim), 0) + b"\x80"
+    return raw[:1] + escape(raw[1:]), hashlib.sha256(raw).digest()
 
 
 def is_message(nal: Buffer) -> bool:
@@ -110,7 +114,7 @@ def is_message(nal: Buffer) -> bool:
 
 
 def read_message(nal: Buffer) -> SignedMessage:
-    """Read a media signing SEI. Raises MediaError when it is malformed, unsigned, or of an unknown version."""
+    """Read a media signing SEI. Raises MediaError when it is malformed or of an unknown version."""
     if len(nal) > MAX_MESSAGE_BYTES or not is_message(nal):
         raise MediaError("not a media signing message")
     raw = unescape(nal)
@@ -123,11 +127,9 @@ def read_message(nal: Buffer) -> SignedMessage:
     if raw[start + 16] & _HASHED_ESCAPED:
         raise MediaError("a media signing message that was signed with emulation prevention: not supported")
     fields, signature_at = _split_fields(raw, start + 17, start + size)
-    value = fields[_SIGNATURE]
-    length = int.from_bytes(value[1:3], "big")
-    padding = value[3 + length :]
-    if len(value) < 3 or value[0] != 1 or not 0 < length <= len(value) - 3 or padding.strip(b"\x01"):
-        raise MediaError("a media signing message with a malformed signature field")
+    signature = _read_signature(fields[_SIGNATURE]) if _SIGNATURE in fields else b""
+    if not signature and _GENERAL not in fields:
+        raise MediaError("a media signing message without a signature and without a claim")
     crypto = fields.get(_CRYPTO)
     if crypto is not None and crypto[:13] != b"\x01\x0b" + _SHA256_OID:
         raise MediaError("a media signing message with another hash than SHA-256")
@@ -138,9 +140,35 @@ def read_message(nal: Buffer) -> SignedMessage:
         claim=_read_claim(fields) if _GENERAL in fields else None,
         chain_pem=certificates[2:] if certificates is not None else None,
         vendor=_read_vendor(fields[_VENDOR]) if _VENDOR in fields else None,
-        digest=hashlib.sha256(raw[:signature_at]).digest(),
-        signature=value[3 : 3 + length],
+        digest=hashlib.sha256(raw[:signature_at] if signature else raw).digest(),
+        signature=signature,
     )
+
+
+def _sei(fields: bytes, signature_bytes: int) -> bytes:
+    """The message up to where its signature field stands, before emulation prevention."""
+    payload = ONVIF_UUID.bytes + b"\x00" + fields
+    size = len(payload) + signature_bytes
+    return bytes((SEI, 5)) + b"\xff" * (size // 255) + bytes((size % 255,)) + payload
+
+
+def _claim_fields(claim: GopClaim) -> bytes:
+    fields = _field(_GENERAL, _general(claim))
+    if 0 < len(claim.hashes) <= MAX_HASHES:
+        fields += _field(_HASHES, b"\x01" + b"".join(claim.hashes))
+    if len(claim.arbitrary) > MAX_ARBITRARY_BYTES:
+        raise MediaError(f"{len(claim.arbitrary)} bytes of signed data: at most {MAX_ARBITRARY_BYTES}")
+    if claim.arbitrary:
+        fields += _field(_ARBITRARY, b"\x01" + claim.arbitrary)
+    return fields
+
+
+def _read_signature(value: bytes) -> bytes:
+    length = int.from_bytes(value[1:3], "big")
+    padding = value[3 + length :]
+    if len(value) < 3 or value[0] != 1 or not 0 < length <= len(value) - 3 or padding.strip(b"\x01"):
+        raise MediaError("a media signing message with a malformed signature field")
+    return value[3 : 3 + length]
 
 
 def _field(tag: int, value: bytes) -> bytes:
@@ -188,8 +216,6 @@ def _split_fields(raw: bytes, start: int, end: int) -> tuple[dict[int, bytes], i
         if start > end or body > end or tag in fields or not _GENERAL <= tag <= _ARBITRARY or start == body:
             raise MediaError("a media signing message with a malformed field")
         fields[tag] = raw[body:start]
-    if _SIGNATURE not in fields:
-        raise MediaError("a media signing message without a signature")
     return fields, signature_at
 
 

@@ -9,6 +9,8 @@ Source: ONVIF Media Signing Specification, tried against the reference framework
 4. A message describes a *finished* group: it stands behind the group's last slice (`end_group`, `finish`), or, where
    the end of the group was not known in time, in the next IDR's access unit, before its slices.
 5. A group with more slices than the hash list holds is cut at a picture ("partial"); the anchor stays.
+6. A slow key need not sign each group: a message without a signature stands behind the slices of the *next* group's
+   IDR, and its SHA-256 is one of that group's hashes. So one signature covers a run of groups.
 
 Parameter sets and foreign SEI messages are not covered, and may be repeated or dropped by a remux.
 """
@@ -27,6 +29,7 @@ from evidence.media_sei import (
     VendorInfo,
     is_message,
     write_message,
+    write_unsigned,
 )
 from evidence.nal import IDR_SLICE, MAX_NALS, Buffer, is_first_slice, is_slice, nal_type
 
@@ -59,13 +62,18 @@ class MediaSigner:
         self._arbitrary = b""
         self._finished = False
 
-    def process(self, nals: Sequence[Buffer], keyframe: bool, utc_ns: int, arbitrary: bytes = b"") -> list[Buffer]:
+    def process(
+        self, nals: Sequence[Buffer], keyframe: bool, utc_ns: int, arbitrary: bytes = b"", *, sign: bool = True
+    ) -> list[Buffer]:
         """Take one access unit and return it, with a message inserted where a group has just ended.
 
         `utc_ns` is the camera's UTC at capture. `arbitrary` (at most MAX_ARBITRARY_BYTES) is signed with the group
-        that this access unit belongs to; the last access unit's counts. Raises MediaError when the stream does not
-        begin with an IDR, `keyframe` is wrong, there is no slice, or it is signed already; errors of `sign` pass.
-        After any error nothing has been taken, and the same access unit may be offered again.
+        that this access unit belongs to; the last access unit's counts. With `sign` false the message has no signature,
+        and the next signed one covers it (rule 6); a part that was cut off in mid-group is left unsigned instead.
+
+        Raises MediaError when the stream does not begin with an IDR, `keyframe` is wrong, there is no slice, or it is
+        signed already; errors of `sign` pass. After any error nothing has been taken, and the same access unit may be
+        offered again.
         """
         if self._finished:
             raise MediaError("this recording's media signature is finished")
@@ -84,14 +92,23 @@ class MediaSigner:
             raise MediaError(f"{len(arbitrary)} bytes of signed data: at most {MAX_ARBITRARY_BYTES}")
         out: list[Buffer] = list(nals)
         full = len(self._hashes) + len(slices) > MAX_HASHES
+        link: bytes | None = None
         if self._hashes and (keyframe or full):
-            message = self._message(partial=not keyframe, end_utc_ns=utc_ns)
-            out.insert(next(index for index, nal in enumerate(out) if is_slice(nal)), message)
-            self._first_hash_before = self._hashes[0]
+            positions = [index for index, nal in enumerate(out) if is_slice(nal)]
+            if sign:
+                out.insert(positions[0], self._message(partial=not keyframe, end_utc_ns=utc_ns))
+            elif keyframe:
+                message, link = write_unsigned(self._claim(partial=False, end_utc_ns=utc_ns))
+                self._counter += 1
+                out.insert(positions[-1] + 1, message)
+            if sign or link is not None:
+                self._first_hash_before = self._hashes[0]
             self._hashes = []
         if not self._hashes:
             self._start_utc_ns = utc_ns
         self._add(slices, keyframe)
+        if link is not None:
+            self._hashes.append(link)
         self._last_utc_ns = utc_ns
         self._arbitrary = arbitrary
         return out
@@ -100,7 +117,8 @@ class MediaSigner:
         """The message of the group so far, to be appended after the last slice of its last access unit.
 
         For whoever knows that the next access unit is an IDR: then a group is proven as soon as it is on the card, and
-        a recording that a crash cuts off has no unsigned tail. Raises MediaError when there is nothing to sign.
+        a recording that a crash cuts off has no unsigned tail. Raises MediaError when there is nothing to sign; errors
+        of `sign` pass, and then the group's message is still owed: the next `process` makes it.
         """
         if self._finished or not self._hashes:
             raise MediaError("there is nothing left to sign")
@@ -108,10 +126,6 @@ class MediaSigner:
         self._first_hash_before = self._hashes[0]
         self._hashes = []
         return message
-
-    def abandon_group(self) -> None:
-        """Leave the group so far without a message: the key failed. A verifier calls its pictures unsigned."""
-        self._hashes = []
 
     def finish(self) -> bytes:
         """The recording's last message, placed like `end_group`'s.
@@ -132,8 +146,8 @@ class MediaSigner:
                 assert self._anchor is not None
                 self._hashes.append(hashlib.sha256(self._anchor + digest).digest())
 
-    def _message(self, partial: bool, end_utc_ns: int) -> bytes:
-        claim = GopClaim(
+    def _claim(self, partial: bool, end_utc_ns: int) -> GopClaim:
+        return GopClaim(
             counter=self._counter + 1,
             partial=partial,
             start_utc_ns=self._start_utc_ns,
@@ -144,6 +158,9 @@ class MediaSigner:
             hashes=tuple(self._hashes),
             arbitrary=self._arbitrary,
         )
+
+    def _message(self, partial: bool, end_utc_ns: int) -> bytes:
+        claim = self._claim(partial, end_utc_ns)
         message = write_message(claim, self._chain_pem, self._vendor, self._sign)
         self._counter += 1
         return message

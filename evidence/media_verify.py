@@ -6,7 +6,9 @@ end was cut off together with its last message looks complete here: only the evi
 "Signed" says that the key in the stream made the signature. Whose key it is, is the second verdict, from
 `certificate_verdict`; both must hold. Source: ONVIF Media Signing Specification; the rules stand in `media_signing`.
 
-Read are streams whose messages stand where `MediaSigner` puts them, before the slices of the next group.
+Read are streams whose messages stand where `MediaSigner` puts them: a signed one before the slices of the next group,
+one without a signature behind that group's key frame. What the latter says counts only once a signed message, directly
+or over others, names its hash; until then, and for ever if none does, its group is `unsigned`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cryptography import x509
@@ -30,6 +32,10 @@ from evidence.roles import serial_of
 from evidence.trust import Trust
 
 GopStatus = Literal["signed", "altered", "missing", "unsigned"]
+_Kind = Literal["anchor", "slice", "message"]
+
+MAX_UNPROVEN = 64
+"""Longest run of messages without a signature that a signed one can prove (bounded memory)."""
 
 _UNREADABLE = (
     ValueError,
@@ -81,8 +87,19 @@ class CertificateVerdict:
 class _Group:
     first_picture: int
     pictures: int = 0
-    slices: list[tuple[bytes, bool]] = field(default_factory=list)
-    """(SHA-256 of the slice, whether it is an IDR's first slice) in order."""
+    hashed: list[tuple[bytes, _Kind]] = field(default_factory=list)
+    """SHA-256 of each slice and of each message without a signature, in order; an IDR's first slice is the anchor."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unproven:
+    """A message without a signature that no signed one has named yet."""
+
+    digest: bytes
+    hashes: frozenset[bytes]
+    """What it vouches for in its turn."""
+    verdict: int
+    """Index of its group's verdict, `signed` for the time being."""
 
 
 def verify_stream(access_units: Iterable[Sequence[Buffer]]) -> StreamVerdict:
@@ -128,6 +145,7 @@ class MediaVerifier:
     def __init__(self) -> None:
         self._verdicts: list[GopVerdict] = []
         self._groups: list[_Group] = []
+        self._unproven: list[_Unproven] = []
         self._picture = -1
         self._counter = 0
         self._bad_messages = 0
@@ -148,13 +166,14 @@ class MediaVerifier:
                 group = self._groups[-1]
                 group.pictures += not counted
                 counted = True
-                group.slices.append((hashlib.sha256(nal).digest(), anchor))
+                group.hashed.append((hashlib.sha256(nal).digest(), "anchor" if anchor else "slice"))
             elif nal_type(nal) == SEI and is_message(nal):
                 self._take(nal)
 
     def finish(self) -> StreamVerdict:
         """The verdict; groups after the last message are unsigned."""
         self._leave_unsigned(len(self._groups))
+        self._prove(frozenset())
         return StreamVerdict(tuple(self._verdicts), self._chain_pem, self._vendor)
 
     def _take(self, nal: Buffer) -> None:
@@ -162,6 +181,9 @@ class MediaVerifier:
             message = read_message(nal)
         except MediaError as error:
             self._bad_message(str(error), None)
+            return
+        if not message.signature:
+            self._take_unsigned(message)
             return
         if message.chain_pem is not None:
             if self._chain_pem and message.chain_pem != self._chain_pem:
@@ -173,17 +195,49 @@ class MediaVerifier:
             self._bad_message("the message's signature does not hold", message.claim)
             return
         if message.claim is not None:
-            self._match(message.claim)
+            covered = self._match(message.claim)
+            self._prove(covered)
 
-    def _match(self, claim: GopClaim) -> None:
-        """A message whose signature holds: account for groups that are gone, then judge its own."""
+    def _take_unsigned(self, message: SignedMessage) -> None:
+        """It speaks of the group before the one in which it stands, and is one of the hashes of the latter."""
+        assert message.claim is not None
+        if len(self._unproven) == MAX_UNPROVEN:
+            self._prove(frozenset())
+        standing = self._groups[-1:]
+        self._groups = self._groups[:-1]
+        covered = self._match(message.claim)
+        self._unproven.append(_Unproven(message.digest, covered, len(self._verdicts) - 1))
+        self._groups = standing
+        for group in standing:
+            group.hashed.append((message.digest, "message"))
+
+    def _prove(self, covered: frozenset[bytes]) -> None:
+        """A signed message vouches for `covered`; what the messages before it say holds as far as they are named."""
+        for one in reversed(self._unproven):
+            if one.digest in covered:
+                covered = one.hashes
+                continue
+            covered = frozenset()
+            verdict = replace(self._verdicts[one.verdict], claim=None)
+            if verdict.status == "signed":
+                reason = "its message has no signature, and no signed one names it"
+                verdict = replace(verdict, status="unsigned", reason=reason)
+            self._verdicts[one.verdict] = verdict
+        self._unproven = []
+
+    def _match(self, claim: GopClaim) -> frozenset[bytes]:
+        """A message whose signature holds: account for groups that are gone, then judge its own.
+
+        Gives the hashes that it vouches for.
+        """
         if claim.counter <= self._counter:
             self._judge_last("altered", f"message {claim.counter} stands out of order", claim)
-            return
+            return frozenset()
         # Messages that were altered were judged already; each explains one number that is skipped now.
         skipped = max(claim.counter - self._counter - 1 - self._bad_messages, 0)
         follows = skipped or self._bad_messages or claim.linked_hash == self._first_hash_before
         self._counter, self._bad_messages = claim.counter, 0
+        covered = frozenset(claim.hashes)
         unsigned = min(len(self._groups) - 1, skipped)
         if skipped and self._groups and not self._is_group_of(claim, self._groups[-1]):
             unsigned = len(self._groups)  # its message went with the next group, which this message describes
@@ -199,23 +253,27 @@ class MediaVerifier:
             self._judge_last("altered", "the group does not follow the one before it", claim)
         else:
             status, reason = self._compare(claim)
+            if status == "signed" and not claim.hashes:  # proven by the group hash
+                covered = frozenset(digest for digest, kind in self._groups[-1].hashed if kind == "message")
             self._judge_last(status, reason, claim)
         self._first_hash_before = claim.hashes[0] if claim.hashes else self._first_hash_before
+        return covered
 
     @staticmethod
     def _is_group_of(claim: GopClaim, group: _Group) -> bool:
         """Whether a group begins with the picture that the message names first, or cannot be told by it."""
-        digest, is_anchor = group.slices[0]
-        return not is_anchor or not claim.hashes or digest == claim.hashes[0]
+        digest, kind = group.hashed[0]
+        return kind != "anchor" or not claim.hashes or digest == claim.hashes[0]
 
     def _compare(self, claim: GopClaim) -> tuple[GopStatus, str]:
         group = self._groups[-1]
         if self._anchor is None and claim.hashes and not claim.partial:
             self._anchor = claim.hashes[0]  # cut off before this group: its first hash is known from the message
         found: list[bytes] = []
-        for digest, is_anchor in group.slices:
-            if is_anchor:
+        for digest, kind in group.hashed:
+            if kind == "anchor":
                 self._anchor = digest
+            if kind != "slice":
                 found.append(digest)
             else:
                 found.append(hashlib.sha256((self._anchor or bytes(HASH_BYTES)) + digest).digest())
@@ -228,7 +286,7 @@ class MediaVerifier:
         rest = iter(claim.hashes)
         if len(found) < len(claim.hashes) and all(one in rest for one in found):
             gone = len(claim.hashes) - len(found)
-            return "missing", f"{gone} of {len(claim.hashes)} slices of the group are gone"
+            return "missing", f"{gone} of {len(claim.hashes)} slices or messages of the group are gone"
         return "altered", "the pictures are not those that were signed"
 
     def _bad_message(self, reason: str, claim: GopClaim | None) -> None:
@@ -241,7 +299,7 @@ class MediaVerifier:
         group = self._groups.pop() if self._groups else _Group(self._picture)
         self._verdicts.append(GopVerdict(status, reason, group.first_picture, group.pictures, claim))
         if claim is None or status == "altered":
-            self._anchor = next((digest for digest, anchor in group.slices if anchor), self._anchor)
+            self._anchor = next((digest for digest, kind in group.hashed if kind == "anchor"), self._anchor)
 
     def _leave_unsigned(self, count: int) -> None:
         for group in self._groups[: max(count, 0)]:

@@ -48,6 +48,23 @@ def signed(units: Sequence[Picture], finish: bool = True) -> AccessUnits:
     return out
 
 
+def signed_once(units: Sequence[Picture], every: int = 8) -> AccessUnits:
+    """A slow key: only each `every`-th group's message is signed, and the last one's."""
+    signer = new_signer()
+    out: AccessUnits = []
+    group = 0
+    for number, unit in enumerate(units):
+        nals = nal.split_annexb(unit.data)
+        fix = b'{"frame":%d}' % number
+        out.append(list(signer.process(nals, unit.keyframe, START_NS + number * STEP_NS, fix, sign=False)))
+        last = number + 1 == len(units)
+        if last or units[number + 1].keyframe:
+            group += 1
+            if last or group % every == 0:
+                out[-1].append(signer.finish() if last else signer.end_group())
+    return out
+
+
 def hundred() -> AccessUnits:
     return signed(pictures(100, 25))
 
@@ -135,6 +152,84 @@ def test_a_long_group_is_signed_in_parts_so_that_nothing_grows_without_bound() -
         ("signed", 37, True),
         ("signed", 13, False),
     ]
+
+
+@pytest.mark.parametrize(("options", "every"), [("", 8), ("", 2), ("slices=4", 3)])
+def test_one_signature_covers_several_groups(options: str, every: int) -> None:
+    units = signed_once(pictures(100, 10, options=options), every)
+    messages = [read_message(one) for unit in units for one in unit if is_message(one)]
+    assert [message.claim and message.claim.counter for message in messages] == list(range(1, 11))
+    assert sum(bool(message.signature) for message in messages) == -(-10 // every)
+    verdict = verify_stream(units)
+    assert verdict.all_signed
+    assert [(gop.first_picture, gop.pictures) for gop in verdict.gops] == [(at, 10) for at in range(0, 100, 10)]
+
+
+def test_a_message_without_a_signature_stands_behind_the_next_key_frame_and_is_hashed_there() -> None:
+    units = signed_once(pictures(100, 25), 2)
+    assert types(units[25])[-2:] == [nal.IDR_SLICE, nal.SEI]
+    raw = bytes(units[25][-1])
+    said = read_message(units[49][-1]).claim
+    assert said is not None
+    assert (said.hashed_nals, len(said.hashes)) == (26, 26)
+    assert said.hashes[1] == hashlib.sha256(raw[:1] + nal.unescape(raw)[1:]).digest()
+
+
+def without_signed_messages(units: AccessUnits) -> AccessUnits:
+    return [[one for one in unit if not is_message(one) or not read_message(one).signature] for unit in units]
+
+
+ONCE_DAMAGE: dict[str, tuple[Callable[[AccessUnits], AccessUnits], list[str]]] = {
+    "nothing": (lambda u: u, ["signed"] * 4),
+    "one bit of a picture of the first group": (
+        lambda u: [*u[:3], [bytes((*bytes(u[3][-1])[:-3], bytes(u[3][-1])[-3] ^ 1, *bytes(u[3][-1])[-2:]))], *u[4:]],
+        ["altered", "signed", "signed", "signed"],
+    ),
+    "the position in a message without a signature": (
+        lambda u: [[bytes(one).replace(b'"frame":24', b'"frame":23') for one in unit] for unit in u],
+        ["unsigned", "altered", "signed", "signed"],
+    ),
+    "a message without a signature gone": (
+        lambda u: [*u[:25], without_messages(u[25]), *u[26:]],
+        ["unsigned", "missing", "signed", "signed"],
+    ),
+    "the signed message that covers it gone": (
+        lambda u: [*u[:74], without_messages(u[74]), *u[75:]],
+        ["unsigned", "unsigned", "unsigned", "signed"],
+    ),
+    "all signatures gone": (without_signed_messages, ["unsigned"] * 4),
+    "cut in the third group": (lambda u: u[:70], ["unsigned"] * 3),
+    "the first group gone": (lambda u: u[25:], ["missing", "signed", "signed", "signed"]),
+}
+
+
+@pytest.mark.parametrize("name", ONCE_DAMAGE)
+def test_damage_where_one_signature_covers_several_groups(name: str) -> None:
+    damage, expected = ONCE_DAMAGE[name]
+    assert statuses(damage(signed_once(pictures(100, 25), 3))) == expected
+
+
+def test_a_key_that_fails_at_the_end_of_a_group_signs_it_with_the_next() -> None:
+    broken: list[bool] = []
+
+    def sign(digest: bytes) -> bytes:
+        if broken:
+            raise OSError("the key does not answer")
+        return signing_chain().sign(digest)
+
+    signer = MediaSigner(sign, signing_chain().pem, VENDOR)
+    out: AccessUnits = []
+    for number, unit in enumerate(pictures(75, 25)):
+        nals = nal.split_annexb(unit.data)
+        out.append(list(signer.process(nals, unit.keyframe, START_NS + number * STEP_NS, sign=number != 25)))
+        if number == 24:
+            broken.append(True)
+            with pytest.raises(OSError, match="does not answer"):
+                signer.end_group()
+            broken.clear()
+        elif number in (49, 74):
+            out[-1].append(signer.end_group())
+    assert statuses(out) == ["signed"] * 3
 
 
 def test_foreign_sei_messages_and_missing_parameter_sets_change_nothing() -> None:
