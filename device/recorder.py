@@ -230,11 +230,15 @@ class Recorder:
             silent = now_ns - newest > SILENT_NS
             behind = now_ns - min(tuple(session.waiting.values()), default=now_ns) > BEHIND_NS
             newly_silent, newly_behind = silent and not session.alarmed, behind and not session.behind
-            session.alarmed, session.behind = silent, behind
+            away = session.file.key_away
+            newly_away = away and not session.key_away
+            session.alarmed, session.behind, session.key_away = silent, behind, away
         if newly_silent:
             self._told.trouble(session, "camera_silent")
         if newly_behind:
             self._told.trouble(session, "writer_behind")
+        if newly_away:
+            self._told.trouble(session, "signing_key")
 
     def buffered_ns(self) -> int:
         """How far the ring reaches back, nanoseconds."""

@@ -89,6 +89,11 @@ class RecordingFile:
         self._held: list[Addition] = []
         """Fragments that wait to be joined, until the batch ends or something else is appended."""
 
+    @property
+    def key_away(self) -> bool:
+        """True while the key does not sign. Any thread."""
+        return self._signer.away
+
     def prepare_open(self, fields: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         """What the file begins with: fields of `open`, and the opening metadata."""
         self._opening = fields, metadata

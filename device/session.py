@@ -36,6 +36,7 @@ class Session:
     frames: int = 0
     alarmed: bool = False
     behind: bool = False
+    key_away: bool = False
 
     def note_frame(self, frame: EncodedFrame) -> None:
         """Find what is missing between the frame before and this one. Frames come in order."""

@@ -37,6 +37,8 @@ class PacedSigner:
         self._gave_up = False
         self._now_ns = now_ns
         self.last_ns = 0
+        self.away = False
+        """The last attempt failed: told at once, long before the key counts as failed. Read from any thread."""
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -63,11 +65,12 @@ class PacedSigner:
             try:
                 signature = self._signer.sign_digest(digest)
             except (SigningFailed, BadKey) as error:
+                self.away = True
                 if self._now_ns() >= until_ns:
                     self._gave_up = True
                     raise OSError(errno.EIO, f"the evidence key does not sign: {error}") from error
                 threading.Event().wait(RETRY_S)
                 continue
-            self._gave_up = False
+            self._gave_up = self.away = False
             self.last_ns = self._now_ns() - began_ns
             return signature

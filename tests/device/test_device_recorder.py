@@ -22,6 +22,7 @@ from device.session import Session
 from device.triggers import Start
 from device.writer import Writer
 from evidence.durable import AppendFile
+from evidence.errors import SigningFailed
 from evidence.keys import FileSigner, load_certificates
 from evidence.media_signing import MediaSigner, VendorInfo
 from evidence.sealed import Recipient
@@ -304,6 +305,49 @@ def test_a_card_that_hangs_is_told_after_two_seconds(rig: Rig) -> None:
     rig.recorder.tick(now_ns + 3 * SECOND)
     assert rig.troubles == ["writer_behind"]
     hold.set()
+
+
+class AwaySigner:
+    """A token that was pulled out; `back` ends that."""
+
+    def __init__(self, signer: FileSigner) -> None:
+        self._signer = signer
+        self.certificate, self.chain, self.level = signer.certificate, signer.chain, signer.level
+        self.waited_for, self.back = threading.Event(), threading.Event()
+        self.out, self.refused = False, 0
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        if self.out and not self.back.is_set():
+            self.refused += 1
+            if self.refused == 3:  # the picture's own, the statement's, and the statement's again
+                self.waited_for.set()
+            raise SigningFailed("the token is away")
+        return self._signer.sign_digest(digest)
+
+
+def test_a_key_that_fails_is_told_within_a_second_and_costs_nothing_when_it_comes_back(rig: Rig) -> None:
+    """docs/design/keys.md, 3: told at the first fragment and the next tick, long before the key is given up."""
+    signer = AwaySigner(rig.signer)
+    rig.signer = signer  # type: ignore[assignment]
+    rig.writer.start()
+    rig.film(0, 20)
+    rig.start(20)
+    rig.settle()
+    signer.out = True
+    rig.film(20, 41)
+    assert signer.waited_for.wait(10)
+    now_ns = rig.recorder.last_frame_ns = boottime_ns()
+    rig.recorder.tick(now_ns)
+    rig.recorder.tick(now_ns)
+    assert rig.troubles == ["signing_key"]
+    signer.back.set()
+    rig.settle()
+    rig.stop(41)
+    rig.settle()
+    rig.recorder.tick(boottime_ns())
+    assert rig.troubles == ["signing_key"]
+    rig.verify()
+    rig.account(0, 41)
 
 
 def _blocking(hold: threading.Event) -> Any:
