@@ -1,6 +1,7 @@
 """Signed documents: CMS SignedData (RFC 5652) with attached content, in one canonical DER form.
 
-Fixed: version 1, SHA-256, ECDSA P-256 with low s, signed attributes contentType, messageDigest, signingTime (from our
+Fixed: version 1, ECDSA with low s (P-256 with SHA-256, P-384 with SHA-384: the key decides, so that each key has one
+form), signed attributes contentType, messageDigest, signingTime (from our
 clock, RFC 5652 11.3) and signingCertificateV2 (RFC 5035) over the whole chain, so that no octet is left unsigned. A
 parser rebuilds what it parsed and demands the same octets: openssl accepts about 2 % of flipped bits, we accept none.
 """
@@ -17,13 +18,13 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from evidence import der
 from evidence.errors import BadSignature, MalformedDer, MalformedStatement
-from evidence.keys import P256_ORDER, Signer
+from evidence.keys import SIGNING_CURVES, Signer, order_of, prehashed
 from evidence.limits import CERTIFICATE_BYTES, CERTIFICATES, SIGNED_DOCUMENT_BYTES
 
 # Hostile certificates make the library warn about each oddity; we refuse them, which says enough.
@@ -32,7 +33,9 @@ warnings.filterwarnings("ignore", module=r"evidence\.cms")
 DATA: Final = der.oid("1.2.840.113549.1.7.1")
 SIGNED_DATA: Final = der.oid("1.2.840.113549.1.7.2")
 _SHA256: Final = der.sequence(der.oid("2.16.840.1.101.3.4.2.1"))
+_SHA384: Final = der.sequence(der.oid("2.16.840.1.101.3.4.2.2"))
 _ECDSA_SHA256: Final = der.sequence(der.oid("1.2.840.10045.4.3.2"))
+_ECDSA_SHA384: Final = der.sequence(der.oid("1.2.840.10045.4.3.3"))
 _CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
 _MESSAGE_DIGEST: Final = der.oid("1.2.840.113549.1.9.4")
 _SIGNING_TIME: Final = der.oid("1.2.840.113549.1.9.5")
@@ -56,6 +59,30 @@ class SignedMessage:
     @property
     def certificate(self) -> x509.Certificate:
         return self.chain[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The algorithms of one curve."""
+
+    digest_algorithm: bytes
+    signature_algorithm: bytes
+    hash_name: str
+
+    def digest(self, data: bytes) -> bytes:
+        return hashlib.new(self.hash_name, data).digest()
+
+
+_P256_FORM: Final = _Form(_SHA256, _ECDSA_SHA256, "sha256")
+_P384_FORM: Final = _Form(_SHA384, _ECDSA_SHA384, "sha384")
+
+
+@functools.lru_cache(maxsize=64)
+def _form(leaf: x509.Certificate) -> _Form:
+    """The one form of a signer's messages. A key that may not sign at all is refused by `check_signature`."""
+    key = leaf.public_key()
+    is_p384 = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1)
+    return _P384_FORM if is_p384 else _P256_FORM
 
 
 def _attribute(identifier: bytes, value: bytes) -> bytes:
@@ -91,17 +118,18 @@ def _attributes(payload_digest: bytes, chain: tuple[x509.Certificate, ...], when
 
 def _assemble(payload: bytes, chain: tuple[x509.Certificate, ...], attributes: bytes, signature: bytes) -> bytes:
     certificates, identifier, _ = _chain_parts(chain)
+    form = _form(chain[0])
     signer_info = der.sequence(
         _VERSION_1,
         identifier,
-        _SHA256,
+        form.digest_algorithm,
         bytes((_CONTEXT_0,)) + attributes[1:],
-        _ECDSA_SHA256,
+        form.signature_algorithm,
         der.tlv(der.OCTET_STRING, signature),
     )
     signed_data = der.sequence(
         _VERSION_1,
-        der.tlv(der.SET, _SHA256),
+        der.tlv(der.SET, form.digest_algorithm),
         der.sequence(DATA, der.tlv(_CONTEXT_0, der.tlv(der.OCTET_STRING, payload))),
         certificates,
         der.tlv(der.SET, signer_info),
@@ -111,8 +139,9 @@ def _assemble(payload: bytes, chain: tuple[x509.Certificate, ...], attributes: b
 
 def sign(payload: bytes, signer: Signer, when: dt.datetime) -> bytes:
     """A SignedData around `payload`, as DER; `when` becomes signingTime (cut to the second)."""
-    attributes = _attributes(hashlib.sha256(payload).digest(), signer.chain, when)
-    signature = signer.sign_digest(hashlib.sha256(attributes).digest())
+    form = _form(signer.chain[0])
+    attributes = _attributes(form.digest(payload), signer.chain, when)
+    signature = signer.sign_digest(form.digest(attributes))
     return _assemble(payload, signer.chain, attributes, signature)
 
 
@@ -162,7 +191,7 @@ def parse_signed(data: bytes | memoryview, *, limit: int = SIGNED_DOCUMENT_BYTES
     content.expect(SIGNED_DATA)
     signed = content.enter(_CONTEXT_0).enter()
     signed.expect(_VERSION_1)
-    signed.expect(der.tlv(der.SET, _SHA256))
+    form = _P384_FORM if bytes(signed.element(der.SET).body) == _SHA384 else _P256_FORM  # if it is the signer's: below
     encapsulated = signed.enter()
     encapsulated.expect(DATA)
     payload = encapsulated.enter(_CONTEXT_0).octets()
@@ -176,13 +205,15 @@ def parse_signed(data: bytes | memoryview, *, limit: int = SIGNED_DOCUMENT_BYTES
     info = signed.enter(der.SET).enter()
     info.expect(_VERSION_1)
     identifier = bytes(info.element(der.SEQUENCE).whole)
-    info.expect(_SHA256)
+    info.expect(form.digest_algorithm)
     attributes = info.element(_CONTEXT_0)
-    info.expect(_ECDSA_SHA256)
+    info.expect(form.signature_algorithm)
     signature = info.octets()
     when = _signing_time(der.Reader(attributes.body))
     chain = _order(certificates, identifier)
-    expected = _attributes(hashlib.sha256(payload).digest(), chain, when)
+    if form is not _form(chain[0]):
+        raise MalformedStatement("the message is signed with the algorithms of another curve than its signer's")
+    expected = _attributes(form.digest(payload), chain, when)
     if attributes.body != memoryview(expected)[len(expected) - len(attributes.body) :]:
         raise MalformedStatement("the digest or the signed attributes do not match the content")
     if _assemble(payload, chain, expected, signature) != data:
@@ -202,13 +233,13 @@ def _signing_time(attributes: der.Reader) -> dt.datetime:
 def check_signature(message: SignedMessage) -> None:
     """Check the signer's signature (not its certificate). Raises `BadSignature`."""
     key = message.certificate.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise BadSignature("the signer's key is not P-256")
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, SIGNING_CURVES):
+        raise BadSignature("the signer's key is neither P-256 nor P-384")
     try:
         _, s = decode_dss_signature(message.signature)
-        digest = hashlib.sha256(message.signed_attributes).digest()
-        key.verify(message.signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+        digest = _form(message.certificate).digest(message.signed_attributes)
+        key.verify(message.signature, digest, prehashed(digest))
     except (InvalidSignature, ValueError) as error:
         raise BadSignature("the signature does not hold") from error
-    if s > P256_ORDER // 2:
+    if s > order_of(key.curve) // 2:
         raise BadSignature("the signature has a high s: it is the second form of a valid one, made by someone else")

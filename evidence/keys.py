@@ -26,7 +26,10 @@ from evidence.limits import CERTIFICATES, KEY_FILE_BYTES
 from evidence.roles import KeyLevel, key_level_of
 
 _CURVE_NAMES: Final[dict[type[ec.EllipticCurve], str]] = {ec.SECP256R1: "P-256", ec.SECP384R1: "P-384"}
+SIGNING_CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
 P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+P384_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973
+_HASH_OF: Final[dict[int, hashes.HashAlgorithm]] = {32: hashes.SHA256(), 48: hashes.SHA384()}
 
 
 class Signer(Protocol):
@@ -46,14 +49,31 @@ class Signer(Protocol):
         ...
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """ECDSA P-256 over a SHA-256 digest (32 bytes): DER, with the lower of the two possible s values."""
+        """ECDSA over a digest: DER, with the lower of the two possible s values.
+
+        SHA-256 (32 bytes) with any key; SHA-384 (48 bytes) with a P-384 key, whose documents are signed so. The picture
+        is signed over SHA-256 with either (ONVIF).
+        """
         ...
 
 
-def low_s(signature: bytes) -> bytes:
+def order_of(curve: ec.EllipticCurve) -> int:
+    """The order of a curve that we sign with."""
+    return P384_ORDER if isinstance(curve, ec.SECP384R1) else P256_ORDER
+
+
+def prehashed(digest: bytes) -> ec.ECDSA:
+    """ECDSA over a digest that is there already, by its length. Raises ValueError for one that is neither."""
+    algorithm = _HASH_OF.get(len(digest))
+    if algorithm is None:
+        raise ValueError(f"a digest of {len(digest)} bytes is neither SHA-256 nor SHA-384")
+    return ec.ECDSA(Prehashed(algorithm))
+
+
+def low_s(signature: bytes, order: int = P256_ORDER) -> bytes:
     """The same ECDSA signature with the lower s: the one form that we write and accept."""
     r, s = decode_dss_signature(signature)
-    return encode_dss_signature(r, min(s, P256_ORDER - s))
+    return encode_dss_signature(r, min(s, order - s))
 
 
 def _read(path: Path) -> bytes:
@@ -105,16 +125,18 @@ class FileSigner:
         self.level: KeyLevel = key_level_of(self.certificate) or "file"
         if len(self.chain) > CERTIFICATES:
             raise BadKey(f"a chain has at most {CERTIFICATES} certificates")
+        if not isinstance(key.curve, SIGNING_CURVES):
+            raise BadKey("a signing key is P-256 or P-384")
         if not same_public_key(key, self.certificate):
             raise BadKey("the private key does not belong to the first certificate of the chain")
 
     @classmethod
     def load(cls, key_path: Path, chain_path: Path) -> FileSigner:
         """From a PEM key (mode 0600) and a PEM chain, leaf first, without the root. Raises `BadKey`."""
-        return cls(load_private_key(key_path), load_certificates(chain_path))
+        return cls(load_private_key(key_path, curves=SIGNING_CURVES), load_certificates(chain_path))
 
     def sign_digest(self, digest: bytes) -> bytes:
-        return low_s(self._key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))))
+        return low_s(self._key.sign(digest, prehashed(digest)), order_of(self._key.curve))
 
 
 class VaultKey(Protocol):

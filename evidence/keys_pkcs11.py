@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_ds
 
 from evidence import der
 from evidence.errors import BadKey, SigningFailed
-from evidence.keys import load_certificates, low_s
+from evidence.keys import SIGNING_CURVES, load_certificates, low_s, order_of
 from evidence.limits import CERTIFICATES
 from evidence.pkcs11_uri import TokenUri
 from evidence.roles import KeyLevel, key_level_of
@@ -145,8 +145,9 @@ class Pkcs11Signer:
         if len(self.chain) > CERTIFICATES:
             raise BadKey(f"a chain has at most {CERTIFICATES} certificates")
         public = self.certificate.public_key()
-        if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
-            raise BadKey("the certificate of a signing key must be for P-256")
+        if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, SIGNING_CURVES):
+            raise BadKey("the certificate of a signing key must be for P-256 or P-384")
+        self._curve = public.curve
         try:
             public.verify(self.sign_digest(_PROBE), _PROBE, ec.ECDSA(Prehashed(hashes.SHA256())))
         except SigningFailed as error:
@@ -160,13 +161,15 @@ class Pkcs11Signer:
         return cls(TokenKey(TokenUri.parse(uri)), load_certificates(chain_path))
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """ECDSA over a SHA-256 digest: DER, low s. Raises `SigningFailed` or `BadKey`."""
+        """ECDSA over a SHA-256 or SHA-384 digest: DER, low s. Raises `SigningFailed` or `BadKey`."""
         from pkcs11 import Mechanism
 
         raw: bytes = self._key.use(lambda key: key.sign(digest, mechanism=Mechanism.ECDSA))
-        if len(raw) != 64:
-            raise SigningFailed(f"the token gave a signature of {len(raw)} bytes, P-256 has 64")
-        return low_s(encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")))
+        half = self._curve.key_size // 8
+        if len(raw) != 2 * half:
+            raise SigningFailed(f"the token gave a signature of {len(raw)} bytes, its curve has {2 * half}")
+        r, s = int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big")
+        return low_s(encode_dss_signature(r, s), order_of(self._curve))
 
 
 class Pkcs11VaultKey:

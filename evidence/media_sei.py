@@ -2,9 +2,10 @@
 
 Source: ONVIF Media Signing Specification and its reference framework, version 25.12.3. A message is a
 user_data_unregistered SEI (payload type 5) with ONVIF's UUID, one reserved byte and tag-length-value fields, the
-signature last. The signature is ECDSA P-256 over the SHA-256 of everything from the NAL header up to the signature
-field, before emulation prevention. A message without a signature is vouched for by the message of the group in which
-it stands: its SHA-256 (of the whole NAL unit, before emulation prevention) is one of that group's hashes.
+signature last. The signature is ECDSA over the SHA-256 of everything from the NAL header up to the signature field,
+before emulation prevention; with a P-384 key too, since the message names SHA-256 for its picture hashes as well. A
+message without a signature is vouched for by the message of the group in which it stands: its SHA-256 (of the whole NAL
+unit, before emulation prevention) is one of that group's hashes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from evidence.errors import MediaError
 from evidence.nal import SEI, Buffer, escape, nal_type, unescape
 
@@ -24,6 +29,7 @@ HASH_BYTES: Final = 32
 MAX_HASHES: Final = 300
 """Most slice hashes in one message; more are only summed up in the GOP hash."""
 MAX_SIGNATURE_BYTES: Final = 72
+MAX_P384_SIGNATURE_BYTES: Final = 104
 MAX_ARBITRARY_BYTES: Final = 4096
 MAX_MESSAGE_BYTES: Final = 256 * 1024
 
@@ -78,20 +84,37 @@ class SignedMessage:
     signature: bytes
 
 
-def write_message(claim: GopClaim, chain_pem: bytes, vendor: VendorInfo, sign: Callable[[bytes], bytes]) -> bytes:
+def signature_room(chain_pem: bytes) -> int:
+    """Most octets that a DER signature of the chain's first key has; those of P-256 if it cannot be read."""
+    try:
+        key = x509.load_pem_x509_certificates(chain_pem)[0].public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return MAX_SIGNATURE_BYTES
+    is_p384 = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1)
+    return MAX_P384_SIGNATURE_BYTES if is_p384 else MAX_SIGNATURE_BYTES
+
+
+def write_message(
+    claim: GopClaim,
+    chain_pem: bytes,
+    vendor: VendorInfo,
+    sign: Callable[[bytes], bytes],
+    room: int = MAX_SIGNATURE_BYTES,
+) -> bytes:
     """The SEI NAL unit, escaped, without start code. `sign` takes a SHA-256 digest and returns a DER signature.
 
-    Raises MediaError when a field is out of range or the signature longer than P-256 gives; errors of `sign` pass.
+    `room` is what `signature_room` says of the chain. Raises MediaError when a field is out of range or the signature
+    longer than that; errors of `sign` pass.
     """
     fields = _field(_CRYPTO, b"\x01" + bytes((len(_SHA256_OID),)) + _SHA256_OID + bytes(3))
     fields += _field(_VENDOR, b"\x01" + b"".join(map(_short, (vendor.firmware, vendor.serial, vendor.manufacturer))))
     fields += _field(_CERTIFICATES, b"\x01\x00" + chain_pem)
     fields += _claim_fields(claim)
-    unsigned = _sei(fields, 3 + 3 + MAX_SIGNATURE_BYTES)
+    unsigned = _sei(fields, 3 + 3 + room)
     signature = sign(hashlib.sha256(unsigned).digest())
-    if not 0 < len(signature) <= MAX_SIGNATURE_BYTES:
-        raise MediaError(f"a signature of {len(signature)} bytes: P-256 in DER has at most {MAX_SIGNATURE_BYTES}")
-    padded = signature.ljust(MAX_SIGNATURE_BYTES, b"\x01")
+    if not 0 < len(signature) <= room:
+        raise MediaError(f"a signature of {len(signature)} bytes: in DER the key's curve has at most {room}")
+    padded = signature.ljust(room, b"\x01")
     signed = unsigned + _field(_SIGNATURE, b"\x01" + len(signature).to_bytes(2, "big") + padded)
     return signed[:1] + escape(signed[1:] + b"\x80")
 

@@ -28,6 +28,7 @@ from evidence.media_sei import (
     GopClaim,
     VendorInfo,
     is_message,
+    signature_room,
     write_message,
     write_unsigned,
 )
@@ -41,7 +42,7 @@ MAX_CHAIN_CERTIFICATES = 4
 class MediaSigner:
     """Signs one recording, from its first IDR on. Not thread-safe; one instance for each recording.
 
-    `sign` takes a SHA-256 digest (32 bytes) and returns an ECDSA P-256 signature in DER. `chain_pem` is the signer's
+    `sign` takes a SHA-256 digest (32 bytes) and returns an ECDSA signature in DER. `chain_pem` is the signer's
     chain, leaf first, without the root, 1 to 4 certificates; it stands in every message, so that no single loss makes
     the rest unverifiable.
     """
@@ -52,6 +53,7 @@ class MediaSigner:
             raise MediaError(f"a signer's chain of {count} certificates: 1 to {MAX_CHAIN_CERTIFICATES} are allowed")
         self._sign = sign
         self._chain_pem = chain_pem
+        self._room = signature_room(chain_pem)
         self._vendor = vendor
         self._anchor: bytes | None = None
         self._hashes: list[bytes] = []
@@ -161,6 +163,6 @@ class MediaSigner:
 
     def _message(self, partial: bool, end_utc_ns: int) -> bytes:
         claim = self._claim(partial, end_utc_ns)
-        message = write_message(claim, self._chain_pem, self._vendor, self._sign)
+        message = write_message(claim, self._chain_pem, self._vendor, self._sign, self._room)
         self._counter += 1
         return message

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from evidence.errors import MediaError, UntrustedSigner
+from evidence.keys import SIGNING_CURVES
 from evidence.media_sei import HASH_BYTES, GopClaim, SignedMessage, VendorInfo, is_message, read_message
 from evidence.nal import IDR_SLICE, SEI, Buffer, is_first_slice, is_slice, nal_type
 from evidence.roles import serial_of
@@ -313,7 +314,7 @@ def _signature_holds(message: SignedMessage, chain_pem: bytes) -> bool:
         key = x509.load_pem_x509_certificates(chain_pem)[0].public_key()
     except _UNREADABLE:
         return False
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, SIGNING_CURVES):
         return False
     try:
         key.verify(message.signature, message.digest, ec.ECDSA(Prehashed(hashes.SHA256())))

@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -20,6 +21,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from evidence.durable import replace
 from evidence.roles import KEY_LEVEL_OIDS, ROLE_OIDS, SIMULATED_OID, KeyLevel, Role
 
+Curve = Literal["P-256", "P-384"]
+CURVES: Final[dict[Curve, ec.EllipticCurve]] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
 C2PA_CLAIM_SIGNING_OID = x509.ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
 
 
@@ -95,10 +98,18 @@ def _builder(subject: x509.Name, key: ec.EllipticCurvePrivateKey, validity: Vali
     )
 
 
-class Authority:
-    """A root with its role intermediates, held in memory. Writing and guarding the keys is the caller's job."""
+def _hash_for(key: ec.EllipticCurvePrivateKey) -> hashes.SHA256 | hashes.SHA384:
+    return hashes.SHA384() if isinstance(key.curve, ec.SECP384R1) else hashes.SHA256()
 
-    def __init__(self, organization: str, *, simulated: bool, validity: Validity) -> None:
+
+class Authority:
+    """A root with its role intermediates, held in memory. Writing and guarding the keys is the caller's job.
+
+    `curve` is that of all keys, the authorities' too: a leaf is no stronger than what stands over it.
+    """
+
+    def __init__(self, organization: str, *, simulated: bool, validity: Validity, curve: Curve = "P-256") -> None:
+        self._curve = CURVES[curve]
         self.organization = organization
         self.simulated = simulated
         self.validity = validity
@@ -110,25 +121,25 @@ class Authority:
         return [*oids, SIMULATED_OID] if self.simulated else list(oids)
 
     def _make_root(self) -> Credential:
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = ec.generate_private_key(self._curve)
         name = _name(f"{self.organization} root", self.organization)
         builder = _builder(name, key, self.validity).issuer_name(name)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
         builder = builder.add_extension(_usage(authority=True), critical=True)
         if self.simulated:
             builder = builder.add_extension(_policies([SIMULATED_OID]), critical=False)
-        return Credential(key, (builder.sign(key, hashes.SHA256()),))
+        return Credential(key, (builder.sign(key, _hash_for(key)),))
 
     def intermediate(self, role: Role) -> Credential:
         """The authority for one role, made at first use; its chain is only itself."""
         if role not in self._intermediates:
-            key = ec.generate_private_key(ec.SECP256R1())
+            key = ec.generate_private_key(self._curve)
             builder = _builder(_name(f"{self.organization} {role} authority", self.organization), key, self.validity)
             builder = self._issued(builder, self.root)
             builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             builder = builder.add_extension(_usage(authority=True), critical=True)
             builder = builder.add_extension(_policies(self._marks(ROLE_OIDS[role])), critical=False)
-            self._intermediates[role] = Credential(key, (builder.sign(self.root.key, hashes.SHA256()),))
+            self._intermediates[role] = Credential(key, (builder.sign(self.root.key, _hash_for(self.root.key)),))
         return self._intermediates[role]
 
     @staticmethod
@@ -147,13 +158,13 @@ class Authority:
         validity: Validity | None = None,
     ) -> Credential:
         issuer = self.intermediate(role)
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = ec.generate_private_key(self._curve)
         builder = self._issued(_builder(subject, key, validity or self.validity), issuer)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_policies(self._marks(ROLE_OIDS[role], *policies)), critical=False)
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical=critical)
-        return Credential(key, (builder.sign(issuer.key, hashes.SHA256()), *issuer.chain))
+        return Credential(key, (builder.sign(issuer.key, _hash_for(issuer.key)), *issuer.chain))
 
     def signer(
         self, role: Role, name: str, *, serial: str, level: KeyLevel = "file", validity: Validity | None = None
@@ -231,7 +242,7 @@ class Authority:
         )
         for one in revoked:
             builder = builder.add_revoked_certificate(one)
-        return builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        return builder.sign(issuer.key, _hash_for(issuer.key)).public_bytes(serialization.Encoding.PEM)
 
 
 def write_credential(directory: Path, stem: str, credential: Credential) -> None:
@@ -248,13 +259,14 @@ def create_agency(
     simulated: bool = True,
     start: dt.datetime | None = None,
     years: int = 10,
+    curve: Curve = "P-256",
 ) -> Authority:
     """A whole small agency with one camera and one station, as PEM files in `directory`.
 
     For the simulator and for tests: all keys lie side by side, which no real agency may do. Raises OSError.
     """
     begin = (start or dt.datetime.now(dt.UTC)).replace(microsecond=0) - dt.timedelta(days=1)
-    authority = Authority(organization, simulated=simulated, validity=Validity.years(years, begin))
+    authority = Authority(organization, simulated=simulated, validity=Validity.years(years, begin), curve=curve)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     root = authority.root.chain_pem()
     replace(directory / "root.pem", root, mode=0o644)

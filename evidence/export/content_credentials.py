@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -102,9 +103,14 @@ def sign_mp4(path: Path, signed: Path, signer: Signer, source: SourceFacts, titl
     """Write `signed`: the bytes of `path` with the manifest inside. Raises `MediaError`, OSError."""
     import c2pa
 
+    key = signer.certificate.public_key()
+    is_p384 = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1)
+    algorithm = c2pa.C2paSigningAlg.ES384 if is_p384 else c2pa.C2paSigningAlg.ES256
+    digest, size = (hashlib.sha384, 48) if is_p384 else (hashlib.sha256, 32)
+
     def raw_signature(data: bytes) -> bytes:
-        r, s = decode_dss_signature(signer.sign_digest(hashlib.sha256(data).digest()))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        r, s = decode_dss_signature(signer.sign_digest(digest(data).digest()))
+        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
     chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in signer.chain).decode()
     ingredient = {
@@ -119,7 +125,7 @@ def sign_mp4(path: Path, signed: Path, signer: Signer, source: SourceFacts, titl
         with (
             c2pa.Context.from_dict(_settings(None)) as context,
             c2pa.Builder(manifest(source, title), context) as builder,
-            c2pa.Signer.from_callback(raw_signature, c2pa.C2paSigningAlg.ES256, chain) as made,
+            c2pa.Signer.from_callback(raw_signature, algorithm, chain) as made,
             path.open("rb") as before,
             signed.open("w+b") as after,
         ):

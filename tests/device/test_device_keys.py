@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from camera_bench import CameraBench
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
@@ -326,3 +329,20 @@ def token_key(agency: Agency, directory: Path, softhsm: str) -> tuple[str, Path]
     found = [*Path("/usr/lib").glob("softhsm/libsofthsm2.so"), *Path("/usr/lib").glob("*/softhsm/libsofthsm2.so")]
     pkcs11.lib(str(found[0])).reinitialize()
     return f"pkcs11:token=Cam;object=k?module-path={found[0]}&pin-source={pin}", chain
+
+
+def test_a_camera_with_a_p384_key_records_and_verifies(tmp_path: Path) -> None:
+    create_agency(tmp_path / "pki", curve="P-384")
+    directory = Path(tempfile.mkdtemp(prefix="bench-"))  # a Unix socket's path has at most 107 bytes
+    camera = CameraBench(directory, tmp_path / "pki")
+    try:
+        camera.start()
+        stem = camera.double_press()
+        camera.fragments(1)
+        camera.hold_to_stop()
+        camera.stop()
+        assert camera.verify(stem).frames
+        camera.log_statements()
+    finally:
+        camera.close()
+        shutil.rmtree(directory, ignore_errors=True)

@@ -24,12 +24,12 @@ from soft_token import PIN, SoftToken
 from evidence import cms
 from evidence.__main__ import main
 from evidence.errors import BadKey, SigningFailed
-from evidence.keys import P256_ORDER, Signer, load_certificates, load_signer
+from evidence.keys import P256_ORDER, P384_ORDER, Signer, load_certificates, load_signer
 from evidence.keys_pkcs11 import Pkcs11Signer, Pkcs11VaultKey, TokenKey
 from evidence.pkcs11_uri import TokenUri
 from evidence.sealed import Recipient, open_sealed, seal
 from evidence.unwrap_ledger import read_ledger
-from fleet.ca import write_credential
+from fleet.ca import Authority, write_credential
 
 Tool = Callable[[str], str]
 WHEN = dt.datetime(2026, 11, 22, 6, 0, tzinfo=dt.UTC)
@@ -41,6 +41,8 @@ class TokenAgency(Agency):
 
     camera_uri: str = ""
     vault_uri: str = ""
+    strong_uri: str = ""
+    """A P-384 key of another agency's camera."""
 
     def signer(self, stem: str = "camera") -> Signer:  # type: ignore[override]
         if stem != "camera":
@@ -64,7 +66,9 @@ def bench(token: SoftToken, tmp_path_factory: pytest.TempPathFactory) -> TokenAg
     made = make_agency(tmp_path_factory.mktemp("token-agency"))
     camera = made.authority.signer("camera", "Camera SIM-0001", serial="SIM-0001", level="non_exportable")
     vault = made.authority.vault("Vault in a token")
-    for stem, credential in (("camera", camera), ("vault", vault)):
+    other = Authority("P-384 Police", simulated=True, validity=made.authority.validity, curve="P-384")
+    strong = other.signer("camera", "Camera SIM-0001", serial="SIM-0001", level="non_exportable")
+    for stem, credential in (("camera", camera), ("vault", vault), ("strong", strong)):
         write_credential(made.directory, stem, credential)
         (made.directory / f"{stem}.key").unlink()
     return TokenAgency(
@@ -73,6 +77,7 @@ def bench(token: SoftToken, tmp_path_factory: pytest.TempPathFactory) -> TokenAg
         made.trust,
         Recipient.of(vault.certificate),
         camera_uri=token.put("evidence", camera.key),
+        strong_uri=token.put("strong", strong.key),
         vault_uri=token.put("vault", vault.key),
     )
 
@@ -307,3 +312,11 @@ def test_a_key_file_is_said_to_be_for_tests_and_small_agencies(
     options = ["--vault-cert", agency.file("vault.pem"), "--vault-key", f"file:{agency.file('vault.key')}"]
     assert main(["inspect", str(path), *options]) == 0
     assert capsys.readouterr().err.count("for tests and small agencies") == 1
+
+
+def test_a_p384_key_in_the_token_signs_like_one_in_a_file(bench: TokenAgency) -> None:
+    signer = load_signer(bench.strong_uri, bench.directory / "strong.pem")
+    for number in range(10):
+        message = cms.parse_signed(cms.sign(b"%d" % number, signer, WHEN))
+        cms.check_signature(message)
+        assert decode_dss_signature(message.signature)[1] <= P384_ORDER // 2
