@@ -22,6 +22,8 @@ class Gap:
     start_ns: int
     end_ns: int
     frames: int
+    kept: tuple[tuple[str, str], ...] = ()
+    """(name, SHA-256) of sealed objects that lie aside for it: filmed, but announced by nobody."""
 
     def fields(self) -> dict[str, str | int]:
         """As `EvidenceWriter.gap` takes it."""
@@ -47,7 +49,9 @@ class Losses:
         with self._lock:
             last = self._owed[-1] if self._owed else None
             if last is not None and last.cause == gap.cause and last.end_ns == gap.start_ns:
-                self._owed[-1] = replace(last, end_ns=gap.end_ns, frames=last.frames + gap.frames)
+                self._owed[-1] = replace(
+                    last, end_ns=gap.end_ns, frames=last.frames + gap.frames, kept=last.kept + gap.kept
+                )
             else:
                 self._owed.append(gap)
 

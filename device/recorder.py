@@ -18,6 +18,7 @@ from device.losses import Gap, gap_of
 from device.recording_file import Addition, RecordingFile, facts_of
 from device.ring import Ring
 from device.session import SILENT_NS, Session, trigger_facts
+from device.signing_pace import KeyFailed
 from device.triggers import Start
 from device.writer import FULL, Job, Writer
 from evidence.statements import FileFacts, MediaFacts, Stamp
@@ -288,4 +289,6 @@ class Recorder:
 
 
 def _cause(error: OSError) -> str:
+    if isinstance(error, KeyFailed):
+        return "key_failed"
     return "storage_full" if error.errno in FULL else "storage_error"

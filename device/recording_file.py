@@ -11,9 +11,11 @@ statement covers them all.
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +23,13 @@ from device.fragments import Fragment, follows, joined
 from device.losses import Gap, Losses, gap_of
 from device.muxing import Muxed, Muxer
 from device.signing_pace import PacedSigner
-from evidence.durable import AppendFile, sync_directory
+from evidence.durable import AppendFile, sync_directory, write_new
 from evidence.errors import MediaError, RecordingClosed
 from evidence.evidence_file import EvidenceWriter
+from evidence.fmp4 import salt_box
 from evidence.keys import Signer
-from evidence.sealed import Recipient
+from evidence.recovery import ASIDE
+from evidence.sealed import SALT_BYTES, Recipient, seal
 from evidence.statements import FileFacts, MediaFacts, Stamp
 from evidence.verify import file_name
 
@@ -161,16 +165,53 @@ class RecordingFile:
         self._held = []
 
     def _seal_fragment(self, writer: EvidenceWriter, addition: Addition) -> None:
-        for gap in addition.gaps:
-            writer.gap(**gap.fields())  # type: ignore[arg-type]
+        self._pay(writer, addition.gaps)
         if addition.muxed is not None:
             if not writer.chain.has_init and self._init_parts is not None:
                 writer.seal_mp4("init", self._init_parts)
             writer.seal_mp4("media", addition.muxed.parts, addition.muxed.facts)
             self._seal_opening(writer)
 
+    @staticmethod
+    def _pay(writer: EvidenceWriter, gaps: Sequence[Gap]) -> None:
+        """Sign what is owed: each gap, and the digest of what lies aside for it."""
+        for gap in gaps:
+            writer.gap(**gap.fields())  # type: ignore[arg-type]
+            for name, digest in gap.kept:
+                writer.event("kept_aside", word=gap.cause, object_sha256=digest, details={"name": name})
+
+    def _keep_aside(self, addition: Addition) -> tuple[tuple[str, str], ...]:
+        """Seal what the key would not announce, and lay it beside the recording (writer thread; sealing needs no key).
+
+        Each object is a playable MP4 of its own once the vault opens it. Nothing of it is evidence until a statement
+        names its digest. A card that does not take it is no reason to fail: the gap says that it is missing.
+        """
+        if addition.prepared and addition.muxed is None:
+            return ()  # its frames are in the object of the fragment that carries it
+        muxed = addition.muxed or self._mux(addition.fragment)
+        if muxed is None:
+            return ()
+        parts = [*(self._init_parts or ()), *muxed.parts, salt_box(os.urandom(SALT_BYTES))]
+        sealed = seal(parts, tuple(self._recipients))
+        directory = self._spool / ASIDE
+        name = f"{self.name}.unsigned-{muxed.facts.first_frame:09d}.p7"
+        try:
+            if not directory.is_dir():
+                directory.mkdir(mode=0o750)
+                sync_directory(self._spool)
+            write_new(directory / name, sealed)
+        except OSError as error:
+            log.error("%s: not kept aside: %s", name, error)
+            return ()
+        return ((name, hashlib.sha256(sealed).hexdigest()),)
+
     def give_up(self, addition: Addition, gap: Gap) -> None:
-        """A fragment will not be written: owe it, and what it would have written. Any thread."""
+        """A fragment will not be written: owe it, and what it would have written. Any thread.
+
+        With the cause ``key_failed`` (writer thread) its pictures are sealed and kept aside.
+        """
+        if gap.cause == "key_failed" and not addition.given_up:
+            gap = replace(gap, kept=self._keep_aside(addition))
         gaps, addition.gaps = addition.gaps, []
         self.losses.give_back(gaps)
         for one in addition.carries:
@@ -213,8 +254,7 @@ class RecordingFile:
         if writer.chain.closed is not None:
             raise RecordingClosed(f"{self.name} is closed already")
         self._seal_held(writer)
-        for gap in gaps:
-            writer.gap(**gap.fields())  # type: ignore[arg-type]
+        self._pay(writer, gaps)
         self._seal_opening(writer)
         writer.seal_metadata(metadata)
         writer.close(reason)

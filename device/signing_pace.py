@@ -22,6 +22,10 @@ PATIENCE_NS: Final = 8_000_000_000
 RETRY_S: Final = 0.5
 
 
+class KeyFailed(OSError):
+    """The evidence key does not sign, and was waited for long enough."""
+
+
 class PacedSigner:
     """A signer that notes how long its last signature took, and waits for a token that is away.
 
@@ -58,7 +62,7 @@ class PacedSigner:
         return self.last_ns > SLOW_NS
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """Raises OSError (EIO) if the key does not sign, now and for as long as it is waited for."""
+        """Raises `KeyFailed` if the key does not sign, now and for as long as it is waited for."""
         until_ns = self._now_ns() + (0 if self._gave_up else self._patience_ns)
         while True:
             began_ns = self._now_ns()
@@ -68,7 +72,7 @@ class PacedSigner:
                 self.away = True
                 if self._now_ns() >= until_ns:
                     self._gave_up = True
-                    raise OSError(errno.EIO, f"the evidence key does not sign: {error}") from error
+                    raise KeyFailed(errno.EIO, f"the evidence key does not sign: {error}") from error
                 threading.Event().wait(RETRY_S)
                 continue
             self._gave_up = self.away = False

@@ -33,7 +33,9 @@ _DAY_1970 = dt.date(1970, 1, 1).toordinal()
 ObjectKind = Literal["init", "media", "metadata"]
 Stream = Literal["recording", "log"]
 UploadClass = Literal["critical", "normal", "log"]
-GapCause = Literal["writer_behind", "camera_silent", "frames_lost", "storage_error", "storage_full", "stop_in_crash"]
+GapCause = Literal[
+    "writer_behind", "camera_silent", "frames_lost", "storage_error", "storage_full", "stop_in_crash", "key_failed"
+]
 
 
 def moment(utc_ns: int) -> str:

@@ -18,6 +18,7 @@ _GAPS: Final = {
     "camera_silent": "the camera delivered no picture",
     "frames_lost": "frames were lost before they reached the recorder",
     "storage_error": "the card reported an error",
+    "key_failed": "the signing key failed; what was filmed is kept aside, sealed",
     "storage_full": "the card was full",
     "stop_in_crash": "the camera stopped working",
 }

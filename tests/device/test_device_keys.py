@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -26,7 +27,7 @@ from device.fragments import Fragment, Fragmenter
 from device.losses import gap_of
 from device.muxing import Muxer
 from device.recording_file import Addition, RecordingFile
-from device.signing_pace import PacedSigner
+from device.signing_pace import KeyFailed, PacedSigner
 from device.writer import Job, Writer
 from evidence.__main__ import main
 from evidence.errors import SigningFailed
@@ -37,7 +38,7 @@ from evidence.media_signing import MediaSigner, VendorInfo
 from evidence.media_verify import certificate_verdict
 from evidence.roles import KeyLevel
 from evidence.sealed import Recipient
-from evidence.statements import NO_HASH, CameraFacts, Gap, ProfileRef, Sealed, Source, Stamp, Utc, moment
+from evidence.statements import NO_HASH, CameraFacts, Event, Gap, ProfileRef, Sealed, Source, Stamp, Utc, moment
 from evidence.trust import Trust
 from evidence.verify import Report, verify_file
 from fleet.ca import Authority, create_agency
@@ -254,10 +255,10 @@ def test_a_key_that_is_away_for_a_moment_costs_no_picture(agency: Agency, ring: 
     assert signed_groups(agency, tmp_path) == ["signed"] * 6
 
 
-def test_a_key_that_stays_away_costs_what_a_signed_gap_names(
-    agency: Agency, ring: list[Fragment], tmp_path: Path
+def test_what_is_filmed_while_the_key_stays_away_is_sealed_aside_and_signed_for_later(
+    agency: Agency, ring: list[Fragment], tmp_path: Path, tool: Callable[[str], str]
 ) -> None:
-    """docs/design/keys.md, 4 and 5: recording goes on, and what could not be announced is owed and then signed."""
+    """docs/design/keys.md, 4 and 5: recording goes on; what nobody could announce is kept, named and then signed."""
     signer = SlowSigner(agency.signer(), 0)
     file = begin(agency, signer, tmp_path)
     file._signer = PacedSigner(signer, patience_ns=0)
@@ -272,9 +273,10 @@ def test_a_key_that_stays_away_costs_what_a_signed_gap_names(
             signer.away = range(0)
         addition = Addition(fragment)
 
-        def give_up(_: OSError, one: Addition = addition) -> None:
+        def give_up(error: OSError, one: Addition = addition) -> None:
             lost.append(1)
-            file.give_up(one, gap_of("storage_error", one.fragment))
+            assert isinstance(error, KeyFailed)
+            file.give_up(one, gap_of("key_failed", one.fragment))
 
         writer.put(Job("fragment", lambda one=addition: file.add(one), fragment.bytes, lost=give_up))
         assert writer.drain(20)
@@ -285,7 +287,24 @@ def test_a_key_that_stays_away_costs_what_a_signed_gap_names(
     assert (report.valid, report.frames, len(lost)) == (True, 40, 2)
     with (tmp_path / file.name).open("rb") as opened:
         said = [one.statement for one in walk(opened) if isinstance(one, StatementItem)]
-    assert sum(one.frames for one in said if isinstance(one, Gap)) == 20
+    gaps = [one for one in said if isinstance(one, Gap)]
+    assert [(gap.cause, gap.frames) for gap in gaps] == [("key_failed", 20)]
+    aside = sorted((tmp_path / "aside").iterdir())
+    signed_for = [one.object_sha256 for one in said if isinstance(one, Event) and one.event == "kept_aside"]
+    assert signed_for == [hashlib.sha256(path.read_bytes()).hexdigest() for path in aside]
+    assert len(aside) == 2
+    for path in aside:  # the vault's holder opens and plays each with openssl and ffmpeg alone
+        video = path.with_suffix(".mp4")
+        vault = ["-recip", str(agency.directory / "vault.pem"), "-inkey", str(agency.directory / "vault.key")]
+        decrypt = [tool("openssl"), "cms", "-decrypt", "-binary", "-inform", "DER", "-in", str(path)]
+        subprocess.run([*decrypt, *vault, "-out", str(video)], check=True)
+        played = subprocess.run(
+            [tool("ffmpeg"), "-v", "error", "-i", str(video), "-map", "0:v", "-f", "null", "-"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert played.stderr == ""
+        with av.open(str(video)) as opened_video:
+            assert sum(1 for packet in opened_video.demux(video=0) if packet.size) == 10
 
 
 def test_a_recording_is_signed_by_a_key_in_a_token(
