@@ -7,6 +7,7 @@ root, the daemon's own user and configured users may talk (SO_PEERCRED). No verb
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -31,6 +32,8 @@ from evidence.handover import (
 log = logging.getLogger("firsthand.control")
 
 MAX_CONNECTIONS: Final = 16
+LINGER_S: Final = 1.0
+"""How long a refused peer may take to send its request; it would lose our sentence otherwise."""
 BACKLOG_NOTICES: Final = 1024
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -80,9 +83,9 @@ class ControlServer:
         self._connections.add(task)
         try:
             if len(self._connections) > MAX_CONNECTIONS:
-                await _send(writer, Refused(error="too many connections: close one and try again"))
+                await self._refuse(reader, writer, "too many connections: close one and try again")
             elif self._peer_uid(writer) not in self._uids:
-                await _send(writer, Refused(error="this user may not talk to the recorder: see peer_uids"))
+                await self._refuse(reader, writer, "this user may not talk to the recorder: see peer_uids")
             else:
                 await self._serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -92,6 +95,14 @@ class ControlServer:
         finally:
             self._connections.discard(task)
             writer.close()
+
+    async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, why: str) -> None:
+        """Say why, and let the other side send its request and read the answer before the line goes dead."""
+        await _send(writer, Refused(error=why))
+        if len(self._connections) <= 2 * MAX_CONNECTIONS:
+            writer.write_eof()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(LINE_BYTES), LINGER_S)
 
     @staticmethod
     def _peer_uid(writer: asyncio.StreamWriter) -> int:
