@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +58,6 @@ class Boot:
         self._profile = profile
         self._hardware = hardware
         self._writer = writer
-        self._lock = threading.Lock()
         self.device_log = DeviceLog(
             self.spool.directory,
             identity.serial,

@@ -83,11 +83,6 @@ class Fragmenter:
     _started: bool = False
 
     @property
-    def oldest_ns(self) -> int | None:
-        """Capture time of the oldest frame that is in no fragment yet."""
-        return self._frames[0].captured_ns if self._frames else None
-
-    @property
     def newest_ns(self) -> int | None:
         return self._frames[-1].captured_ns if self._frames else None
 

@@ -117,16 +117,7 @@ class Receipts:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         durable.replace(path, document)
         self._held.setdefault(name, 0)
-        digest = hashlib.sha256(document).hexdigest()
-        number = known.number if known.stream == "recording" else None
-        self._writer.put(
-            Job(
-                f"{name} receipt",
-                lambda: self._log.event(
-                    "receipt_taken", recording=number, word=known.stream, file=known.facts, object_sha256=digest
-                ),
-            )
-        )
+        self._writer.put(Job(f"{name} receipt", lambda: self._log_entry("receipt_taken", known, document)))
         left = max(0, self._keep_s - self._held[name])
         if left == 0:
             self._delete(known)
@@ -173,18 +164,20 @@ class Receipts:
             log.error("%s is not deleted: %s", name, error)
             return
         self._deleting.add(name)
-        number = known.number if known.stream == "recording" else None
-        digest = hashlib.sha256(document).hexdigest()
         self._writer.put(
             Job(
                 f"{name} tombstone",
-                lambda: self._log.event(
-                    "tombstone", recording=number, word=known.stream, file=known.facts, object_sha256=digest
-                ),
+                lambda: self._log_entry("tombstone", known, document),
                 done=lambda: self._unlink(name),
                 lost=lambda _: self._deleting.discard(name),
             )
         )
+
+    def _log_entry(self, event: str, known: Known, document: bytes) -> DeviceLog:
+        """Gather an entry that names a file and the receipt that speaks of it (writer thread). Raises OSError."""
+        number = known.number if known.stream == "recording" else None
+        digest = hashlib.sha256(document).hexdigest()
+        return self._log.event(event, recording=number, word=known.stream, file=known.facts, object_sha256=digest)
 
     def _unlink(self, name: str) -> None:
         try:
@@ -221,13 +214,9 @@ class Receipts:
 
     def _bury(self, known: Known, document: bytes) -> None:
         """A durable tombstone, if need be in the reserve's place. Raises OSError."""
-        digest = hashlib.sha256(document).hexdigest()
-        number = known.number if known.stream == "recording" else None
         for attempt in (1, 2):
             try:
-                self._log.event(
-                    "tombstone", recording=number, word=known.stream, file=known.facts, object_sha256=digest
-                ).commit()
+                self._log_entry("tombstone", known, document).commit()
                 return
             except OSError:
                 if attempt == 2 or not self._free_reserve():

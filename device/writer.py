@@ -80,11 +80,6 @@ class Writer:
         self._thread.start()
 
     @property
-    def waiting_bytes(self) -> int:
-        """Bytes in the queue and in the batch at hand."""
-        return self._bytes
-
-    @property
     def alive(self) -> bool:
         """True while the thread runs (the service watchdog asks)."""
         return self._thread.is_alive()

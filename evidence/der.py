@@ -126,10 +126,6 @@ class Reader:
     def at_end(self) -> bool:
         return self._offset == len(self._data)
 
-    def peek_tag(self) -> int | None:
-        """The next element's tag; None at the end."""
-        return None if self.at_end else self._data[self._offset]
-
     def element(self, tag: int | None = None) -> Element:
         """The next element, of that tag if one is given."""
         found = read_header(self._data, self._offset)

@@ -72,7 +72,6 @@ class EvidenceWriter:
         """Where the file stands, the uncommitted batch included."""
         self._durable = self.chain.copy()
         self._parts: list[Buffer] = []
-        self.bytes_pending = 0
         self._hash = hashlib.sha256()
 
     @property
@@ -115,7 +114,6 @@ class EvidenceWriter:
 
     def _add(self, data: Buffer) -> None:
         self._parts.append(data)
-        self.bytes_pending += len(data)
 
     def open(self, **fields: Any) -> None:
         """Add `open`; the fields are those of `evidence.statements.Open`. Recipients and key level are filled in."""
@@ -201,7 +199,7 @@ class EvidenceWriter:
         Raises OSError with the batch thrown away and the file as it was before it: what the batch held must then be
         accounted for by the caller (a `gap`).
         """
-        parts, self._parts, self.bytes_pending = self._parts, [], 0
+        parts, self._parts = self._parts, []
         if parts:
             try:
                 self.file.append(parts)
