@@ -86,11 +86,11 @@ def _run(arguments: argparse.Namespace) -> int:
     async def serve() -> None:
         daemon = Daemon(settings, identity, profile, hardware)
         for complaint in complaints:
-            daemon.boot.log("profile_refused", details={"why": complaint[:500]})
+            daemon.log("profile_refused", details={"why": complaint[:500]})
         now = dt.datetime.fromtimestamp(max(0, hardware.clock.utc().middle_ns) // 10**9, dt.UTC)
         for fault in vault_faults(profile.profile, identity.recipients, now):
             logging.getLogger("firsthand.device").error("%s", fault)
-            daemon.boot.log("fault", word="vault", details={"text": fault[:500]})
+            daemon.log("fault", word="vault", details={"text": fault[:500]})
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, daemon.shut_down)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,8 @@ class Boot:
         self.spool = Spool(Path(settings.spool), Path(settings.state), settings.serial)
         self.station_nonce: str | None = None
         """The newest one that a station handed out."""
+        self.on_logged: Callable[[str, Mapping[str, Any]], None] = lambda _event, _fields: None
+        """Is told each entry as it is queued."""
         self._identity = identity
         self._profile = profile
         self._hardware = hardware
@@ -122,6 +124,7 @@ class Boot:
 
     def log(self, event: str, **fields: Any) -> None:
         """Queue one entry of the signed device log. From any thread."""
+        self.on_logged(event, fields)
         self._writer.put(
             Job(
                 f"log {event}",

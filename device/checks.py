@@ -10,7 +10,7 @@ from typing import Final
 
 from device.hardware import Hardware
 from device.identity import Identity
-from device.profile import Profile
+from device.policy import Profile
 from device.recorder import Recorder
 from device.selftest import Check, Seen
 from evidence import cms

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from evidence.keys import in_token
 from evidence.settings import BadSettings, load_toml
-from evidence.statements import Serial, Word
+from evidence.statements import Name, Serial, Word
+
+BUTTONS: Final = ("record_button", "emergency_button", "function_button")
+InputKind = Literal[
+    "record_button", "emergency_button", "function_button", "stealth_switch",
+    "light_bar", "siren", "pursuit", "door", "gun_rack", "crash", "speed", "ignition", "weapon", "holster", "peer",
+    "trigger", "brake", "dock",
+]  # fmt: skip
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,13 +47,35 @@ class Keys(Settings, frozen=True, kw_only=True):
 
 
 class Input(Settings, frozen=True, kw_only=True):
-    """What an input line means. The line's pin stands with the switches driver."""
+    """What an input means. A line's pin and polarity stand with the switches driver, under the same name."""
 
-    kind: Literal["record_button", "emergency_button", "trigger", "dock"]
-    critical: bool = False
-    """Recordings it starts are uploaded first (class critical)."""
+    kind: InputKind
+    """What it is; `trigger` is any other line that starts a recording."""
+    source: Literal["line", "message", "sensor"] = "line"
+    """`message` comes over the socket (weapon and holster radios, peers), `sensor` from GPS or accelerometer."""
+    critical: bool | None = None
+    """Recordings it starts are uploaded first (class critical); default: by kind (pursuit, crash, weapon)."""
     debounce_ms: Annotated[int, Meta(ge=0, le=5000)] | None = None
     """Own debounce; default: the profile's for lines, 30 ms for buttons."""
+    off_delay_ms: Annotated[int, Meta(ge=0, le=60000)] = 0
+    """How long the line must be off to count as off: slide switches dip while they are moved."""
+    wakes: bool | None = None
+    """Whether it wakes a sleeping camera; default: only what is critical."""
+    starts: Literal["own", "peers"] = "own"
+    """`peers` announces the start to other cameras too (R23)."""
+    category: Word | None = None
+    """Category that its recordings have until the officer gives another (R20)."""
+
+
+class CameraChannel(Settings, frozen=True, kw_only=True):
+    """One more camera of a vehicle, recorded together with the first as one incident (R2, R17)."""
+
+    driver: str
+    """The camera's driver."""
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Keyword options of the driver."""
+    microphone: Driver | None = None
+    """The microphone beside this camera."""
 
 
 class DeviceSettings(Settings, frozen=True, kw_only=True):
@@ -67,16 +96,29 @@ class DeviceSettings(Settings, frozen=True, kw_only=True):
     camera: Driver
     switches: Driver
     indicators: Driver
+    role: Literal["body", "dash"] = "body"
+    """A body-worn camera, or the camera of a vehicle."""
+    vehicle: Name | None = None
+    """The vehicle's identification (dash role)."""
     battery: Driver | None = None
     microphone: Driver | None = None
+    """The microphone of the first camera; a dash camera's is the remote audio recorder (R2)."""
     gps: Driver | None = None
+    motion: Driver | None = None
+    """The accelerometer's driver."""
+    thermal: Driver | None = None
+    """The thermal zones' driver."""
+    cameras: dict[Word, CameraChannel] = msgspec.field(default_factory=dict)
+    """More cameras of a vehicle, `cabin` and `rear` say; the first one is `camera`."""
     clock: Driver = Driver(driver="system")
     pins: Driver = Driver(driver="default")
     inputs: dict[Word, Input]
     queue_mib: Annotated[int, Meta(ge=4, le=1024)] = 64
     """Most memory for what waits to be written, MiB."""
     peer_uids: list[int] = msgspec.field(default_factory=list)
-    """Users besides root and the daemon's own who may use the socket."""
+    """Users besides root and the daemon's own who may use the socket for everything (technicians, the dock agent)."""
+    trigger_uids: list[int] = msgspec.field(default_factory=list)
+    """Users who may only ask for the state and pull message triggers (a radio's bridge)."""
 
 
 def load_settings(path: Path) -> DeviceSettings:

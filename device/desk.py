@@ -59,7 +59,7 @@ class Desk:
             on_deleted=self._deleted,
         )
 
-        self._corrections = Corrections(daemon.boot.spool, daemon.clock.boot_id, daemon.boot.log)
+        self._corrections = Corrections(daemon.boot.spool, daemon.clock.boot_id, daemon.log)
 
     def each_second(self, now_ns: int) -> None:
         """Slow chores, counted in boot time."""
@@ -97,15 +97,19 @@ class Desk:
                 return Refused(error="a self-test is under way: wait for it")
             return SelfTestDone(verdict=test.verdict, checks=tuple(one.row() for one in test.results))
         if isinstance(request, MarkRequest):
-            return Done() if self._daemon.mark("socket") else Refused(error="nothing is being recorded")
-        return Refused(error="this request has no answer")
+            return Done() if self._daemon.conduct.mark("socket") else Refused(error="nothing is being recorded")
+        for part in self._daemon.parts:
+            answer = await part.answer(request)
+            if answer is not None:
+                return answer
+        return Refused(error="this camera has no part that answers this")
 
     async def _receipt(self, request: ReceiptRequest) -> Answer:
         try:
             keep_s = await asyncio.to_thread(self.receipts.take, request.name, request.receipt)
         except ReceiptRefused as error:
             log.warning("%s", error)
-            self._daemon.boot.log("receipt_refused", details={"name": request.name, "why": str(error)[:500]})
+            self._daemon.log("receipt_refused", details={"name": request.name, "why": str(error)[:500]})
             self._daemon.publish("receipt_refused", None, request.name.removesuffix(".evidence")[:128])
             return Refused(error=str(error))
         except OSError as error:
@@ -129,7 +133,7 @@ class Desk:
         self._daemon.boot.station_nonce = contact.nonce
         ours = self._daemon.clock.utc()
         witness = contact.witness
-        self._daemon.boot.log(
+        self._daemon.log(
             "contact",
             word="station",
             details={

@@ -30,17 +30,17 @@ class Examination:
         if daemon.machine.testing:
             return
         daemon.change(Event.SELF_TEST_BEGAN)
-        self.last = test = await asyncio.to_thread(run, self._bench().checks(), daemon.profile)
+        self.last = test = await asyncio.to_thread(run, [*self._bench().checks(), *daemon.checks()], daemon.profile)
         self.id = self_test_id(test, daemon.clock.boot_id, daemon.clock.boottime_ns())
         details = {"id": self.id, "checks": [one.row() for one in test.results]}
-        daemon.boot.log("self_test", word=test.verdict, details=details)
+        daemon.log("self_test", word=test.verdict, details=details)
         for one in test.results:
             if one.result != "pass":
                 log.warning("self-test: %s %s: %s (%s)", one.name, one.result, one.value, one.advice)
         session = daemon.recorder.session
         if session is not None and test.verdict == "block":  # it began before anybody knew
             daemon.recorder.event("degraded", "self_test", {"self_test": self.id, "failed": list(test.failed)})
-            daemon.boot.log("degraded", recording=session.file.number, word="self_test")
+            daemon.log("degraded", recording=session.file.number, word="self_test")
         daemon.change(Event.SELF_TEST_DONE, blocked=test.verdict == "block")
         daemon.signals.show(daemon.machine.state)
         daemon.publish("self_test", test.verdict)

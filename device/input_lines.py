@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from device.config import Input
-from device.profile import Profile
+from device.policy import Profile
 from device.triggers import BUTTON_DEBOUNCE_NS, Inputs, Intent, LineChanged, LineRule
 from hal.clock import Clock
 from hal.switches import Edge
@@ -21,7 +21,7 @@ def line_rule(one: Input, policy: Profile) -> LineRule:
         debounce_ns = one.debounce_ms * 1_000_000
     else:
         debounce_ns = BUTTON_DEBOUNCE_NS if one.kind.endswith("button") else policy.debounce_ms * 1_000_000
-    return LineRule(one.kind, one.critical, debounce_ns)
+    return LineRule(one.kind, bool(one.critical), debounce_ns)
 
 
 class InputLines:

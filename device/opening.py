@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from device.hardware import Hardware
-from device.profile import Profile
+from device.policy import Profile
 from device.selftest import SelfTest
 from device.triggers import Start
 
@@ -23,6 +23,7 @@ def opening_metadata(
     timeline: Sequence[Sequence[Any]],
     self_test: SelfTest | None,
     self_test_id: str | None,
+    parts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Times are CLOCK_BOOTTIME nanoseconds; `timeline` holds rows of (ns, line, level) as far back as the ring."""
     since_ns = start.at_ns - policy.pre_event_s * 10**9
@@ -40,4 +41,5 @@ def opening_metadata(
         "officer_identified_by": "none",
         "self_test": {"id": self_test_id, "verdict": self_test.verdict if self_test else None},
         "degraded": [*(self_test.failed if self_test is not None and blocked else ()), *hardware.missing],
+        **parts,
     }

@@ -7,12 +7,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 
 import msgspec
-from msgspec import Meta
 
 from device.errors import ProfileRefused
+from device.policy import CHECKS, DEFAULT_SEVERITY, Profile, Severity
 from evidence import durable
 from evidence.cms import parse_signed
 from evidence.errors import EvidenceError
@@ -20,62 +20,10 @@ from evidence.limits import SIGNED_DOCUMENT_BYTES
 from evidence.roles import serial_of
 from evidence.sealed import Recipient
 from evidence.settings import explain
-from evidence.statements import Count, Frozen, Hash, Name, ProfileRef, Word, encode_canonical
+from evidence.statements import ProfileRef, encode_canonical
 from evidence.trust import Trust
 
-Severity = Literal["block", "warn", "note"]
-CHECKS: Final = (
-    "sensor", "encoder", "storage", "battery", "signing_key", "gps", "microphone", "indicators", "clock", "inputs",
-)  # fmt: skip
-
-
-class Profile(Frozen, frozen=True, kw_only=True):
-    """All policy that a camera follows, with the defaults of this project."""
-
-    v: Literal[1]
-    name: Name
-    version: Count
-    """An older version than the accepted one is refused."""
-    pre_event_s: Annotated[int, Meta(ge=0, le=120)] = 30
-    """Seconds of pre-event ring."""
-    pre_event_audio: bool = False
-    """Whether the ring holds sound (settled: off)."""
-    ring_mib: Annotated[int, Meta(ge=1, le=512)] = 48
-    """Most memory of the ring, MiB."""
-    debounce_ms: Annotated[int, Meta(ge=0, le=5000)] = 200
-    """How long a vehicle line must hold a level to count."""
-    double_press_ms: Annotated[int, Meta(ge=100, le=2000)] = 700
-    """Two presses of the record button within this time start a recording."""
-    hold_to_stop_ms: Annotated[int, Meta(ge=500, le=10000)] = 3000
-    """Holding the record button this long stops a recording."""
-    keep_after_receipt_h: Annotated[int, Meta(ge=0, le=8760)] = 72
-    """Hours of running camera time that a receipted file is kept."""
-    retention_class: Word = "standard"
-    min_battery_percent: Annotated[int, Meta(ge=0, le=100)] = 30
-    """Below this the battery check does not pass."""
-    min_free_mib: Annotated[int, Meta(ge=1, le=1048576)] = 512
-    """Below this the storage check does not pass."""
-    triggers_when_out_of_service: bool = True
-    """Whether vehicle lines start recordings on a camera that failed its self-test. Buttons always do (R9, R21)."""
-    vault: Annotated[tuple[Hash, ...], Meta(max_length=8)] = ()
-    """SHA-256 of the vault certificates to seal to, as a promise to be checked; a change needs a second signature."""
-    severity: dict[Word, Severity] = msgspec.field(default_factory=dict)
-    """What a failed check does, where it differs from the default table."""
-
-
 DEFAULT: Final = Profile(v=1, name="firsthand-default", version=0)
-DEFAULT_SEVERITY: Final[dict[str, Severity]] = {
-    "sensor": "block",
-    "encoder": "block",
-    "storage": "block",
-    "battery": "block",
-    "signing_key": "block",
-    "gps": "note",
-    "microphone": "warn",
-    "indicators": "warn",
-    "clock": "note",
-    "inputs": "warn",
-}
 _DECODER: Final = msgspec.json.Decoder(Profile)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from device.profile import AcceptedProfile, Severity
+from device.policy import Severity
+from device.profile import AcceptedProfile
 
 Outcome = Literal["pass", "fail", "not_present"]
 Verdict = Literal["pass", "warn", "block"]

@@ -37,6 +37,8 @@ class Session:
     alarmed: bool = False
     behind: bool = False
     key_away: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What the daemon's parts add to the closing metadata."""
 
     def note_frame(self, frame: EncodedFrame) -> None:
         """Find what is missing between the frame before and this one. Frames come in order."""
@@ -73,6 +75,7 @@ class Session:
             "timeline": self.timeline,
             "stop_reason": None,
             "stop_reason_missing": reason == "record_button",
+            **self.extra,
         }
 
 

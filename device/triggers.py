@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
+from device.config import InputKind
 from hal.switches import Edge
 
-Kind = Literal["record_button", "emergency_button", "trigger", "dock"]
 BUTTON_DEBOUNCE_NS: Final = 30_000_000
 
 
@@ -64,7 +64,7 @@ Intent = Start | Stop | Press | LineChanged | DockChanged
 class LineRule:
     """How one line is read."""
 
-    kind: Kind
+    kind: InputKind
     critical: bool
     debounce_ns: int
 

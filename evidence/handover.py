@@ -7,7 +7,7 @@ object a line (at most `LINE_BYTES`), a request up and an answer down.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -107,7 +107,72 @@ class MarkRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="mark")
     """Put a marker into the running recording."""
 
 
-Request = StatusRequest | ListRequest | ReceiptRequest | ContactRequest | EventsRequest | SelfTestRequest | MarkRequest
+class TriggerRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="trigger"):
+    """A message trigger: a weapon's or holster's radio, a peer, a technician's test (R18, R23)."""
+
+    name: Word
+    """Name of an input whose `source` is `message`."""
+    incident: Name | None = None
+    """The incident of the peer that announced its start."""
+
+
+class StopReasonRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="stop_reason"):
+    """Why the officer stops, while the camera waits for it (D.3.a, R24 to R26)."""
+
+    code: Word
+    supervisor: Literal["consulted", "not_possible"] | None = None
+
+
+class CategoryRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="category"):
+    """Give a recording a category (R31): the one in progress, or a closed one by its stem."""
+
+    category: Word
+    recording: Name | None = None
+
+
+class LabelRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="label"):
+    """Append a label to a recording: a case or CAD number, a note. Labels are appended, never replaced."""
+
+    label: Literal["case", "cad", "note", "hold"]
+    text: Annotated[str, Meta(min_length=1, max_length=500)]
+    recording: Name | None = None
+
+
+class CommandRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="command"):
+    """A signed command of a supervisor or the dock (CMS of the command role), DER; base64 in the JSON."""
+
+    command: Annotated[bytes, Meta(max_length=64 * 1024)]
+
+
+class ReportRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="report"):
+    """A person reports a malfunction, damage or loss in one action (R11)."""
+
+    component: Word
+    symptom: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class FactsRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="facts"):
+    """Ask for one of the recorder's accounts."""
+
+    about: Literal["usage", "queue", "support", "storage", "power"]
+
+
+Request = (
+    StatusRequest
+    | ListRequest
+    | ReceiptRequest
+    | ContactRequest
+    | EventsRequest
+    | SelfTestRequest
+    | MarkRequest
+    | TriggerRequest
+    | StopReasonRequest
+    | CategoryRequest
+    | LabelRequest
+    | CommandRequest
+    | ReportRequest
+    | FactsRequest
+)
 request_decoder: Final = msgspec.json.Decoder(Request)
 
 
@@ -167,6 +232,13 @@ class SelfTestDone(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="s
     checks: tuple[dict[str, str | int | float | None], ...]
 
 
+class Facts(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="facts"):
+    """An account of the recorder: no evidence, no position."""
+
+    about: Word
+    facts: dict[str, Any]
+
+
 class Notice(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="notice"):
     """Something that happened, as it happens. No position, no officer."""
 
@@ -177,7 +249,7 @@ class Notice(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="notice"
     number: int | None = None
 
 
-Answer = Refused | Done | Status | Spool | ReceiptTaken | SelfTestDone | Notice
+Answer = Refused | Done | Status | Spool | ReceiptTaken | SelfTestDone | Facts | Notice
 answer_decoder: Final = msgspec.json.Decoder(Answer)
 _receipts: Final = msgspec.json.Decoder(Receipt)
 _contacts: Final = msgspec.json.Decoder(Contact)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 SourceKind = Literal["real", "simulated", "clip", "training"]
 
@@ -62,4 +62,35 @@ class Camera(Protocol):
 
     def stop(self) -> None:
         """Stop delivering and release the device. May be called twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SmallPicture:
+    """What the sensor sees, small enough to be looked at in plain Python: luma only, row by row."""
+
+    width: int
+    """64 to 128 pixels."""
+    height: int
+    luma: bytes
+    """width x height octets, 0 = black."""
+    captured_ns: int
+    """CLOCK_BOOTTIME at capture, in nanoseconds."""
+
+
+@runtime_checkable
+class ShowsPictures(Protocol):
+    """A camera that also gives small pictures, for picture checks (a low-resolution stream)."""
+
+    def small_picture(self) -> SmallPicture | None:
+        """The newest one, at most about a second old while the sensor works; None before the first. Never blocks."""
+        ...
+
+
+@runtime_checkable
+class AdjustsBitrate(Protocol):
+    """A camera whose encoder can be told to use fewer bits while it runs."""
+
+    def set_bitrate_percent(self, percent: int) -> None:
+        """Share of the configured bit rate from now on, 10 to 100. Any thread."""
         ...

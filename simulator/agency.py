@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from device.profile import Profile
+from device.policy import Profile
 from evidence.cms import sign
 from evidence.keys import FileSigner
 from evidence.statements import encode_canonical

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from device.profile import CHECKS, Profile
+from device.policy import CHECKS, Profile
 from evidence.settings import SETTINGS_BYTES, explain
 from simulator.run_errors import BadScenario
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from device.profile import Profile
+from device.policy import Profile
 from evidence.handover import Notice, Spool, Status
 from simulator.agency import BOARD
 from simulator.battery_feed import BatteryFeed

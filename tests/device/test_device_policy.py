@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from device.config import load_settings
 from device.errors import ProfileRefused
-from device.profile import BUILT_IN, CHECKS, DEFAULT_SEVERITY, AcceptedProfile, Profile, load_profile, parse_profile
+from device.policy import CHECKS, DEFAULT_SEVERITY, Profile
+from device.profile import BUILT_IN, AcceptedProfile, load_profile, parse_profile
 from device.selftest import Seen, run
 from device.timekeeping import ClockWatch, GnssWatch, stamp_now, utc_ns_at
 from evidence import cms

@@ -1,0 +1,16 @@
+"""Which parts a camera has, in the order in which their hooks are called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from device.part import Part
+
+if TYPE_CHECKING:
+    from device.daemon import Daemon
+
+
+def parts_of(daemon: Daemon) -> tuple[Part, ...]:
+    """All parts of one daemon."""
+    kinds: tuple[type[Part], ...] = ()
+    return tuple(kind(daemon) for kind in kinds)
