@@ -16,9 +16,11 @@ from hal.errors import HalError, SimulatedDriverRefused
 from hal.gps import GpsReceiver
 from hal.indicators import Indicators
 from hal.microphone import Microphone
+from hal.motion import Motion
 from hal.registry import find_driver, load_driver
 from hal.storage import DirectoryStorage, Storage
 from hal.switches import Switches
+from hal.thermal import Thermal
 
 log = logging.getLogger("firsthand.hardware")
 T = TypeVar("T")
@@ -36,6 +38,8 @@ class Hardware:
     switches: Switches | None = None
     indicators: Indicators | None = None
     battery: Battery | None = None
+    motion: Motion | None = None
+    thermal: Thermal | None = None
     missing: list[str] = field(default_factory=list)
 
 
@@ -60,6 +64,8 @@ def _drivers(settings: DeviceSettings) -> dict[str, Driver]:
         "switches": settings.switches,
         "indicators": settings.indicators,
         "battery": settings.battery,
+        "motion": settings.motion,
+        "thermal": settings.thermal,
         "clock": settings.clock,
         "pins": settings.pins,
     }
@@ -95,5 +101,7 @@ def load_hardware(settings: DeviceSettings, *, allow_simulated: bool) -> Hardwar
         switches=load("switches", settings.switches, pin_factory=pins),
         indicators=load("indicators", settings.indicators, pin_factory=pins),
         battery=load("battery", settings.battery),
+        motion=load("motion", settings.motion),
+        thermal=load("thermal", settings.thermal),
         missing=missing,
     )
