@@ -1,4 +1,4 @@
-"""Turn a fragment into the parts of one fMP4 media object, with the picture signed (design, "The evidence file").
+"""Turn a fragment into the parts of one fMP4 media object, sound beside picture (R3), the picture signed (design).
 
 Runs on the writer thread. Pictures are never re-encoded and never copied; a frame that is not valid H.264 is left out
 and counted, and the rest goes on (invariant 1).

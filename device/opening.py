@@ -1,4 +1,4 @@
-"""The opening metadata of a recording: what was known when it began. Sealed, so it may say more than `open` does."""
+"""The opening metadata of a recording (R5): what was known when it began. Sealed, so it may say more than `open`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receipts and deletion: the only place on the camera that unlinks evidence (invariants 7, 8, 13).
+"""Receipts and deletion: the only place on the camera that unlinks evidence (R34, R38, R42; invariants 7, 8, 13).
 
 1. A receipt counts only if it is signed by a receipt certificate of the agency and repeats serial, stream, number,
    name, length, SHA-256, close hash and nonce of a closed file on this card, names a store, and its verdict is `valid`.

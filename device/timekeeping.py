@@ -1,4 +1,4 @@
-"""Stamps from the clock seam, and the watch over it: steps of UTC against the monotonic clock (invariant 10)."""
+"""Stamps from the clock seam, and the watch over it: steps of UTC against the monotonic clock (R5, invariant 10)."""
 
 from __future__ import annotations
 

@@ -19,10 +19,11 @@ from typing import Any
 
 import annotate
 import msgspec
+import traceability
 from msgspec import inspect as types
 
 HERE = Path(__file__).resolve().parent
-PAGES = ("evidence-format.md", "configuration.md")
+PAGES = ("evidence-format.md", "configuration.md", "requirements.md")
 ALIASES = ("Hash", "Nonce", "Serial", "Name", "Word", "Count", "Nanoseconds", "Moment")
 _BLOCK = re.compile(r"(<!-- table: (?P<what>[A-Za-z0-9_.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -162,6 +163,8 @@ def render(page: str) -> str:
         what = found["what"]
         if what.startswith("example."):
             made = annotate.example(int(what.removeprefix("example.")))
+        elif what in traceability.TABLES:
+            made = traceability.TABLES[what]()
         else:
             made = limits() if what == "evidence.limits" else table(what)
         return f"{found[1]}{made}{found[3]}"

@@ -1,4 +1,4 @@
-"""Completeness: is everything here that a camera ever recorded, and up to when is that proven? (invariant 9; pure)
+"""Completeness: is everything here that a camera ever recorded, and up to when is that proven? (R38; pure)
 
 The device log is the thread (`evidence.audit_log`); along it `evidence.audit_recordings` holds each number to the heap:
 1. Numbers go from 1 up to the highest that any file, log entry or receipt names; each has its file here, or a receipt

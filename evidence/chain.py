@@ -1,4 +1,4 @@
-"""The rules of one evidence file, pure: statements and objects go in, in order, and each broken rule is an error.
+"""The rules of one evidence file, pure: statements and objects go in, in order, and each broken rule is an error (R40).
 
 1. The first item is `open`, seq 0, prev zeros; seq goes up by one; prev is SHA-256 of the statement before.
 2. Serial, stream, number and boot are those of `open`; only `recovered`, and `close` after it, may be of a later boot.

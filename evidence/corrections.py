@@ -1,4 +1,4 @@
-"""Corrections of a recording's time that the camera signed later, in its device log (invariants 9 and 10).
+"""Corrections of a recording's time that the camera signed later, in its device log (R40; invariants 9, 10).
 
 A recording is never edited. Where nothing vouched for the camera's clock, the camera logs `time_correction` once a
 station has told it the time: UTC at one instant of the same boot, from which the recording's times follow by

@@ -1,4 +1,4 @@
-"""Writing fragmented MP4 by hand: one init segment, then fragments of one moof and one mdat.
+"""Writing fragmented MP4 by hand: one init segment, then fragments of one moof and one mdat, for hours on end (R16).
 
 Why by hand: no muxer library on the camera, no copy of picture data (a fragment is a list of parts that the caller
 encrypts one by one), and a fragment exists the moment its samples do. Sources: ISO/IEC 14496-12 (boxes), -14 (`mp4a`,

@@ -1,4 +1,4 @@
-"""One GPS sample of the metadata track: a GPMF payload with positions that common tools read, and the exact claim.
+"""One GPS sample of the metadata track (R5): a GPMF payload with positions that common tools read, and the exact claim.
 
 Source: GoPro's GPMF specification (github.com/gopro/gpmf-parser): key-length-value, big endian, padded to 4 bytes. A
 sample is one DEVC (DVID, DVNM) with up to four streams, for tools of every age, as cameras since 2022 do:

@@ -1,4 +1,4 @@
-"""After a crash: cut the torn tail, set orphans aside, sign only what was announced (design, invariant 6).
+"""After a crash: cut the torn tail, set orphans aside, sign only what was announced (R38, invariant 6).
 
 1. Read on while every statement is canonical, signed by this camera and in its chain, and every object is the announced
    one. The first thing that is not ends the whole part.

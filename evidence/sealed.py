@@ -1,4 +1,4 @@
-"""Sealed objects: CMS AuthEnvelopedData (RFC 5083, RFC 5084) to the agency's vault certificates (RFC 5753).
+"""Sealed objects: CMS AuthEnvelopedData (RFC 5083, RFC 5084) to the agency's vault certificates (RFC 5753). R1, R41.
 
 For each object a fresh ephemeral P-256 key, dhSinglePass-stdDH-sha256kdf-scheme (for P-384 vaults a P-384 key and
 sha384kdf), AES-256-KW and AES-256-GCM: no secret that opens the past stays on the camera (design, invariant 4). The

@@ -1,4 +1,4 @@
-"""The microphone seam: a source of encoded sound (AAC-LC access units)."""
+"""The microphone seam: a source of encoded sound (AAC-LC access units). No sound is a fault, never silence (R3)."""
 
 from __future__ import annotations
 

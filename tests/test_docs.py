@@ -19,7 +19,7 @@ def generate(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     import generate
 
     yield generate
-    for name in ("generate", "annotate"):
+    for name in ("generate", "annotate", "traceability"):
         sys.modules.pop(name, None)
 
 

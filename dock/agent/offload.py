@@ -1,4 +1,4 @@
-"""Docked: greet the station, upload what waits, bring the receipts to the recorder. Nothing here deletes anything."""
+"""Docked: greet the station, upload what waits, bring the receipts to the recorder (R30). Nothing here deletes."""
 
 from __future__ import annotations
 

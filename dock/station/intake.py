@@ -1,4 +1,4 @@
-"""From the first byte to the receipt: uploads in work, their end in the store, and what a crash left in between.
+"""From the first byte to the receipt: uploads in work, their end in the store, and what a crash left (R38).
 
 At every moment the bytes are in one place: the part in incoming/, or the store. The order is: part durable and whole →
 verdict → moved into the store → digest read back → receipt written. A restart goes on at whichever step is missing.

@@ -85,6 +85,7 @@ def gaps(camera: CameraBench, stem: str) -> list[str]:
     return [one.cause for one in statements(camera.path(stem)) if isinstance(one, Gap)]
 
 
+@pytest.mark.requirement("R29", "R34")
 def test_a_full_card_ends_the_recording_loudly_and_deletes_nothing(bench: Make, card: Path) -> None:
     camera = bench(spool=card, camera=FAST).start()
     until(lambda: (card / ".reserve").exists(), what="the reserve")
@@ -119,6 +120,7 @@ def test_a_full_card_ends_the_recording_loudly_and_deletes_nothing(bench: Make, 
     assert not [one for one in events if one[0] == "tombstone"]
 
 
+@pytest.mark.requirement("R22", "R30", "R34", "R42")
 def test_receipted_files_go_to_make_room_and_the_recording_goes_on(bench: Make, card: Path) -> None:
     camera = bench(spool=card, camera=FAST, policy={"keep_after_receipt_h": 72}).start()
     until(lambda: (card / ".reserve").exists(), what="the reserve")
@@ -147,6 +149,7 @@ def test_receipted_files_go_to_make_room_and_the_recording_goes_on(bench: Make, 
     assert [(one.recording, one.file.bytes) for one in tombstones if one.file is not None] == [(1, size)]
 
 
+@pytest.mark.requirement("R29")
 def test_a_read_only_card_is_told_and_the_daemon_lives(bench: Make, card: Path, tool: Callable[[str], str]) -> None:
     camera = bench(spool=card).start()
     first = camera.double_press()

@@ -12,6 +12,7 @@ from kill_bench import live_through
 KILLS = int(os.environ.get("FIRSTHAND_KILLS", "6"))
 
 
+@pytest.mark.requirement("R22", "R29", "R38")
 @pytest.mark.timeout(120 + 15 * KILLS)
 def test_killed_at_any_moment_the_recording_is_recovered_and_the_incident_goes_on(
     bench: Callable[..., CameraBench],

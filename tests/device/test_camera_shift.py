@@ -55,6 +55,7 @@ def assert_cadence(path: Path) -> None:
         assert after.media.first_frame == before.media.first_frame + before.media.frames, "no frame lost or doubled"
 
 
+@pytest.mark.requirement("R5", "R13", "R14", "R15")
 def test_a_shift_with_button_lightbar_and_pursuit(bench: Make) -> None:
     camera = bench().start()
     with watch(camera) as lamps:
@@ -110,6 +111,7 @@ def test_a_shift_with_button_lightbar_and_pursuit(bench: Make) -> None:
     assert len(named) == 1
 
 
+@pytest.mark.requirement("R1", "R3")
 def test_sound_begins_at_the_trigger_if_the_profile_keeps_none_before_it(bench: Make) -> None:
     camera = bench().start()
     stem = camera.double_press()
@@ -123,6 +125,7 @@ def test_sound_begins_at_the_trigger_if_the_profile_keeps_none_before_it(bench: 
     assert all(one.sound_frames > 5 for one in after[:-1])
 
 
+@pytest.mark.requirement("R8", "R9", "R21")
 def test_a_blocked_camera_is_out_of_service_and_records_all_the_same(bench: Make) -> None:
     camera = bench(battery_percent=5).start()
     assert camera.status().state == "out_of_service"
@@ -141,6 +144,7 @@ def test_a_blocked_camera_is_out_of_service_and_records_all_the_same(bench: Make
     assert opened == [("recording_opened", "degraded", 1), ("recording_opened", "degraded", 2)]
 
 
+@pytest.mark.requirement("R9", "R21")
 def test_out_of_service_the_profile_may_suppress_lines_but_never_buttons(bench: Make) -> None:
     camera = bench(battery_percent=5, policy={"triggers_when_out_of_service": False}).start()
     camera.line(LIGHTBAR, active=True)
@@ -155,6 +159,7 @@ def test_out_of_service_the_profile_may_suppress_lines_but_never_buttons(bench: 
     assert ("suppressed", "out_of_service", None) in camera.events()
 
 
+@pytest.mark.requirement("R5", "R21")
 def test_whatever_the_receiver_says_the_fragments_come_on_time(bench: Make) -> None:
     line = GpsLine()
     camera = bench(gps=line).start()
@@ -175,6 +180,7 @@ def test_whatever_the_receiver_says_the_fragments_come_on_time(bench: Make) -> N
     assert len([one for one in camera.events() if one[:2] == ("fault", "gps")]) < 10, "said, but not for each line"
 
 
+@pytest.mark.requirement("R29")
 def test_a_camera_that_stalls_is_told_within_a_second_and_the_hole_is_signed(bench: Make) -> None:
     camera = bench().start()
     stem = camera.double_press()
@@ -198,6 +204,7 @@ def test_a_camera_that_stalls_is_told_within_a_second_and_the_hole_is_signed(ben
     assert ("failure_to_record", "camera_silent", 1) in camera.events()
 
 
+@pytest.mark.requirement("R29")
 def test_a_camera_that_is_dead_at_the_press_is_told_and_the_silence_is_signed(bench: Make) -> None:
     camera = bench().start()
     camera.world({"op": "camera", "stall_s": 60})
@@ -209,6 +216,7 @@ def test_a_camera_that_is_dead_at_the_press_is_told_and_the_silence_is_signed(be
     assert [one.cause for one in statements(camera.path(stem)) if isinstance(one, Gap)][-1] == "camera_silent"
 
 
+@pytest.mark.requirement("R5")
 def test_a_clock_that_jumps_is_signed_and_changes_no_duration(bench: Make) -> None:
     camera = bench().start()
     stem = camera.double_press()
@@ -230,6 +238,7 @@ def test_a_clock_that_jumps_is_signed_and_changes_no_duration(bench: Make) -> No
     assert_cadence(camera.path(stem))
 
 
+@pytest.mark.requirement("R5", "R21")
 @pytest.mark.parametrize("start", ["1970-01-01T00:00:00Z", "2106-02-07T06:28:16Z"])
 def test_a_camera_whose_clock_is_dead_records(bench: Make, start: str) -> None:
     camera = bench(clock={"utc_start": start, "source": "none", "uncertainty_ns": 10**12}).start()
@@ -257,6 +266,7 @@ def test_sigterm_closes_the_recording_and_nothing_resumes(bench: Make) -> None:
     assert camera.double_press() == "SIM-0001-000002"
 
 
+@pytest.mark.requirement("R13", "R15")
 def test_a_camera_that_starts_at_the_dock_is_docked_and_a_lightbar_that_is_on_records(bench: Make) -> None:
     camera = bench().start(ready=False)
     camera.line(DOCK, active=True)  # within the self-test
@@ -313,6 +323,7 @@ def test_the_socket_survives_garbage_and_crowds(bench: Make) -> None:
     assert camera.double_press()
 
 
+@pytest.mark.requirement("R1", "R33")
 def test_another_user_is_refused(bench: Make, as_root: None) -> None:
     camera = bench().start()
     camera.directory.chmod(0o755)
@@ -326,6 +337,7 @@ def test_another_user_is_refused(bench: Make, as_root: None) -> None:
     assert camera.status().state == "ready"
 
 
+@pytest.mark.requirement("R13", "R21")
 def test_foreign_files_and_a_damaged_log_do_not_keep_the_camera_from_recording(bench: Make) -> None:
     camera = bench()
     camera.spool.mkdir()
@@ -348,6 +360,7 @@ def test_foreign_files_and_a_damaged_log_do_not_keep_the_camera_from_recording(b
     assert ("recording_void", None, 3) in events
 
 
+@pytest.mark.requirement("R13", "R21")
 def test_no_socket_and_no_state_directory_do_not_keep_the_camera_from_recording(bench: Make) -> None:
     camera = bench()
     camera.socket.mkdir()

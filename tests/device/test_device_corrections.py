@@ -38,6 +38,7 @@ def signed(pki: Path, contact: Contact) -> bytes:
     return cms.sign(encode_canonical(contact), signer, dt.datetime.now(dt.UTC))
 
 
+@pytest.mark.requirement("R5", "R40")
 def test_a_boot_in_1970_is_corrected_when_the_station_is_met(
     bench: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,6 +122,7 @@ def test_the_shift_is_to_the_middle_and_its_uncertainty_counts_clock_way_and_dri
     assert correction.uncertainty_us == 1_000_000 + 5_000_000 + 500_000
 
 
+@pytest.mark.requirement("R40")
 def test_only_recordings_of_this_boot_that_nothing_vouched_for_are_corrected_and_each_once() -> None:
     shelf = Shelf("none", "ntp", "none")
     for at_s in (1100, 1200):

@@ -255,6 +255,7 @@ def test_a_key_that_is_away_for_a_moment_costs_no_picture(agency: Agency, ring: 
     assert signed_groups(agency, tmp_path) == ["signed"] * 6
 
 
+@pytest.mark.requirement("R21", "R41")
 def test_what_is_filmed_while_the_key_stays_away_is_sealed_aside_and_signed_for_later(
     agency: Agency, ring: list[Fragment], tmp_path: Path, tool: Callable[[str], str]
 ) -> None:
@@ -307,6 +308,7 @@ def test_what_is_filmed_while_the_key_stays_away_is_sealed_aside_and_signed_for_
             assert sum(1 for packet in opened_video.demux(video=0) if packet.size) == 10
 
 
+@pytest.mark.requirement("R41")
 def test_a_recording_is_signed_by_a_key_in_a_token(
     agency: Agency, ring: list[Fragment], tmp_path: Path, tool: Callable[[str], str]
 ) -> None:

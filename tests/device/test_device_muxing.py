@@ -78,6 +78,7 @@ def played_s(muxer: Muxer, first: EncodedFrame, one: Muxed) -> float:
     return sound.samples[0].dts / SAMPLE_RATE
 
 
+@pytest.mark.requirement("R3")
 def test_sound_at_the_right_pace_is_on_its_picture(muxer: Muxer, frames: list[EncodedFrame]) -> None:
     found = offsets(mux(muxer, fragments(frames, microphone(20))))
     assert len(found) == 20
@@ -109,6 +110,7 @@ def test_sound_that_begins_late_plays_at_its_time_and_is_not_off(muxer: Muxer, f
     assert played_s(muxer, frames[0], made[1]) == pytest.approx(1.1, abs=0.0001)
 
 
+@pytest.mark.requirement("R3")
 def test_sound_that_arrives_1100_ms_late_is_in_later_fragments_and_not_off(
     muxer: Muxer, frames: list[EncodedFrame]
 ) -> None:
@@ -130,5 +132,6 @@ def test_joined_fragments_state_the_offset_of_their_first_sound(muxer: Muxer, fr
     assert found[1] == pytest.approx(20_000, abs=1_000)
 
 
+@pytest.mark.requirement("R3")
 def test_without_sound_there_is_no_offset(muxer: Muxer, frames: list[EncodedFrame]) -> None:
     assert set(offsets(mux(muxer, fragments(frames, [])))) == {None}

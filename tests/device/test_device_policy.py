@@ -37,6 +37,7 @@ def signed(pki: Path, role: str = "profile", **changes: Any) -> bytes:
 # --- the profile ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R7")
 def test_a_signed_profile_is_followed_and_kept(pki: Path, trust: Trust, tmp_path: Path) -> None:
     offered, kept = tmp_path / "offered", tmp_path / "kept"
     offered.write_bytes(signed(pki, pre_event_s=7))
@@ -46,6 +47,7 @@ def test_a_signed_profile_is_followed_and_kept(pki: Path, trust: Trust, tmp_path
     assert kept.read_bytes() == offered.read_bytes()
 
 
+@pytest.mark.requirement("R7")
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -76,6 +78,7 @@ def test_a_bad_profile_is_one_sentence_and_the_last_accepted_one_rules(
     assert "\n" not in complaints[0]
 
 
+@pytest.mark.requirement("R7")
 def test_an_older_version_is_refused(pki: Path, trust: Trust, tmp_path: Path) -> None:
     offered, kept = tmp_path / "offered", tmp_path / "kept"
     kept.write_bytes(signed(pki, version=5))
@@ -85,6 +88,7 @@ def test_an_older_version_is_refused(pki: Path, trust: Trust, tmp_path: Path) ->
     assert "older" in complaints[0]
 
 
+@pytest.mark.requirement("R7")
 def test_a_tampered_copy_is_not_followed(pki: Path, trust: Trust, tmp_path: Path) -> None:
     offered, kept = tmp_path / "offered", tmp_path / "kept"
     good = signed(pki, version=5)
@@ -110,6 +114,7 @@ def test_a_profile_rules_even_if_its_copy_cannot_be_kept(pki: Path, trust: Trust
     assert complaints
 
 
+@pytest.mark.requirement("R7")
 def test_another_agencys_profile_is_refused(pki: Path, tmp_path: Path) -> None:
     from fleet.ca import create_agency
 
@@ -185,11 +190,13 @@ def verdict(outcomes: dict[str, Any], severity: dict[str, Any] | None = None) ->
     return test.verdict, {one.name: one.result for one in test.results}
 
 
+@pytest.mark.requirement("R8")
 def test_every_check_has_a_default() -> None:
     assert set(DEFAULT_SEVERITY) == set(CHECKS)
     assert verdict({}) == ("pass", dict.fromkeys(CHECKS, "pass"))
 
 
+@pytest.mark.requirement("R8", "R9")
 @pytest.mark.parametrize("name", CHECKS)
 @pytest.mark.parametrize("outcome", ["fail", "not_present"])
 def test_a_failed_check_does_what_the_table_says(name: str, outcome: str) -> None:
@@ -200,6 +207,7 @@ def test_a_failed_check_does_what_the_table_says(name: str, outcome: str) -> Non
     assert verdict({name: outcome}, {name: "block"})[0] == "block"
 
 
+@pytest.mark.requirement("R8")
 def test_a_check_that_raises_has_failed_and_the_others_go_on() -> None:
     def broken() -> Seen:
         raise ZeroDivisionError("a driver's defect")
@@ -255,6 +263,7 @@ def test_a_change_of_source_is_said() -> None:
     assert (step.before.utc.source, step.after.utc.source, step.cause) == ("ntp", "none", "source_changed")
 
 
+@pytest.mark.requirement("R5")
 def test_a_receiver_whose_time_goes_back_or_jumps_is_said_and_not_followed() -> None:
     clock = Clock()
     watch = GnssWatch(clock)

@@ -132,6 +132,7 @@ def desk(pki: Path, tmp_path: Path) -> Iterator[Desk]:
     made.writer.stop()
 
 
+@pytest.mark.requirement("R34", "R38")
 def test_a_good_receipt_deletes_after_a_durable_tombstone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     name = desk.recording(1)
     said: list[bool] = []
@@ -154,6 +155,7 @@ def test_a_good_receipt_deletes_after_a_durable_tombstone(desk: Desk, monkeypatc
     assert desk.spool.receipt_path(name).read_bytes() == document, "the receipt stays"
 
 
+@pytest.mark.requirement("R34", "R38")
 @pytest.mark.parametrize(
     "change",
     [
@@ -170,6 +172,7 @@ def test_one_wrong_field_deletes_nothing(desk: Desk, change: dict[str, Any]) -> 
     assert not desk.spool.receipt_path(name).exists()
 
 
+@pytest.mark.requirement("R34")
 @pytest.mark.parametrize("role", ["camera", "camera-tls", "station-tls", "profile"])
 def test_a_receipt_of_another_role_deletes_nothing(desk: Desk, role: str) -> None:
     name = desk.recording(1)
@@ -188,6 +191,7 @@ def test_a_foreign_or_torn_receipt_deletes_nothing(desk: Desk, tmp_path: Path) -
     assert desk.there(name)
 
 
+@pytest.mark.requirement("R34")
 def test_a_replayed_receipt_of_another_recording_deletes_nothing(desk: Desk) -> None:
     first, second = desk.recording(1), desk.recording(2)
     with pytest.raises(ReceiptRefused):
@@ -198,6 +202,7 @@ def test_a_replayed_receipt_of_another_recording_deletes_nothing(desk: Desk) -> 
     assert desk.there(second)
 
 
+@pytest.mark.requirement("R35")
 def test_a_file_on_hold_is_never_deleted(desk: Desk) -> None:
     name = desk.recording(1, hold=True)
     desk.receipts.take(name, desk.receipt(name))
@@ -215,6 +220,7 @@ def test_the_newest_log_segment_is_never_deleted(desk: Desk) -> None:
     assert not desk.receipts.make_room(use_reserve=False)
 
 
+@pytest.mark.requirement("R34")
 def test_the_holding_time_is_counted_in_the_cameras_own_seconds(desk: Desk) -> None:
     """R38, invariant 7: whatever any clock says, only `tick` makes a file older; and a restart keeps the count."""
     desk.keep_s = 3600
@@ -231,6 +237,7 @@ def test_the_holding_time_is_counted_in_the_cameras_own_seconds(desk: Desk) -> N
     assert not desk.there(name)
 
 
+@pytest.mark.requirement("R34")
 def test_a_kept_receipt_that_was_tampered_with_deletes_nothing(desk: Desk) -> None:
     desk.keep_s = 10
     desk.receipts = desk.make()
@@ -243,6 +250,7 @@ def test_a_kept_receipt_that_was_tampered_with_deletes_nothing(desk: Desk) -> No
     assert desk.there(name)
 
 
+@pytest.mark.requirement("R30", "R34", "R42")
 def test_room_is_made_from_the_oldest_receipted_file_only(desk: Desk) -> None:
     desk.keep_s = 10**6
     desk.receipts = desk.make()
@@ -267,6 +275,7 @@ def test_the_reserve_is_for_words_only(desk: Desk) -> None:
     assert not reserve.exists()
 
 
+@pytest.mark.requirement("R34")
 def test_a_tombstone_that_the_card_does_not_take_deletes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     name = desk.recording(1)
     monkeypatch.setattr("device.writer.RETRY_S", 0.01)

@@ -188,6 +188,7 @@ def test_a_card_that_stumbles_loses_nothing(rig: Rig, failing: Any) -> None:
     assert rig.closed == ["record_button"]
 
 
+@pytest.mark.requirement("R29", "R38")
 def test_what_a_dead_card_did_not_take_is_named_once_it_works_again(rig: Rig, failing: Any) -> None:
     dead = [False]
     failing(lambda n: errno.EIO if dead[0] else None)
@@ -267,6 +268,7 @@ def test_a_file_that_could_not_be_opened_begins_when_the_card_works(rig: Rig, fa
     rig.account(0, 60)
 
 
+@pytest.mark.requirement("R29")
 def test_a_full_queue_is_a_gap_with_its_count_and_the_numbers_after_it_are_right(rig: Rig) -> None:
     hold = threading.Event()
     rig.writer.start()
@@ -288,6 +290,7 @@ def test_a_full_queue_is_a_gap_with_its_count_and_the_numbers_after_it_are_right
     assert set(rig.troubles) == {"writer_behind"}
 
 
+@pytest.mark.requirement("R29")
 def test_a_card_that_hangs_is_told_after_two_seconds(rig: Rig) -> None:
     hold = threading.Event()
     rig.writer.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def sound(at_ns: int, size: int = 50) -> EncodedSound:
     return EncodedSound(bytes(size), at_ns, -20.0)
 
 
+@pytest.mark.requirement("R14")
 def test_the_ring_reaches_back_its_seconds_and_at_most_one_gop_more() -> None:
     ring = Ring(4 * SECOND, 10**9, keep_sound=False)
     for frame in frames(15 * 20):
@@ -61,6 +63,7 @@ def test_an_encoder_without_key_frames_does_not_fill_the_memory() -> None:
         assert ring.bytes <= 100_000
 
 
+@pytest.mark.requirement("R1")
 def test_a_ring_without_sound_holds_none() -> None:
     ring = Ring(4 * SECOND, 10**9, keep_sound=False)
     ring.push_sound(sound(0))

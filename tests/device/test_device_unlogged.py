@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from device.device_log import DeviceLog
 from device.spool import Spool
 from evidence.durable import AppendFile
@@ -57,6 +59,7 @@ def unlogged(spool: Spool) -> list[int]:
     return [known.number for known in spool.closed_but_unlogged()]
 
 
+@pytest.mark.requirement("R38")
 def test_a_closed_recording_that_the_log_only_begins_is_found(pki: Path, tmp_path: Path) -> None:
     events = [("recording_opened", 1), ("recording_closed", 1), ("recording_opened", 2)]
     assert unlogged(spool_with(pki, tmp_path, events)) == [2]

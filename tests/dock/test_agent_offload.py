@@ -24,6 +24,7 @@ def part_size(tmp_path: Path) -> int:
     return sum(path.stat().st_size for path in (tmp_path / "station/incoming").glob("*.part"))
 
 
+@pytest.mark.requirement("R30", "R31", "R38")
 def test_docked_files_go_in_order_and_their_receipts_come_back(
     tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, run: Run
 ) -> None:
@@ -51,6 +52,7 @@ def test_docked_files_go_in_order_and_their_receipts_come_back(
     assert agent.stop() == 0
 
 
+@pytest.mark.requirement("R30")
 def test_a_station_killed_in_the_middle_goes_on_at_its_offset(
     tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, run: Run
 ) -> None:
@@ -72,6 +74,7 @@ def test_a_station_killed_in_the_middle_goes_on_at_its_offset(
     assert recorder.receipts[file.name].verdict == "valid"
 
 
+@pytest.mark.requirement("R30")
 def test_an_agent_killed_in_the_middle_goes_on_at_the_stations_offset(
     tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, run: Run
 ) -> None:
@@ -92,6 +95,7 @@ def test_an_agent_killed_in_the_middle_goes_on_at_the_stations_offset(
     assert len(list((tmp_path / "station/store").iterdir())) == 2
 
 
+@pytest.mark.requirement("R13", "R30")
 @pytest.mark.parametrize("cause", ["undocked", "recording"])
 def test_undocking_or_a_recording_stops_the_upload_at_the_next_chunk(
     tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, run: Run, cause: str
@@ -114,6 +118,7 @@ def test_undocking_or_a_recording_stops_the_upload_at_the_next_chunk(
     poll_until(lambda: recorder.receipts)
 
 
+@pytest.mark.requirement("R6")
 def test_another_systems_station_gets_not_one_byte(
     tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, run: Run
 ) -> None:
@@ -126,6 +131,7 @@ def test_another_systems_station_gets_not_one_byte(
     assert not recorder.receipts
 
 
+@pytest.mark.requirement("R6")
 def test_a_station_of_another_root_gets_not_one_byte(
     tmp_path: Path, pki: Path, other_pki: Path, camera: Camera, recorder: FakeRecorder, run: Run
 ) -> None:
@@ -136,6 +142,7 @@ def test_a_station_of_another_root_gets_not_one_byte(
     assert not recorder.contacts
 
 
+@pytest.mark.requirement("R6")
 def test_a_greeting_that_is_signed_under_another_root_is_refused(
     tmp_path: Path, pki: Path, other_pki: Path, camera: Camera, recorder: FakeRecorder, run: Run
 ) -> None:
@@ -150,6 +157,7 @@ def test_a_greeting_that_is_signed_under_another_root_is_refused(
     assert not recorder.contacts
 
 
+@pytest.mark.requirement("R38")
 def test_a_file_that_does_not_verify_holds_up_no_other_and_stays(
     tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, run: Run
 ) -> None:
@@ -195,6 +203,7 @@ def test_the_agent_loads_nothing_of_the_station_and_no_broker_client() -> None:
     assert found.strip() == "[]"
 
 
+@pytest.mark.requirement("R1", "R39")
 def test_the_agent_never_asks_for_the_evidence_key(tmp_path: Path, pki: Path) -> None:
     text = write_agent(tmp_path, pki, port=1).read_text()
     assert "camera.key" not in text

@@ -74,6 +74,7 @@ def check(receipt: Receipt, pki: Path, *, signer: str = "station-receipt", at: d
     return check_receipt(signed, spool_file(1), trust, serial=SERIAL, system_id=SYSTEM, at=at)
 
 
+@pytest.mark.requirement("R31")
 def test_critical_goes_first_then_normal_then_logs_each_oldest_first() -> None:
     queue = UploadQueue(lambda: Backoff(1, 1))
     files = [
@@ -114,6 +115,7 @@ def test_a_good_receipt_is_taken(pki: Path) -> None:
     assert check(a_receipt(), pki).verdict == "valid"
 
 
+@pytest.mark.requirement("R38")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -131,6 +133,7 @@ def test_a_receipt_about_something_else_is_refused(pki: Path, wrong: dict[str, A
         check(a_receipt(**wrong), pki)
 
 
+@pytest.mark.requirement("R6", "R38")
 def test_a_receipt_of_another_role_time_or_root_is_refused(pki: Path, other_pki: Path) -> None:
     for signer in ("camera", "profile"):
         with pytest.raises(BadReceipt, match="role"):
@@ -224,6 +227,7 @@ def test_a_camera_that_woke_in_1970_judges_the_station_at_the_stations_own_signe
         greet(late, trust, serial=SERIAL, system_id=SYSTEM, now=None, log_head=None)
 
 
+@pytest.mark.requirement("R6")
 @pytest.mark.parametrize("wrong", [{"serial": "SIM-0002"}, {"system_id": "other-pd"}])
 def test_a_greeting_for_someone_else_is_refused(pki: Path, wrong: dict[str, str]) -> None:
     trust = Trust.load(pki / "root.pem")

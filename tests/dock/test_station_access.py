@@ -26,18 +26,21 @@ def client(station: Process, pki: Path) -> Client:
     return Client(station.port, pki)
 
 
+@pytest.mark.requirement("R1", "R41")
 def test_without_a_certificate_nobody_comes_in(station: Process, pki: Path, other_pki: Path) -> None:
     for stem, directory in ((None, pki), ("camera-tls", other_pki)):
         with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
             Client(station.port, directory, stem, ca=pki / "tls-ca.pem")("GET", "/system")
 
 
+@pytest.mark.requirement("R6", "R33")
 def test_a_certificate_of_another_purpose_does_not_come_in(station: Process, pki: Path) -> None:
     for stem in ("camera", "station-tls", "station-receipt"):
         with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
             Client(station.port, pki, stem)("GET", "/system")
 
 
+@pytest.mark.requirement("R1")
 def test_another_cameras_uploads_and_receipts_are_refused(tmp_path: Path, run: Run) -> None:
     from fleet.ca import create_agency
 
@@ -57,6 +60,7 @@ def test_another_cameras_uploads_and_receipts_are_refused(tmp_path: Path, run: R
         Client(station.port, pki, "expired")("GET", "/system")
 
 
+@pytest.mark.requirement("R30")
 def test_only_tls_1_3_is_spoken(station: Process, pki: Path) -> None:
     client = Client(station.port, pki)
     context = client._connection._context  # type: ignore[attr-defined]

@@ -51,6 +51,7 @@ def send(client: Client, name: str, data: bytes, **more: str) -> str:
     return headers["location"]
 
 
+@pytest.mark.requirement("R38")
 def test_a_valid_recording_gets_a_receipt_that_binds_every_byte(
     client: Client, camera: Camera, pki: Path, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_plain_openssl_accepts_a_receipt(client: Client, camera: Camera, pki: Pa
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.requirement("R34", "R38")
 def test_a_file_that_does_not_verify_is_stored_with_a_receipt_that_deletes_nothing(
     client: Client, camera: Camera, pki: Path, tmp_path: Path
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_true_file_under_another_number_is_not_valid(client: Client, camera: C
     assert "says it is recording 3" in receipt.findings[0]
 
 
+@pytest.mark.requirement("R40")
 def test_a_second_file_of_the_same_name_is_kept_beside_the_first(
     client: Client, camera: Camera, pki: Path, tmp_path: Path
 ) -> None:
@@ -133,6 +136,7 @@ def test_a_file_announced_again_is_the_same_upload_and_after_the_end_it_is_there
     assert b"complete" in body
 
 
+@pytest.mark.requirement("R38")
 def test_a_wrong_checksum_changes_nothing(client: Client) -> None:
     _, headers, _ = client.create(f"{SERIAL}-000007.evidence", 1000)
     path = headers["location"]
@@ -275,6 +279,7 @@ def test_sigterm_ends_it_cleanly_and_one_directory_has_one_station(tmp_path: Pat
     assert station.stop() == 0
 
 
+@pytest.mark.requirement("R38")
 def test_whatever_a_crash_left_is_finished_at_the_next_start(
     tmp_path: Path, pki: Path, run: Run, camera: Camera
 ) -> None:

@@ -1,4 +1,4 @@
-"""Timestamps at the station: beside the receipt, never before it, and later if the authority is down (R39)."""
+"""Timestamps at the station: beside the receipt, never before it, and later if the authority is down (R5)."""
 
 from __future__ import annotations
 

@@ -128,6 +128,7 @@ def telemetry(port: int, more: str = "") -> str:
     return f'[telemetry]\nhost = "localhost"\nport = {port}\nbackoff_max_s = 0.2\n{more}'
 
 
+@pytest.mark.requirement("R1", "R39")
 def test_state_is_retained_events_are_cloud_events_and_none_has_a_position(
     broker: Broker, tmp_path: Path, recorder: FakeRecorder, run: Run
 ) -> None:

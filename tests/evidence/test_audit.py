@@ -23,6 +23,7 @@ Out = pytest.CaptureFixture[str]
 # --- what is complete -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R38", "R41")
 def test_a_whole_shift_is_complete_up_to_its_contact_and_unknown_after_it(
     shift: tuple[Camera, Path], audit: Audit
 ) -> None:
@@ -45,6 +46,7 @@ def test_a_nonce_is_resolved_to_the_contact_that_handed_it_out(shift: tuple[Came
     assert rows["recording", 1].get("not_before") is None
 
 
+@pytest.mark.requirement("R34")
 def test_a_deleted_recording_with_tombstone_and_receipt_is_fine(camera: Camera, tmp_path: Path, audit: Audit) -> None:
     camera.event("boot")
     first = camera.record()

@@ -24,6 +24,7 @@ def cut(path: Path, part: float) -> None:
     path.write_bytes(data[: int(len(data) * part)])
 
 
+@pytest.mark.requirement("R38", "R41")
 def test_a_dropped_recording_is_missing_and_the_log_names_it(shift: tuple[Camera, Path], audit: Audit) -> None:
     _, store = shift
     (store / "SIM-0001-000002.evidence").unlink()
@@ -47,6 +48,7 @@ def test_a_number_that_even_the_log_never_named_is_missing(camera: Camera, audit
     assert "missing: recordings 2-3: neither file nor receipt is here; the log does not name it" in found.texts
 
 
+@pytest.mark.requirement("R41")
 @pytest.mark.parametrize("with_receipt", [True, False])
 def test_a_dropped_log_segment_is_missing(shift: tuple[Camera, Path], audit: Audit, with_receipt: bool) -> None:
     camera, store = shift
@@ -93,6 +95,7 @@ def test_a_card_and_log_set_back_to_an_older_image_are_rolled_back(
     assert audit(image, store).kinds >= {"missing"}, "the store's log names recording 2"
 
 
+@pytest.mark.requirement("R41")
 def test_a_log_behind_the_head_that_a_contact_witnessed_is_rolled_back(
     shift: tuple[Camera, Path], audit: Audit, tmp_path: Path
 ) -> None:

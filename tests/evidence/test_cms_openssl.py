@@ -55,6 +55,7 @@ def test_our_verifier_tells_the_roles_apart_where_openssl_does_not(agency: Agenc
             agency.trust.check(message, role="camera")
 
 
+@pytest.mark.requirement("R41")
 def test_openssl_opens_what_we_seal_to_two_vaults(agency: Agency, tool: Tool, tmp_path: Path) -> None:
     from evidence.sealed import Recipient
     from fleet.ca import write_credential
@@ -69,6 +70,7 @@ def test_openssl_opens_what_we_seal_to_two_vaults(agency: Agency, tool: Tool, tm
         assert subprocess.run(command, capture_output=True, check=True).stdout == b"one two"
 
 
+@pytest.mark.requirement("R41")
 def test_a_flipped_bit_in_an_object_gives_no_plaintext(agency: Agency) -> None:
     from evidence.export.decrypt import Vault
 

@@ -87,6 +87,7 @@ def verified(agency: Agency, path: Path, capsys: pytest.CaptureFixture[str], *mo
     return found
 
 
+@pytest.mark.requirement("R40")
 def test_a_correction_shifts_every_instant_of_the_recording(recorded: tuple[Path, Report]) -> None:
     report = recorded[1]
     correction = right(report)
@@ -96,6 +97,7 @@ def test_a_correction_shifts_every_instant_of_the_recording(recorded: tuple[Path
     assert earlier == (TOLD_NS - 101 * SECOND - drift, TOLD_NS - 99 * SECOND + drift)
 
 
+@pytest.mark.requirement("R40")
 def test_a_segment_beside_the_recording_corrects_it_and_the_claim_stays(
     agency: Agency, recorded: tuple[Path, Report], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,7 @@ def test_the_mp4_decodes_without_an_error_and_holds_every_sample(
     assert b"moof" not in data
 
 
+@pytest.mark.requirement("R1")
 def test_decrypted_evidence_is_not_readable_by_everyone(agency: Agency, recording: Path, tmp_path: Path) -> None:
     export(agency, recording, tmp_path)
     assert {path.stat().st_mode & 0o007 for path in tmp_path.iterdir()} == {0}
@@ -103,6 +104,7 @@ def decrypted(agency: Agency, path: Path) -> bytes:
         )
 
 
+@pytest.mark.requirement("R5")
 def test_the_report_names_verdict_triggers_and_the_hash_of_every_output(
     agency: Agency, recording: Path, tmp_path: Path
 ) -> None:
@@ -123,6 +125,7 @@ def test_the_report_names_verdict_triggers_and_the_hash_of_every_output(
     ]
 
 
+@pytest.mark.requirement("R5")
 def test_the_gpx_holds_the_receivers_own_points_to_the_nanodegree(
     agency: Agency, record: Record, tmp_path: Path
 ) -> None:
@@ -168,6 +171,7 @@ def test_a_video_that_begins_late_and_has_a_hole_keeps_its_times(
     assert decode_errors(tool, mp4) == ""
 
 
+@pytest.mark.requirement("R3")
 def test_sound_that_begins_later_stays_in_sync(agency: Agency, record: Record, tmp_path: Path, tool: Tool) -> None:
     path = record(seconds=3, sound_in=(1, 2), sound_delay=240)
     assert export(agency, path, tmp_path / "out") == 0
@@ -176,6 +180,7 @@ def test_sound_that_begins_later_stays_in_sync(agency: Agency, record: Record, t
     assert len(found["mp4a"]) == 94
 
 
+@pytest.mark.requirement("R3")
 def test_missing_sound_stays_absent(agency: Agency, record: Record, tmp_path: Path, tool: Tool) -> None:
     """Never silence in its place: neither without an audio track nor with one that stays empty."""
     for number, heard in ((1, ()), (2, (99,))):
@@ -226,6 +231,7 @@ def test_an_invalid_file_is_exported_only_when_forced_and_is_labelled(
     assert json.loads((out / f"{path.stem}.NOT-VALID.json").read_text())["source"]["verdict"] == "not valid"
 
 
+@pytest.mark.requirement("R1")
 def test_a_wrong_vault_key_leaves_nothing_behind(
     agency: Agency, real_agency: Agency, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -122,6 +122,7 @@ def test_a_fragment_need_not_begin_with_a_key_frame(tool: Tool, tmp_path: Path) 
     assert probe(tool("ffprobe"), path)["avc1"]["nb_read_frames"] == "50"
 
 
+@pytest.mark.requirement("R16")
 def test_a_recording_of_hours_keeps_its_times(tool: Tool, tmp_path: Path) -> None:
     ten_hours = 10 * 3600 * 90_000
     units = pictures()[:25]

@@ -40,6 +40,7 @@ def test_a_sample_gives_back_every_digit_and_every_sentence() -> None:
     assert parse_gps_sample(gps_sample([POINT, bare], SENTENCES, "Firsthand")) == ((POINT, bare), SENTENCES)
 
 
+@pytest.mark.requirement("R5")
 def test_no_fix_is_a_value_and_never_a_position() -> None:
     sample = gps_sample([], ["$GPRMC,,V,,,,,,,,,,N*53"], "Firsthand")
     assert b"GPS9" not in sample

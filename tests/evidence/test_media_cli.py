@@ -1,4 +1,4 @@
-"""`media` judges the pictures of any video file: exports and remuxes pass, every edit is named (R15)."""
+"""`media` judges the pictures of any video file: exports and remuxes pass, every edit is named (R40)."""
 
 from __future__ import annotations
 
@@ -154,6 +154,7 @@ def swap_two_frames(units: Units) -> Units:
     return units
 
 
+@pytest.mark.requirement("R40")
 @pytest.mark.parametrize(
     ("edit", "statuses"),
     [

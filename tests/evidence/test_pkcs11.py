@@ -87,6 +87,7 @@ def recording(bench: TokenAgency, tmp_path_factory: pytest.TempPathFactory) -> P
     return write_recording(bench, tmp_path_factory.mktemp("token-recording"))
 
 
+@pytest.mark.requirement("R41")
 def test_the_key_cannot_be_read_out_of_its_token(bench: TokenAgency) -> None:
     key = TokenKey(TokenUri.parse(bench.camera_uri))
     with pytest.raises((SigningFailed, pkcs11.AttributeSensitive)):
@@ -242,6 +243,7 @@ def vault_options(bench: TokenAgency, tmp_path: Path) -> list[str]:
     return ["--vault-cert", bench.file("vault.pem"), "--vault-key", bench.vault_uri, *desk]
 
 
+@pytest.mark.requirement("R1")
 def test_every_object_that_a_token_opens_stands_in_the_signed_ledger(
     bench: TokenAgency,
     recording: Path,

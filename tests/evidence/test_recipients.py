@@ -50,6 +50,7 @@ def test_openssl_opens_an_object_with_either_vault(
         assert shown.stdout == b"for two"
 
 
+@pytest.mark.requirement("R1", "R41")
 def test_a_third_vault_opens_nothing(agency: Agency, oversight: Credential) -> None:
     third = agency.authority.vault("Somebody else")
     sealed = seal([b"x"], [agency.recipient, Recipient.of(oversight.certificate)])
@@ -113,6 +114,7 @@ class Office:
         return profile.profile.version, complaints
 
 
+@pytest.mark.requirement("R6", "R7")
 def test_a_profile_that_swaps_the_vault_needs_two_people(agency: Agency, tmp_path: Path) -> None:
     office = Office(agency, tmp_path)
     vault = [hashlib.sha256(b"another vault").hexdigest()]

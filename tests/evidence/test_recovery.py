@@ -76,6 +76,7 @@ def check(agency: Agency, path: Path, torn: bytes, outcome: Outcome) -> None:
     assert recovered.cut_bytes + recovered.orphans == len(aside)
 
 
+@pytest.mark.requirement("R38")
 def test_a_recording_torn_anywhere_in_its_last_8_kib_is_closed_and_valid(
     agency: Agency, run: Recover, unclosed: bytes, items: list[AnyItem], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

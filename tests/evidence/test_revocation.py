@@ -45,6 +45,7 @@ def verify(agency: Agency, path: Path, *crls: Path) -> int:
     return main(["verify", str(path), "--root", agency.file("root.pem"), *lists])
 
 
+@pytest.mark.requirement("R11")
 def test_a_signature_by_a_revoked_certificate_is_unproven(own: Agency, path: Path, capsys: Out) -> None:
     """Also if the camera claims to have signed long before: that is the word of a key that leaked."""
     crl = revoke(own, "camera", dt.datetime.now(dt.UTC) + DAY)

@@ -73,6 +73,7 @@ def flips(items: list[AnyItem]) -> Iterator[tuple[int, int]]:
     yield from ((place, chosen.randrange(8)) for place in range(last.offset, last.offset + last.size))
 
 
+@pytest.mark.requirement("R40", "R41")
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_one_flipped_bit_anywhere_is_found(agency: Agency, recording: Path, items: list[AnyItem]) -> None:
     data = bytearray(recording.read_bytes())
@@ -94,6 +95,7 @@ def test_a_flipped_bit_in_the_first_bytes_is_invalid_not_unreadable(agency: Agen
         assert exit_code(judge(agency.trust, bytes(data))) == 1
 
 
+@pytest.mark.requirement("R40")
 @pytest.mark.parametrize("number", range(13))
 def test_a_dropped_message_is_missed(refused: Refused, cut: list[bytes], number: int) -> None:
     if number == CLOSE:
@@ -159,6 +161,7 @@ def signed_again(statement: AnyStatement, signer: FileSigner) -> bytes:
     return cms.sign(encode(statement), signer, when)
 
 
+@pytest.mark.requirement("R40")
 @pytest.mark.parametrize(
     ("stem", "why"),
     [

@@ -433,6 +433,7 @@ by A, and a cut end or edited sound is found by E or by comparing with the evide
 """
 
 
+@pytest.mark.requirement("R40", "R41")
 def test_every_attack_is_caught_by_a_layer_and_the_page_says_which(
     bench: Bench, agency: Agency, real_agency: Agency, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""RFC 3161 timestamps and the two verdicts on time (R39, invariant 10), with openssl as the authority and the judge."""
+"""RFC 3161 timestamps and the two verdicts on time (R5, invariant 10), with openssl as the authority and the judge."""
 
 from __future__ import annotations
 
@@ -130,6 +130,7 @@ def receipt_for(agency: Agency, path: Path, at: dt.datetime, stem: str = "statio
     return beside
 
 
+@pytest.mark.requirement("R5")
 def test_the_token_beside_a_file_says_not_later_than(
     agency: Agency, stamped: Path, tsa: Authority, capsys: Out
 ) -> None:

@@ -40,6 +40,7 @@ def test_a_signed_profile_is_accepted_by_the_camera_code_r7(agency: Path, tmp_pa
     assert (accepted.profile.name, accepted.profile.version, accepted.profile.pre_event_s) == ("Trial policy", 3, 45)
 
 
+@pytest.mark.requirement("R7")
 def test_a_profile_is_not_signed_with_a_camera_certificate(
     agency: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

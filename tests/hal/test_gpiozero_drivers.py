@@ -121,6 +121,7 @@ def test_a_listener_may_stop_the_switches(factory: Any) -> None:
     assert len(edges) == 1
 
 
+@pytest.mark.requirement("R21")
 def test_a_dead_line_does_not_take_the_record_button_with_it(factory: Any) -> None:
     """Invariant 1: GPIO 2 has a pull-up soldered on, so that it cannot be pulled down."""
     edges: list[Edge] = []

@@ -63,6 +63,7 @@ def test_a_full_epoch_carries_position_motion_time_and_quality() -> None:
     assert epoch.received_ns == SECOND_NS
 
 
+@pytest.mark.requirement("R5")
 def test_a_void_fix_has_no_position_and_is_never_zero() -> None:
     epoch = one_epoch(
         "GPRMC,120000.00,V,,,,,,,050326,,,N", "GPGGA,120000.00,,,,,0,00,99.99,,,,,,", "GPGSA,A,1" + 12 * "," + ",,,"

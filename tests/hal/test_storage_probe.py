@@ -39,6 +39,7 @@ def test_sizes_are_those_of_the_file_system(tmp_path: Path) -> None:
     assert storage.read_only is False
 
 
+@pytest.mark.requirement("R8")
 @pytest.mark.parametrize(
     ("call", "number", "advice"),
     [
@@ -61,6 +62,7 @@ def test_a_failing_card_is_a_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.requirement("R8")
 @pytest.mark.parametrize("back", [b"\0", b""])
 def test_a_card_that_gives_other_bytes_back_fails(tmp_path: Path, mocker: MockerFixture, back: bytes) -> None:
     mocker.patch("hal.storage.os.pread", side_effect=lambda fd, size, offset: back)

@@ -126,6 +126,7 @@ def test_the_report_has_a_recording_by_each_trigger(run: Run) -> None:
         assert abs(one["video_frames"] - one["duration_s"] * FRAME_RATE) <= 2
 
 
+@pytest.mark.requirement("R14", "R22")
 def test_no_frame_is_missing_and_the_ring_is_in_the_video(run: Run, strips: dict[str, list[FrameReading]]) -> None:
     for one in run.report["recordings"]:
         frames = strips[one["id"]]
@@ -169,6 +170,7 @@ def test_ffmpeg_decodes_every_video_without_a_word(run: Run, tool: Callable[[str
         assert (decoded.returncode, decoded.stderr) == (0, "")
 
 
+@pytest.mark.requirement("R1")
 def test_telemetry_reached_the_broker_without_a_position(run: Run) -> None:
     said = (run.out / "logs" / "broker.log").read_text(encoding="utf-8")
     assert "fleet/v1/SIM-0001/" in said
