@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from device.boot import Boot
+from device.boot import Boot, Unfinished
 from device.conduct import Conduct
 from device.config import DeviceSettings
 from device.control import ControlServer
@@ -74,7 +74,7 @@ class Daemon:
         self.control = ControlServer(Path(settings.socket), self.desk.answer, frozenset(settings.peer_uids))
         self.inputs = InputLines(settings.inputs, policy, self.clock, self.conduct.act)
         self.sources = Sources(hardware, self.recorder, self.fault, self.boot.log_clock)
-        self.signals = Signals(hardware.indicators, self.fault)
+        self.signals = Signals(hardware.indicators, self.fault, self.clock.boottime_ns)
         self._clock_watch = ClockWatch(self.clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
@@ -101,7 +101,7 @@ class Daemon:
         self.boot.log_boot(self.hardware.missing)
         if unfinished.in_progress is not None:
             self.conduct.resume(unfinished)
-        self.spawn(self.conduct.recover(unfinished))
+        self.spawn(self._recover(unfinished))
         await self._start_control()
         self._each("begin")
         self.spawn(self.examination.run())
@@ -110,6 +110,13 @@ class Daemon:
             await self._tick_until_stopped()
         finally:
             await self._finish()
+
+    async def _recover(self, unfinished: Unfinished) -> None:
+        self.signals.condition("recovering", bool(unfinished.recordings))
+        try:
+            await self.conduct.recover(unfinished)
+        finally:
+            self.signals.condition("recovering", False)
 
     async def _start_control(self) -> None:
         """Without its socket the camera cannot be docked, but it records (invariant 1)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from device.feedback import Feedback
 from device.part import Part
 
 if TYPE_CHECKING:
@@ -12,5 +13,5 @@ if TYPE_CHECKING:
 
 def parts_of(daemon: Daemon) -> tuple[Part, ...]:
     """All parts of one daemon."""
-    kinds: tuple[type[Part], ...] = ()
+    kinds: tuple[type[Part], ...] = (Feedback,)
     return tuple(kind(daemon) for kind in kinds)

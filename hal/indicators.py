@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Indicators(Protocol):
@@ -20,3 +20,12 @@ class Indicators(Protocol):
         ...
 
     def stop(self) -> None: ...
+
+
+@runtime_checkable
+class Dimmable(Protocol):
+    """Indicators whose lamps can be dimmed at night."""
+
+    def dim(self, level: float) -> None:
+        """Light lamps at this share of their brightness from now on, over 0 to 1. Vibration and tone stay."""
+        ...

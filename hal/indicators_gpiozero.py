@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gpiozero import DigitalOutputDevice
+from gpiozero import DigitalOutputDevice, PinPWMError, PWMOutputDevice
 
 from hal.errors import BadDriverOption, DeviceLost
 from hal.pins import checked_pin, pin_errors
@@ -15,6 +15,24 @@ from hal.pins import checked_pin, pin_errors
 SHORTEST_PERIOD_S = 0.02
 """Faster blinking is invisible and would only burn the battery."""
 LONGEST_PHASE_S = 3600.0
+UNDIMMED = frozenset({"haptic", "tone"})
+
+
+class DimmableLamp(PWMOutputDevice):  # type: ignore[misc]  # gpiozero has no type hints
+    """A lamp whose "on" is `level` of its brightness."""
+
+    def __init__(self, pin: int, pin_factory: Any | None) -> None:
+        self._level, self._wanted = 1.0, 0.0
+        super().__init__(pin, pin_factory=pin_factory)
+
+    def _write(self, value: float) -> None:
+        self._wanted = value
+        super()._write(value * self._level)
+
+    def dim(self, level: float) -> None:
+        """Take this level from now on, also for what is lit."""
+        self._level = level
+        self._write(self._wanted)
 
 
 class GpiozeroIndicators:
@@ -36,7 +54,7 @@ class GpiozeroIndicators:
         self._lock = threading.Lock()  # gpiozero's blink thread must not be replaced by two callers at once
         for name, pin in pins.items():
             try:
-                self._devices[name] = DigitalOutputDevice(pin, pin_factory=pin_factory)
+                self._devices[name] = _opened(name, pin, pin_factory)
             except pin_errors() as error:
                 self.stop()
                 raise DeviceLost(
@@ -67,7 +85,18 @@ class GpiozeroIndicators:
             )
         if count is not None and count < 1:
             raise ValueError("count must be at least 1, or None for ever")
-        self._drive(channel, lambda device: device.blink(on_s, off_s, count, background=True))
+        self._drive(channel, lambda device: device.blink(on_s, off_s, n=count, background=True))
+
+    def dim(self, level: float) -> None:
+        """Light lamps at this share of their brightness, over 0 to 1; those on pins without PWM stay as they are.
+
+        Raises ValueError for another share, `DeviceLost` if a pin fails.
+        """
+        if not 0 < level <= 1:
+            raise ValueError(f"level must be over 0 and at most 1, not {level}")
+        for name, device in list(self._devices.items()):
+            if isinstance(device, DimmableLamp):
+                self._drive(name, lambda lamp: lamp.dim(level))
 
     def stop(self) -> None:
         """All off, threads ended, pins released. May be called twice; on, off and pulse then do nothing."""
@@ -90,3 +119,11 @@ class GpiozeroIndicators:
                 act(device)
             except pin_errors() as error:
                 raise DeviceLost(f"indicator {channel!r} does not answer ({error}): check the board") from error
+
+
+def _opened(name: str, pin: int, pin_factory: Any | None) -> Any:
+    """A lamp that can be dimmed, where the pin can; vibration motor and sounder are only on or off."""
+    if name not in UNDIMMED:
+        with contextlib.suppress(PinPWMError):
+            return DimmableLamp(pin, pin_factory)
+    return DigitalOutputDevice(pin, pin_factory=pin_factory)

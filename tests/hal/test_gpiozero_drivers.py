@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gpiozero.pins.mock import MockFactory, MockPWMPin
+from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from hal.errors import BadDriverOption, DeviceLost
+from hal.indicators import Dimmable
 from hal.indicators_gpiozero import GpiozeroIndicators
 from hal.pins import default_factory
 from hal.switches import Edge
@@ -245,3 +246,30 @@ def test_lgpio_gets_a_writable_working_directory(tmp_path: Path, monkeypatch: py
     assert "LG_WD" not in os.environ
     default_factory(str(tmp_path))
     assert os.environ["LG_WD"] == str(tmp_path)
+
+
+def test_lamps_are_dimmed_also_while_they_are_lit_and_the_motor_is_not(factory: Any) -> None:
+    indicators = GpiozeroIndicators({"red": 22, "haptic": 5}, factory)
+    assert isinstance(indicators, Dimmable)
+    indicators.on("red")
+    indicators.on("haptic")
+    indicators.dim(0.25)
+    assert (factory.pin(22).state, factory.pin(5).state) == (0.25, 1)
+    indicators.off("red")
+    indicators.dim(0.5)
+    assert factory.pin(22).state == 0
+    indicators.on("red")
+    assert factory.pin(22).state == 0.5
+    with pytest.raises(ValueError, match="level must be"):
+        indicators.dim(0)
+    indicators.stop()
+
+
+def test_pins_without_pwm_are_on_or_off() -> None:
+    plain = MockFactory(pin_class=MockPin)
+    indicators = GpiozeroIndicators({"red": 22}, plain)
+    indicators.dim(0.25)
+    indicators.on("red")
+    assert plain.pin(22).state == 1
+    indicators.stop()
+    plain.close()
