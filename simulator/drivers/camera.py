@@ -13,7 +13,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
 
-from hal.camera import EncodedFrame, SourceInfo, VideoFormat
+from hal.camera import EncodedFrame, SmallPicture, SourceInfo, VideoFormat
 from hal.errors import BadDriverOption
 from simulator import strip
 from simulator.drivers.caption import Caption
@@ -21,6 +21,7 @@ from simulator.drivers.clip import ClipPictures, open_clip
 from simulator.drivers.hardware_messages import Answer, CameraOp
 from simulator.drivers.live_encoder import LiveEncoder, gop_frames
 from simulator.drivers.live_source import LiveSource
+from simulator.drivers.looks import Look, Looks, small_picture
 from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
 from simulator.drivers.picture import Picture
@@ -28,6 +29,7 @@ from simulator.drivers.scene import Scene
 
 _BUFFERS = 6  # frames that may wait before one is lost
 _NS_PER_MS = 1_000_000
+_SMALL_EVERY_NS = 500_000_000  # two small pictures a second
 
 
 class _Pictures(Protocol):
@@ -37,7 +39,10 @@ class _Pictures(Protocol):
 
 
 class _SimulatedCamera(LiveSource[EncodedFrame]):
-    """Pacing, strip, caption, encoder and faults; the two cameras differ in what they look at."""
+    """Pacing, strip, caption, encoder and faults; the two cameras differ in what they look at.
+
+    Both are `hal.camera.ShowsPictures` (what is painted, without strip and caption) and `hal.camera.AdjustsBitrate`.
+    """
 
     def __init__(
         self,
@@ -57,7 +62,11 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
         self._look_at = look_at
         self._faults = threading.Lock()
         self._stalled_until_ns = 0
+        self._encoder_stalled_until_ns = 0
         self._frames_to_drop = 0
+        self._look: Look = "normal"
+        self._small: SmallPicture | None = None
+        self._bitrate_percent = 100
         super().__init__("camera", CameraOp, self._fault, hardware_socket)
 
     @property
@@ -68,9 +77,20 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
     def format(self) -> VideoFormat:
         return VideoFormat(self._width, self._height, float(self._rate))
 
+    def small_picture(self) -> SmallPicture | None:
+        """The newest small picture, at most half a second older than the newest frame; None before the first."""
+        return self._small
+
+    def set_bitrate_percent(self, percent: int) -> None:
+        """Share of the configured bit rate from the next frame on. Raises ValueError out of 10..100."""
+        if not 10 <= percent <= 100:
+            raise ValueError(f"a bit rate of {percent} % is not 10 to 100 %")
+        self._bitrate_percent = percent
+
     def _deliver(self, on_item: Callable[[EncodedFrame], None]) -> None:
         pictures = self._look_at()
         picture = Picture(self._width, self._height)
+        looks = Looks(self._width, self._height)
         clean_bottom_px = strip.strip_height_px(self._height)
         caption = Caption(self._width, self._height, self._title)
         encoder = LiveEncoder(self._width, self._height, self._rate, self._bitrate)
@@ -87,9 +107,16 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
             if not self._is_lost(captured_ns):
                 utc_ns = self._time.utc_at_ns(captured_ns)
                 pictures.paint(picture, float(sequence / self._rate))
+                looks.show(picture, self._look, float(sequence / self._rate))
+                if self._small is None or captured_ns - self._small.captured_ns >= _SMALL_EVERY_NS:
+                    self._small = small_picture(picture.y[:-clean_bottom_px], captured_ns)
+                if captured_ns < self._encoder_stalled_until_ns:
+                    sequence += 1
+                    continue
                 picture.neutral_bottom(clean_bottom_px)
                 caption.draw(picture.y, utc_ns, sequence)
                 strip.draw(picture.y, sequence, utc_ns // _NS_PER_MS % strip.MS_PER_DAY)
+                encoder.set_bitrate(self._bitrate * self._bitrate_percent // 100)
                 data, keyframe = encoder.encode(picture, sequence, keyframe=sequence // gop > newest_gop)
                 newest_gop = sequence // gop
                 on_item(EncodedFrame(data, keyframe, captured_ns, sequence))
@@ -106,8 +133,12 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
         with self._faults:
             if request.stall_s is not None:
                 self._stalled_until_ns = boottime_ns() + int(request.stall_s * NS_PER_S)
+            if request.encoder_stall_s is not None:
+                self._encoder_stalled_until_ns = boottime_ns() + int(request.encoder_stall_s * NS_PER_S)
             if request.drop_frames is not None:
                 self._frames_to_drop = request.drop_frames
+            if request.look is not None:
+                self._look = request.look
         return Answer(ok=True)
 
 

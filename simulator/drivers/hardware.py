@@ -7,8 +7,10 @@ understood is answered ``{"ok":false,"error":"one sentence"}`` and the connectio
 * ``{"op":"watch"}`` lists them and from then on streams ``{"event":"pin","pin":22,"level":1,"at_ns":...}`` for every
   change of an output (CLOCK_BOOTTIME); the connection still takes other operations;
 * ``{"op":"clock","utc_offset_ns":...,"source":"gnss|ntp|dock|rtc|none","uncertainty_ns":...}``: any of the three;
-* ``{"op":"camera","stall_s":2.5}`` or ``{"op":"camera","drop_frames":3}``;
-* ``{"op":"microphone","silent_s":5}``, ``"stall_s"``, or ``"late_s"`` (the sound lags by that from now on).
+* ``{"op":"camera","stall_s":2.5}``, ``"encoder_stall_s"`` (the sensor goes on), ``"drop_frames":3``, or
+  ``"look":"normal|black|covered|frozen|defocused|upside_down"`` (from now on);
+* ``{"op":"microphone","silent_s":5}``, ``"clipped_s"``, ``"stall_s"``, or ``"late_s"`` (the sound lags by that from
+  now on).
 
 The drivers of one process share one server per path: each opens it, registers its handlers, and closes it again. A peer
 that does not read what it is sent is dropped: no driver ever waits for the world.

@@ -43,16 +43,23 @@ class ClockOp(msgspec.Struct, tag_field="op", tag="clock", forbid_unknown_fields
 
 
 class CameraOp(msgspec.Struct, tag_field="op", tag="camera", forbid_unknown_fields=True, frozen=True):
-    """Lose frames: all of the next `stall_s` seconds, or the next `drop_frames`. The sequence shows the hole."""
+    """Lose frames: all of the next `stall_s` seconds, or the next `drop_frames`. The sequence shows the hole.
+
+    With `encoder_stall_s` only the encoder is silent, and the sensor goes on; `look` is what it sees from now on.
+    """
 
     stall_s: _Seconds | None = None
+    encoder_stall_s: _Seconds | None = None
     drop_frames: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    look: Literal["normal", "black", "covered", "frozen", "defocused", "upside_down"] | None = None
 
 
 class MicrophoneOp(msgspec.Struct, tag_field="op", tag="microphone", forbid_unknown_fields=True, frozen=True):
-    """Silence for `silent_s`, nothing at all for `stall_s`, or sound that lags by `late_s` from now on."""
+    """Silence for `silent_s`, far too loud for `clipped_s`, nothing at all for `stall_s`, or lagging by `late_s` from
+    now on."""
 
     silent_s: _Seconds | None = None
+    clipped_s: _Seconds | None = None
     stall_s: _Seconds | None = None
     late_s: Annotated[float, msgspec.Meta(ge=0, le=10)] | None = None
 

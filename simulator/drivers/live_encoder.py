@@ -44,6 +44,12 @@ class LiveEncoder:
         context.open()
         self._context = context
 
+    def set_bitrate(self, bitrate: int) -> None:
+        """Bits a second from the next frame on; GOPs go on as they are. x264 follows within a second (it keeps a
+        stream of constant rate constant, so that its buffer follows too)."""
+        if bitrate != self._context.bit_rate:
+            self._context.bit_rate = bitrate
+
     def encode(self, picture: Picture, number: int, *, keyframe: bool) -> tuple[bytes, bool]:
         """Encode frame `number` of the schedule; an IDR if `keyframe`. Returns the access unit and whether it is one.
 

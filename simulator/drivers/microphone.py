@@ -85,6 +85,7 @@ class _SimulatedMicrophone(LiveSource[EncodedSound]):
         self._encoder = _encoder(sample_rate, bitrate)
         self._listen = listen
         self._silent_until_ns = 0
+        self._clipped_until_ns = 0
         self._stalled_until_ns = 0
         self._late_samples = 0
         super().__init__("microphone", MicrophoneOp, self._fault, hardware_socket)
@@ -115,6 +116,8 @@ class _SimulatedMicrophone(LiveSource[EncodedSound]):
             if started_ns >= self._stalled_until_ns:
                 if started_ns < self._silent_until_ns:
                     samples = np.zeros(_BLOCK, dtype=np.float32)
+                elif started_ns < self._clipped_until_ns:
+                    samples = np.clip(samples * 1000, -1, 1)  # a square wave: wind, or a finger on the hole
                 waiting.append((started_ns, _level_dbfs(samples)))
                 for data in self._encode(samples):
                     on_item(EncodedSound(data, *waiting.popleft()))
@@ -133,6 +136,8 @@ class _SimulatedMicrophone(LiveSource[EncodedSound]):
         now_ns = boottime_ns()
         if request.silent_s is not None:
             self._silent_until_ns = now_ns + int(request.silent_s * NS_PER_S)
+        if request.clipped_s is not None:
+            self._clipped_until_ns = now_ns + int(request.clipped_s * NS_PER_S)
         if request.stall_s is not None:
             self._stalled_until_ns = now_ns + int(request.stall_s * NS_PER_S)
         if request.late_s is not None:
