@@ -33,6 +33,8 @@ def _parser() -> UsageParser:
             action="store_true",
             help="allow drivers of the simulator; needs a simulated certificate, and nothing it records is evidence",
         )
+    check.add_argument("--draft", type=Path, metavar="FILE.toml", help="a profile to check before it is signed")
+    check.add_argument("--json", action="store_true", help="machine-readable output")
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     for name, text in (
         ("status", "show what the camera is doing"),
@@ -53,7 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.verb == "run":
             return _run(arguments)
         if arguments.verb == "check-config":
-            return _check_config(arguments)
+            from device.check_config import check_config
+
+            return check_config(
+                arguments.config,
+                allow_simulated=arguments.allow_simulated,
+                draft=arguments.draft,
+                as_json=arguments.json,
+            )
         from device.client import ask
 
         return ask(arguments.verb, arguments.socket, as_json=arguments.json)
@@ -81,7 +90,8 @@ def _run(arguments: argparse.Namespace) -> int:
     profile, complaints = load_profile(Path(settings.profile), Path(settings.state) / "profile.p7s", identity.trust)
     for complaint in complaints:
         logging.getLogger("firsthand.device").warning("%s", complaint)
-    hardware = load_hardware(settings, allow_simulated=arguments.allow_simulated)
+    wanted = profile.profile.drivers
+    hardware = load_hardware(settings, allow_simulated=arguments.allow_simulated, wanted=wanted)
 
     async def serve() -> None:
         daemon = Daemon(settings, identity, profile, hardware)
@@ -98,25 +108,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
     asyncio.run(serve())
     return 0
-
-
-def _check_config(arguments: argparse.Namespace) -> int:
-    from device.config import load_settings
-    from device.hardware import simulated_drivers
-    from device.identity import load_identity
-    from device.profile import load_profile
-
-    settings = load_settings(arguments.config)
-    identity = load_identity(settings, allow_simulated=arguments.allow_simulated)
-    profile, complaints = load_profile(Path(settings.profile), Path(settings.state) / "profile.p7s", identity.trust)
-    for complaint in complaints:
-        print(f"profile: {complaint}", file=sys.stderr)
-    simulated = simulated_drivers(settings)
-    print(f"camera {settings.serial} ({settings.model}), {identity.signer.level} key")
-    print(f"profile {profile.profile.name} version {profile.profile.version}")
-    if simulated:
-        print(f"simulated drivers: {', '.join(simulated)}")
-    return 1 if complaints or (simulated and not arguments.allow_simulated) else 0
 
 
 if __name__ == "__main__":

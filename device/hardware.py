@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from device.config import DeviceSettings, Driver
+from device.config import DeviceSettings
+from device.driver_choice import Overruled, choose, configured
 from device.errors import CannotStart
 from hal.battery import Battery
 from hal.camera import Camera
@@ -41,12 +44,14 @@ class Hardware:
     motion: Motion | None = None
     thermal: Thermal | None = None
     missing: list[str] = field(default_factory=list)
+    overruled: list[Overruled] = field(default_factory=list)
+    """Where the signed profile and device.toml name different drivers."""
 
 
 def simulated_drivers(settings: DeviceSettings) -> list[str]:
     """Names of the configured drivers that come out of the simulator. Unknown names are not among them."""
     found: list[str] = []
-    for seam, driver in _drivers(settings).items():
+    for seam, driver in configured(settings).items():
         try:
             find_driver(seam, driver.driver, allow_simulated=False)
         except SimulatedDriverRefused:
@@ -56,31 +61,34 @@ def simulated_drivers(settings: DeviceSettings) -> list[str]:
     return found
 
 
-def _drivers(settings: DeviceSettings) -> dict[str, Driver]:
-    named = {
-        "camera": settings.camera,
-        "microphone": settings.microphone,
-        "gps": settings.gps,
-        "switches": settings.switches,
-        "indicators": settings.indicators,
-        "battery": settings.battery,
-        "motion": settings.motion,
-        "thermal": settings.thermal,
-        "clock": settings.clock,
-        "pins": settings.pins,
-    }
-    return {seam: driver for seam, driver in named.items() if driver is not None}
+def driver_fault(seam: str, name: str, *, allow_simulated: bool) -> str | None:
+    """Why a driver cannot be run here, in a sentence, or None."""
+    try:
+        find_driver(seam, name, allow_simulated=allow_simulated)
+    except HalError as error:
+        return str(error)
+    return None
 
 
-def load_hardware(settings: DeviceSettings, *, allow_simulated: bool) -> Hardware:
-    """Load every driver. Raises `CannotStart` only for a simulated driver that is not allowed (invariant 11)."""
+def load_hardware(
+    settings: DeviceSettings, *, allow_simulated: bool, wanted: Mapping[str, str] | None = None
+) -> Hardware:
+    """Load every driver; those that the signed profile names (`wanted`) instead of device.toml's own.
+
+    Raises `CannotStart` only for a simulated driver of device.toml that is not allowed (invariant 11).
+    """
     if not allow_simulated and (simulated := simulated_drivers(settings)):
         raise CannotStart(
             f"simulated drivers ({', '.join(simulated)}) need --allow-simulated and a simulated certificate"
         )
     missing: list[str] = []
+    fault = partial(driver_fault, allow_simulated=allow_simulated)
+    chosen, overruled = choose(configured(settings), wanted or {}, fault)
+    for one in overruled:
+        log.warning("%s", one.sentence)
 
-    def load(seam: str, driver: Driver | None, **extra: Any) -> Any:
+    def load(seam: str, **extra: Any) -> Any:
+        driver = chosen.get(seam)
         if driver is None:
             return None
         try:
@@ -90,18 +98,19 @@ def load_hardware(settings: DeviceSettings, *, allow_simulated: bool) -> Hardwar
             log.error("%s", missing[-1])
             return None
 
-    clock: Clock = load("clock", settings.clock) or SystemClock()
-    pins = load("pins", settings.pins)
+    clock: Clock = load("clock") or SystemClock()
+    pins = load("pins")
     return Hardware(
         clock=clock,
         storage=DirectoryStorage(Path(settings.spool)),
-        camera=load("camera", settings.camera),
-        microphone=load("microphone", settings.microphone),
-        gps=load("gps", settings.gps),
-        switches=load("switches", settings.switches, pin_factory=pins),
-        indicators=load("indicators", settings.indicators, pin_factory=pins),
-        battery=load("battery", settings.battery),
-        motion=load("motion", settings.motion),
-        thermal=load("thermal", settings.thermal),
+        camera=load("camera"),
+        microphone=load("microphone"),
+        gps=load("gps"),
+        switches=load("switches", pin_factory=pins),
+        indicators=load("indicators", pin_factory=pins),
+        battery=load("battery"),
+        motion=load("motion"),
+        thermal=load("thermal"),
         missing=missing,
+        overruled=overruled,
     )

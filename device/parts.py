@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from device.driver_choice import DriverChoice
 from device.feedback import Feedback
 from device.part import Part
 
@@ -13,5 +14,8 @@ if TYPE_CHECKING:
 
 def parts_of(daemon: Daemon) -> tuple[Part, ...]:
     """All parts of one daemon."""
-    kinds: tuple[type[Part], ...] = (Feedback,)
+    kinds: tuple[type[Part], ...] = (
+        DriverChoice,
+        Feedback,
+    )
     return tuple(kind(daemon) for kind in kinds)

@@ -192,3 +192,7 @@ DEFAULT_SEVERITY: Final[dict[str, Severity]] = {
 }
 """What a failed check does unless the profile says otherwise (requirements, "What fails the test")."""
 CHECKS: Final = tuple(DEFAULT_SEVERITY)
+SEAMS: Final = (
+    "camera", "microphone", "gps", "switches", "indicators", "battery", "motion", "thermal", "clock", "pins",
+)  # fmt: skip
+"""What a profile may choose drivers for."""

@@ -7,19 +7,19 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from device.errors import ProfileRefused
-from device.policy import CHECKS, DEFAULT_SEVERITY, Profile, Severity
+from device.policy import CHECKS, DEFAULT_SEVERITY, SEAMS, Profile, Severity
 from evidence import durable
 from evidence.cms import parse_signed
 from evidence.errors import EvidenceError
 from evidence.limits import SIGNED_DOCUMENT_BYTES
 from evidence.roles import serial_of
 from evidence.sealed import Recipient
-from evidence.settings import explain
+from evidence.settings import explain, nearest
 from evidence.statements import ProfileRef, encode_canonical
 from evidence.trust import Trust
 
@@ -59,10 +59,33 @@ def parse_profile(document: bytes, trust: Trust) -> AcceptedProfile:
         raise ProfileRefused(f"the policy profile is refused: {explain(error, Profile)}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProfileRefused(f"the policy profile is refused: not JSON: {error}") from error
-    unknown = set(profile.severity) - set(CHECKS)
-    if unknown:
-        raise ProfileRefused(f"the policy profile is refused: it rates unknown checks {', '.join(sorted(unknown))}")
+    for fault in name_faults(profile):
+        raise ProfileRefused(f"the policy profile is refused: {fault}")
     return AcceptedProfile(profile, hashlib.sha256(document).hexdigest())
+
+
+def name_faults(profile: Profile) -> list[str]:
+    """Names in a profile that nothing here has, a sentence each."""
+    found = [
+        f"it rates unknown checks {one}{nearest(one, list(CHECKS))}"
+        for one in sorted(set(profile.severity) - set(CHECKS))
+    ]
+    found += [
+        f"it names a driver for the unknown seam {one}{nearest(one, list(SEAMS))}"
+        for one in sorted(set(profile.drivers) - set(SEAMS))
+    ]
+    return found
+
+
+def payload_of(offered: Path, trust: Trust) -> dict[str, Any] | None:
+    """What a signed profile says, key by key, whether or not it is acceptable; None if nobody signed it so."""
+    try:
+        message = parse_signed(_read(offered) or b"")
+        trust.check(message, role="profile")
+        said = msgspec.json.decode(message.payload)
+    except (EvidenceError, ProfileRefused, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def check_second(document: bytes, second: bytes | None, trust: Trust) -> None:
@@ -116,11 +139,14 @@ def _read(path: Path) -> bytes | None:
         raise ProfileRefused(f"the policy profile cannot be read: {error.strerror}") from error
 
 
-def load_profile(offered: Path, accepted: Path, trust: Trust) -> tuple[AcceptedProfile, list[str]]:
+def load_profile(
+    offered: Path, accepted: Path, trust: Trust, *, keep: bool = True
+) -> tuple[AcceptedProfile, list[str]]:
     """The profile to follow, and what was wrong with others, in sentences to be logged.
 
     A good and not older profile at `offered` is kept at `accepted`; else the last accepted one rules; else the
-    built-in. A bad profile never keeps a camera from recording (invariant 1). Raises nothing for bad profiles.
+    built-in. A bad profile never keeps a camera from recording (invariant 1). With `keep` False this only looks.
+    Raises nothing for bad profiles.
     """
     complaints: list[str] = []
     current: AcceptedProfile | None = None
@@ -141,7 +167,7 @@ def load_profile(offered: Path, accepted: Path, trust: Trust) -> tuple[AcceptedP
                 check_second(document, _read(second_path(offered)), trust)
             new = path == offered and (current is None or candidate.sha256 != current.sha256)
             current = candidate  # it rules, even if the card does not take the copy
-            if new:
+            if new and keep:
                 accepted.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
                 durable.replace(accepted, document)
         except (ProfileRefused, OSError) as error:

@@ -9,7 +9,7 @@ import difflib
 import re
 import tomllib
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,8 +26,8 @@ class BadSettings(EvidenceError, ValueError):
     """A settings file that cannot be used; the message names file, key and the nearest known key."""
 
 
-def load_toml(path: Path, kind: type[T]) -> T:
-    """A settings file as a structure. Raises `BadSettings` with one sentence."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """A settings file as it stands. Raises `BadSettings` with one sentence if it cannot be read or is no TOML."""
     try:
         with path.open("rb") as file:
             data = file.read(SETTINGS_BYTES + 1)
@@ -36,10 +36,15 @@ def load_toml(path: Path, kind: type[T]) -> T:
     if len(data) > SETTINGS_BYTES:
         raise BadSettings(f"{path}: larger than a settings file can be")
     try:
-        values = tomllib.loads(data.decode())
+        return tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadSettings(f"{path}: not valid TOML: {error}") from error
-    _refuse_unknown(path, values, kind, "")
+
+
+def load_toml(path: Path, kind: type[T]) -> T:
+    """A settings file as a structure. Raises `BadSettings` with one sentence."""
+    values = read_toml(path)
+    _refuse_unknown(path, values, kind)
     base = path.resolve().parent
 
     def to_path(wanted: type, value: Any) -> Any:
@@ -55,22 +60,54 @@ def load_toml(path: Path, kind: type[T]) -> T:
         raise BadSettings(f"{path}: {key}: {message[:1].lower()}{message[1:]}") from error
 
 
-def _refuse_unknown(path: Path, values: dict[str, Any], kind: type, prefix: str) -> None:
-    """Every key must be declared. Raises `BadSettings` that names the nearest one."""
+def mistakes(values: Mapping[str, Any], kind: type, prefix: str = "") -> Iterator[str]:
+    """Everything that is wrong in a table, a sentence each: unknown and missing keys, values out of range."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for key, value in values.items():
+        where = f"{prefix}{key}"
         if key not in fields:
-            raise BadSettings(f"{path}: unknown key {prefix}{key}{nearest(key, list(fields))}")
-        declared = fields[key].type
-        table = _table_of(declared)
-        if table is None or not isinstance(value, dict):
+            yield f"unknown key {where}{nearest(key, list(fields))}"
             continue
-        if typing.get_origin(declared) is dict:
-            for name, one in value.items():
-                if isinstance(one, dict):
-                    _refuse_unknown(path, one, table, f"{prefix}{key}.{name}.")
-        else:
-            _refuse_unknown(path, value, table, f"{prefix}{key}.")
+        inner = list(_tables_in(value, fields[key].type, where))
+        for name, table, one in inner:
+            yield from mistakes(one, table, f"{name}.")
+        if not inner:
+            try:
+                msgspec.convert(value, fields[key].type, dec_hook=_any_path)
+            except msgspec.ValidationError as error:
+                message, _, at = str(error).partition(" - at `$")
+                yield f"{where}{at.rstrip('`')}: {message[:1].lower()}{message[1:]}"
+    missing = [name for name, one in fields.items() if one.required and name not in values]
+    if missing:
+        yield f"{prefix.rstrip('.') or 'the top level'}: missing {', '.join(missing)}"
+
+
+def _any_path(wanted: type, value: Any) -> Any:
+    if wanted is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError("expected a path")
+
+
+def _tables_in(value: Any, declared: Any, where: str) -> Iterator[tuple[str, type, dict[str, Any]]]:
+    """The tables inside a value that are declared as structures: (where, structure, table)."""
+    if typing.get_origin(declared) is typing.Annotated:
+        declared = typing.get_args(declared)[0]
+    table = _table_of(declared)
+    if table is None:
+        return
+    if isinstance(value, list):
+        yield from ((f"{where}[{place}]", table, one) for place, one in enumerate(value) if isinstance(one, dict))
+    elif isinstance(value, dict) and typing.get_origin(declared) is dict:
+        yield from ((f"{where}.{name}", table, one) for name, one in value.items() if isinstance(one, dict))
+    elif isinstance(value, dict):
+        yield where, table, value
+
+
+def _refuse_unknown(path: Path, values: dict[str, Any], kind: type) -> None:
+    """Every key must be declared. Raises `BadSettings` that names the nearest one."""
+    for sentence in mistakes(values, kind):
+        if sentence.startswith("unknown key "):
+            raise BadSettings(f"{path}: {sentence}")
 
 
 def _table_of(kind: Any) -> type | None:

@@ -41,10 +41,22 @@ def load_driver(seam: str, name: str, options: Mapping[str, Any], *, allow_simul
     (`hal.errors.BadDriverOption`).
     """
     factory: Callable[..., Any] = find_driver(seam, name, allow_simulated=allow_simulated).load()
+    _refuse_unknown(seam, name, options, factory)
+    return factory(**options)
+
+
+def check_options(seam: str, name: str, options: Mapping[str, Any]) -> None:
+    """Look at a driver's options without starting it. Raises `HalError` for a driver or option that is not known.
+
+    The driver's module is imported: ImportError where its libraries are missing.
+    """
+    _refuse_unknown(seam, name, options, find_driver(seam, name, allow_simulated=True).load())
+
+
+def _refuse_unknown(seam: str, name: str, options: Mapping[str, Any], factory: Callable[..., Any]) -> None:
     known = inspect.signature(factory).parameters
     for option in options:
         if option not in known:
             near = difflib.get_close_matches(option, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f" (it knows: {', '.join(known) or 'none'})"
             raise BadDriverOption(f"{seam} driver {name!r} has no option {option!r}{hint}")
-    return factory(**options)
