@@ -1,27 +1,23 @@
-"""What the self-test looks at on this camera. Each check answers with what it saw (see `device.selftest`)."""
+"""The self-test's checks of what delivers and shows: sensor, encoder, sound, position, battery, indicators (R8).
+
+Each answers with what it saw (see `device.selftest`). The others stand in `device.pre_shift`.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from device.hardware import Hardware
-from device.identity import Identity
 from device.policy import Profile
 from device.recorder import Recorder
 from device.selftest import Check, Seen
-from evidence import cms
-from evidence.errors import EvidenceError
-from evidence.keys import Signer
-from evidence.trust import Trust
 from hal.battery import Battery
 from hal.clock import Clock
 from hal.errors import HalError
 from hal.indicators import Indicators
-from hal.storage import Storage
 
 WAIT_S: Final = 3.0
 """How long sensor and encoder may take to show pictures after the start."""
@@ -35,31 +31,20 @@ class Bench:
     recorder: Recorder
     profile: Profile
     clock: Clock
-    storage: Storage
-    signer: Signer
-    trust: Trust
-    serial: str
     battery: Battery | None
     indicators: Indicators | None
     has_microphone: bool
     has_gps: bool
-    lines: Callable[[], Mapping[str, bool]]
-    """Debounced levels of the input lines that are neither dock nor expected active."""
-    expected_lines: frozenset[str]
 
     def checks(self) -> list[Check]:
         """All checks in the order in which they are shown."""
         return [
             ("sensor", self.sensor),
             ("encoder", self.encoder),
-            ("storage", self.check_storage),
             ("battery", self.check_battery),
-            ("signing_key", self.signing_key),
             ("gps", self.gps),
             ("microphone", self.microphone),
             ("indicators", self.check_indicators),
-            ("clock", self.check_clock),
-            ("inputs", self.inputs),
         ]
 
     def _wait(self, condition: Callable[[], bool]) -> bool:
@@ -89,18 +74,6 @@ class Bench:
         value = f"last key frame {age_ns // 1_000_000} ms ago" if age_ns is not None else "no key frame"
         return Seen("pass" if good else "fail", value, "a key frame each second", "restart the camera, else replace it")
 
-    def check_storage(self) -> Seen:
-        """The card takes and returns bytes, and has room."""
-        probe = self.storage.probe()
-        if probe.error is not None or not probe.read_ok:
-            return Seen("fail", probe.error or "read back differs", "write and read back", "replace the card")
-        free_mib = probe.free_bytes // 2**20
-        value = f"{free_mib} MiB free, {probe.write_bytes_per_s // 2**20} MiB/s"
-        good = free_mib >= self.profile.min_free_mib
-        return Seen(
-            "pass" if good else "fail", value, f"{self.profile.min_free_mib} MiB free", "dock the camera to offload"
-        )
-
     def check_battery(self) -> Seen:
         """The gauge answers and the charge is enough."""
         limit = f"{self.profile.min_battery_percent} %"
@@ -114,18 +87,6 @@ class Bench:
             return Seen("fail", "the gauge gives no charge", limit, "have the fuel gauge repaired")
         good = reading.percent >= self.profile.min_battery_percent
         return Seen("pass" if good else "fail", f"{reading.percent} % ({reading.status})", limit, "charge the camera")
-
-    def signing_key(self) -> Seen:
-        """The key signs, and its certificate is this camera's, under the agency's root, and valid now."""
-        claim = self.clock.utc()
-        now = dt.datetime.fromtimestamp(max(0, claim.middle_ns) // 10**9, dt.UTC)
-        try:
-            message = cms.parse_signed(cms.sign(b"self-test", self.signer, now))
-            self.trust.check(message, role="camera", serial=self.serial, at=None if claim.source == "none" else now)
-        except EvidenceError as error:
-            return Seen("fail", str(error), "signs and verifies", "enrol the camera again")
-        days = (self.signer.certificate.not_valid_after_utc - now).days
-        return Seen("pass", f"{self.signer.level} key, certificate good for {days} days", "signs and verifies")
 
     def gps(self) -> Seen:
         """The receiver talks, and has a fix."""
@@ -160,43 +121,15 @@ class Bench:
             self.indicators.pulse(channel, 0.05, 0.05, 1)
         return Seen("pass", f"{len(self.indicators.channels)} driven", "each is driven")
 
-    def check_clock(self) -> Seen:
-        """Somebody vouches for the time."""
-        claim = self.clock.utc()
-        half_ms = (claim.latest_ns - claim.earliest_ns) // 2_000_000
-        if claim.source == "none":
-            return Seen("fail", "nobody vouches for the clock", "a time source", "dock the camera to set it")
-        return Seen("pass", f"{claim.source}, within {half_ms} ms", "a time source")
 
-    def inputs(self) -> Seen:
-        """No trigger line or button is stuck active."""
-        stuck = sorted(name for name, active in self.lines().items() if active and name not in self.expected_lines)
-        if stuck:
-            return Seen("fail", f"active: {', '.join(stuck)}", "all idle", "release the button or check the wiring")
-        return Seen("pass", "all idle", "all idle")
-
-
-def bench_of(
-    hardware: Hardware,
-    identity: Identity,
-    policy: Profile,
-    recorder: Recorder,
-    lines: Callable[[], Mapping[str, bool]],
-    docks: frozenset[str],
-) -> Bench:
-    """The bench of this camera; `docks` are the lines that may be active at a test."""
+def bench_of(hardware: Hardware, policy: Profile, recorder: Recorder) -> Bench:
+    """The bench of this camera."""
     return Bench(
         recorder=recorder,
         profile=policy,
         clock=hardware.clock,
-        storage=hardware.storage,
-        signer=identity.signer,
-        trust=identity.trust,
-        serial=identity.serial,
         battery=hardware.battery,
         indicators=hardware.indicators,
         has_microphone=hardware.microphone is not None,
         has_gps=hardware.gps is not None,
-        lines=lines,
-        expected_lines=docks,
     )

@@ -76,6 +76,8 @@ class Daemon:
         self.sources = Sources(hardware, self.recorder, self.fault, self.boot.log_clock)
         self.signals = Signals(hardware.indicators, self.fault, self.clock.boottime_ns)
         self._clock_watch = ClockWatch(self.clock)
+        self.unfinished: Unfinished | None = None
+        """What a crash before this start left open; None before `run`."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,7 +95,7 @@ class Daemon:
     async def run(self) -> None:
         """Boot, work, and shut down in order. Recording is possible as soon as the first key frame is in the ring."""
         self._loop = asyncio.get_running_loop()
-        unfinished = self.boot.begin()
+        self.unfinished = unfinished = self.boot.begin()
         self.writer.start()
         self.signals.show(self.machine.state)
         self.sources.start()

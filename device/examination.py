@@ -54,12 +54,4 @@ class Examination:
 
     def _bench(self) -> Bench:
         daemon = self._daemon
-        docks = frozenset(name for name, one in daemon.settings.inputs.items() if one.kind == "dock")
-        return bench_of(
-            daemon.hardware,
-            daemon.identity,
-            daemon.profile.profile,
-            daemon.recorder,
-            lambda: daemon.inputs.levels,
-            docks,
-        )
+        return bench_of(daemon.hardware, daemon.profile.profile, daemon.recorder)

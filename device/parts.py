@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from device.driver_choice import DriverChoice
 from device.feedback import Feedback
 from device.part import Part
+from device.pre_shift import PreShift
 
 if TYPE_CHECKING:
     from device.daemon import Daemon
@@ -17,5 +18,6 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
     kinds: tuple[type[Part], ...] = (
         DriverChoice,
         Feedback,
+        PreShift,
     )
     return tuple(kind(daemon) for kind in kinds)

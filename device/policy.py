@@ -181,6 +181,7 @@ DEFAULT_SEVERITY: Final[dict[str, Severity]] = {
     "indicators": "warn",
     "inputs": "warn",
     "wear": "warn",
+    "vault": "warn",
     # what should be known
     "gps": "note",
     "clock": "note",
@@ -189,6 +190,7 @@ DEFAULT_SEVERITY: Final[dict[str, Severity]] = {
     "assignment": "note",
     "training": "note",
     "inspection": "note",
+    "test_clip": "note",
 }
 """What a failed check does unless the profile says otherwise (requirements, "What fails the test")."""
 CHECKS: Final = tuple(DEFAULT_SEVERITY)

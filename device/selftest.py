@@ -1,21 +1,25 @@
 """The self-test before the shift (R8, R9): each check with value, limit and time; the verdict by the signed table.
 
-A check says what it saw; what a failure does (block, warn, note) is the profile's decision.
+A check says what it saw; what a failure does (block, warn, note) is the profile's decision. All checks run side by
+side, so that those which wait for hardware wait together: the whole test stays under 5 s whatever is dead.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
-from device.policy import Severity
+from device.policy import CHECKS, Severity
 from device.profile import AcceptedProfile
 
-Outcome = Literal["pass", "fail", "not_present"]
+Outcome = Literal["pass", "warn", "fail", "not_present"]
 Verdict = Literal["pass", "warn", "block"]
+LIMIT_S: Final = 4.5
+"""A check that has not answered by then has failed: the officer waits for the verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +27,13 @@ class Seen:
     """What one check saw."""
 
     outcome: Outcome
+    """`warn` never blocks, whatever the profile says: it works, and will not for long."""
     value: str
     limit: str
     advice: str = ""
     """What a person should do if it failed."""
+    expected: bool = True
+    """False where this camera need not have it: then `not_present` is no failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +77,57 @@ class SelfTest:
 Check = tuple[str, Callable[[], Seen]]
 
 
-def run(checks: Sequence[Check], profile: AcceptedProfile) -> SelfTest:
-    """Run all checks in order. A check that raises has failed; it never stops the others."""
-    results: list[Result] = []
-    for name, check in checks:
+def run(checks: Sequence[Check], profile: AcceptedProfile, *, limit_s: float = LIMIT_S) -> SelfTest:
+    """Run all checks side by side. One that raises or does not answer has failed; it never stops the others."""
+    rows: list[Result | None] = [None] * len(checks)
+
+    def one(index: int, name: str, check: Callable[[], Seen]) -> None:
         began = time.monotonic_ns()
         try:
             seen = check()
         except Exception as error:  # noqa: BLE001 - a driver may raise anything, and the test must go on
             seen = Seen("fail", f"the check itself failed: {error}", "", "have the camera repaired")
         duration_ms = (time.monotonic_ns() - began) // 1_000_000
-        results.append(_rate(name, seen, profile.severity(name), duration_ms))
+        rows[index] = rate(name, seen, profile.severity(name), duration_ms)
+
+    deadline = time.monotonic() + limit_s
+    threads = [
+        threading.Thread(target=one, args=(index, name, check), name=f"check {name}", daemon=True)
+        for index, (name, check) in enumerate(checks)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    results = [
+        row if row is not None else _unanswered(name, profile, limit_s)
+        for row, (name, _) in zip(tuple(rows), checks, strict=True)
+    ]
+    results.sort(key=lambda row: CHECKS.index(row.name) if row.name in CHECKS else len(CHECKS))
     return SelfTest(tuple(results), verdict_of(results))
 
 
-def _rate(name: str, seen: Seen, severity: Severity, duration_ms: int) -> Result:
+def _unanswered(name: str, profile: AcceptedProfile, limit_s: float) -> Result:
+    limit = f"within {limit_s:g} s"
+    seen = Seen("fail", "no answer", limit, "restart the camera; if it stays so, have it repaired")
+    return rate(name, seen, profile.severity(name), round(limit_s * 1000))
+
+
+def with_row(test: SelfTest, row: Result) -> SelfTest:
+    """The test with one more row, or with that row in place of the one of its name; the verdict follows."""
+    rows = (*(one for one in test.results if one.name != row.name), row)
+    return replace(test, results=rows, verdict=verdict_of(rows))
+
+
+def rate(name: str, seen: Seen, severity: Severity, duration_ms: int) -> Result:
+    """One row by the signed table."""
     result: Literal["pass", "warn", "fail", "note", "not_present"]
     if seen.outcome == "pass":
         result = "pass"
-    elif severity == "note":
+    elif severity == "note" or (seen.outcome == "not_present" and not seen.expected):
         result = "not_present" if seen.outcome == "not_present" else "note"
     else:
-        result = "fail" if severity == "block" else "warn"
+        result = "fail" if severity == "block" and seen.outcome != "warn" else "warn"
     return Result(name, result, severity, seen.value[:200], seen.limit[:200], seen.advice[:200], duration_ms)
 
 
