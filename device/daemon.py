@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from device.boot import Boot, Unfinished
 from device.conduct import Conduct
 from device.config import DeviceSettings
+from device.continuing import Continuing
 from device.control import ControlServer
 from device.desk import Desk
 from device.examination import Examination
@@ -22,6 +23,7 @@ from device.parts import parts_of
 from device.profile import AcceptedProfile
 from device.recorder import Recorder, Told
 from device.ring import Ring
+from device.roll_over import FileLimits
 from device.selftest import Check
 from device.service import notify
 from device.signals import Signals
@@ -63,12 +65,21 @@ class Daemon:
         )
         ring = Ring(policy.pre_event_s * 10**9, policy.ring_mib * 2**20, policy.pre_event_audio)
         self.boot = Boot(settings, identity, profile, hardware, self.writer)
+        self.continuing = Continuing(self)
         self.recorder = Recorder(
             ring,
             self.writer,
             self.boot.make_file,
             self.boot.recording_fields,
-            Told(self.conduct.on_opened, self.conduct.on_durable, self.conduct.on_closed, self.conduct.on_trouble),
+            Told(
+                self.conduct.on_opened,
+                self.conduct.on_durable,
+                self.conduct.on_closed,
+                self.conduct.on_trouble,
+                self.continuing.rolled,
+            ),
+            limits=FileLimits(policy.roll_over_s * 10**9, policy.roll_over_mib * 2**20),
+            opening_again=self.continuing.opening,
         )
         self.desk = Desk(self)
         self.control = ControlServer(Path(settings.socket), self.desk.answer, frozenset(settings.peer_uids))

@@ -120,9 +120,30 @@ class Fragmenter:
             return None
         return self._cut(None)
 
-    def finish(self) -> Fragment | None:
-        """The last fragment; None if there are no frames left."""
-        return self._cut(None, final=True) if self._frames else None
+    def finish(self, end_ns: int | None = None) -> Fragment | None:
+        """The last fragment; None if there are no frames left. `end_ns`: when the next file's first frame begins."""
+        if not self._frames:
+            return None
+        if end_ns is not None:
+            end_ns = min(end_ns, self._frames[0].captured_ns + FRAGMENT_NS)
+        return self._cut(end_ns, final=True, group_ends=end_ns is not None)
+
+    @property
+    def last_frame(self) -> EncodedFrame | None:
+        """The newest frame that is not yet in a fragment."""
+        return self._frames[-1] if self._frames else None
+
+    def take_from(self, at_ns: int) -> tuple[list[EncodedSound], list[GpsEpoch]]:
+        """Take out the sound and GPS from that instant on: they belong to the next file."""
+        sounds = [sound for sound in self._sounds if sound.captured_ns >= at_ns]
+        epochs = [epoch for epoch in self._epochs if epoch.received_ns >= at_ns]
+        self.drop_sounds(at_ns)
+        self._epochs = deque(epoch for epoch in self._epochs if epoch.received_ns < at_ns)
+        return sounds, epochs
+
+    def drop_sounds(self, from_ns: int) -> None:
+        """Forget the sound from that instant on (a mute)."""
+        self._sounds = deque(sound for sound in self._sounds if sound.captured_ns < from_ns)
 
     def _cut(self, end_ns: int | None, *, final: bool = False, group_ends: bool = False) -> Fragment:
         frames, self._frames = tuple(self._frames), []

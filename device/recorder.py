@@ -1,47 +1,34 @@
 """The recorder: ring, recordings, and what reaches the writer thread.
 
 The camera's callback only appends to the ring and hands references on. At a trigger the whole ring is handed to the
-writer at once, and everything after it goes straight through (invariant 2). If the writer falls behind, fragments are
-given up, counted, and named by a signed `gap`; the ring and the live picture never wait for the card.
+writer at once, and everything after it goes straight through (invariant 2); the ring and the live picture never wait
+for the card. A long recording goes on in a new file at a key frame (R22, `device.roll_over`).
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from device.fragments import Fragment
-from device.losses import Gap, gap_of
-from device.recording_file import Addition, RecordingFile, facts_of
+from device.delivery import Delivery, Told
+from device.mutes import Mutes
+from device.recording_file import RecordingFile
 from device.ring import Ring
+from device.roll_over import FileLimits
+from device.rolling import Rolling
 from device.session import SILENT_NS, Session, trigger_facts
-from device.signing_pace import KeyFailed
 from device.triggers import Start
-from device.writer import FULL, Job, Writer
-from evidence.statements import FileFacts, MediaFacts, Stamp
+from device.writer import Writer
+from evidence.statements import Stamp
 from hal.camera import EncodedFrame
-from hal.clock import boottime_ns
 from hal.gps import GpsEpoch
 from hal.microphone import EncodedSound
 
-log = logging.getLogger("firsthand.recorder")
+__all__ = ["Recorder", "Told"]
 
 BEHIND_NS: Final = 2_000_000_000
 """A fragment that waits longer for the card is told to the officer (invariant 3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the recorder tells the daemon, from any thread."""
-
-    opened: Callable[[Session], None]
-    durable: Callable[[Session, MediaFacts], None]
-    closed: Callable[[Session, FileFacts, str], None]
-    trouble: Callable[[Session, str], None]
-    """Something that should be recorded is not; one of the gap causes."""
 
 
 class Recorder:
@@ -54,7 +41,12 @@ class Recorder:
         make_file: Callable[[], RecordingFile],
         open_fields: Callable[[Start, int | None], Mapping[str, Any]],
         told: Told,
+        *,
+        limits: FileLimits | None = None,
+        opening_again: Callable[[Session], Mapping[str, Any]] = lambda _: {},
+        channel: str | None = None,
     ) -> None:
+        """`opening_again` gives the opening metadata of the file in which a recording goes on; on the loop."""
         self.ring = ring
         self.session: Session | None = None
         self.frames = 0
@@ -63,15 +55,19 @@ class Recorder:
         self.last_keyframe_ns: int | None = None
         self.last_sound: EncodedSound | None = None
         self.last_epoch: GpsEpoch | None = None
-        self._writer = writer
+        self.ring_limit: str | None = None
+        """Why the ring may not be larger, in words (`device.ring_limit`)."""
+        self.channel = channel
         self._make_file = make_file
         self._open_fields = open_fields
         self._told = told
+        self._delivery = Delivery(writer, told)
+        self._rolling = Rolling(limits, opening_again, self._delivery, told)
         self._lock = threading.Lock()
+        self._buffering = True
+        self._mutes = Mutes()
         self._previous: tuple[str, int] | None = None
         """Stem and last frame number of the recording before."""
-        self._unclosed: list[tuple[Session, str]] = []
-        """Recordings whose `close` the card did not take, with their reasons (writer thread and loop)."""
 
     # --- from the drivers' threads -----------------------------------------------------------------------------
 
@@ -83,58 +79,67 @@ class Recorder:
             if frame.keyframe:
                 self.keyframes += 1
                 self.last_keyframe_ns = frame.captured_ns
-            self.ring.push(frame)
-            if self.session is not None:
-                self._feed(self.session, frame)
+            if self._buffering:
+                self.ring.push(frame)
+            if self.session is None:
+                return
+            if frame.keyframe and self._rolling.prepared is not None:
+                self._roll(self.session, frame, self._rolling.prepared)
+            self._feed(self.session, frame)
+            self._rolling.settle(frame.captured_ns)
 
     def on_sound(self, sound: EncodedSound) -> None:
         """Take one encoded piece of sound."""
         with self._lock:
             self.last_sound = sound
-            self.ring.push_sound(sound)
-            session = self.session
-            # Sound that was on its way when the trigger came is from before it: the policy decides (R24).
-            if session is not None and (self.ring.keep_sound or sound.captured_ns >= session.started_ns):
-                session.fragmenter.sound(sound)
+            late = self._rolling.waiting_for(sound.captured_ns)
+            if not self._mutes.cover(sound.captured_ns):
+                if self._buffering:
+                    self.ring.push_sound(sound)
+                session = late or self.session
+                # Sound that was on its way when the trigger came is from before it: the policy decides (R24).
+                if session is not None and (self.ring.keep_sound or sound.captured_ns >= session.started_ns):
+                    session.fragmenter.sound(sound)
+            if late is None:
+                self._rolling.end_old()
 
     def on_epoch(self, epoch: GpsEpoch) -> None:
         """Take one GPS epoch."""
         with self._lock:
             self.last_epoch = epoch
-            self.ring.push_epoch(epoch)
+            if self._buffering:
+                self.ring.push_epoch(epoch)
             if self.session is not None:
                 self.session.fragmenter.epoch(epoch)
 
     # --- from the loop -------------------------------------------------------------------------------------------
 
-    def start(self, start: Start, opening: Mapping[str, Any], *, resumes: int | None = None) -> Session:
-        """Begin a recording with everything in the ring. There must be none in progress."""
+    def start(
+        self, start: Start, opening: Mapping[str, Any], *, resumes: int | None = None, incident: str | None = None
+    ) -> Session:
+        """Begin a recording with everything in the ring. There must be none in progress.
+
+        `incident` names the incident that it belongs to; without it, it is the first of a new one.
+        """
         with self._lock:
             assert self.session is None
             file = self._make_file()
-            session = Session(file, start.at_ns, [trigger_facts(start)], file.losses)
-            self.session = session
             frames = self.ring.before(start.at_ns)
+            begin_ns = frames[0].captured_ns if frames else start.at_ns
+            session = Session(
+                file, start.at_ns, [trigger_facts(start)], file.losses,
+                incident=incident or file.stem, channel=self.channel, mutes=self._mutes.since(begin_ns),
+            )  # fmt: skip
+            self.session = session
             metadata = {
                 "part": "opening",
                 **opening,
-                "triggers": list(session.triggers),
-                "ring": {
-                    "configured_s": self.ring.seconds_ns // 1_000_000_000,
-                    "available_ms": max(0, start.at_ns - frames[0].captured_ns) // 1_000_000 if frames else 0,
-                },
+                **session.belongs(),
+                "ring": {**self.ring.facts(start.at_ns, frames), "limit": self.ring_limit},
                 **self._overlap(frames),
             }
             file.prepare_open(self._open_fields(start, resumes), metadata)
-            self._writer.put(
-                Job(
-                    f"{file.stem} open",
-                    file.open,
-                    done=lambda: self._told.opened(session),
-                    lost=lambda error: self._told.trouble(session, _cause(error)),
-                )
-            )
-            begin_ns = frames[0].captured_ns if frames else start.at_ns
+            self._delivery.open(session)
             session.fragmenter.extend(
                 [sound for sound in self.ring.sounds if sound.captured_ns >= begin_ns],
                 [epoch for epoch in self.ring.epochs if epoch.received_ns >= begin_ns],
@@ -165,68 +170,48 @@ class Recorder:
         """Put an event into the running recording, if there is one."""
         session = self.session
         if session is not None:
-            file = session.file
-            self._writer.put(Job(f"{file.stem} {event}", lambda: file.event(event, word, details)))
+            self._delivery.event(session, event, word, details)
 
     def clock_step(self, before: Stamp, after: Stamp, cause: str) -> None:
         """Put a clock step into the running recording, if there is one."""
         session = self.session
         if session is not None:
-            file = session.file
-            self._writer.put(Job(f"{file.stem} clock", lambda: file.clock_step(before, after, cause)))
+            self._delivery.clock_step(session, before, after, cause)
 
     def stop(self, reason: str, now_ns: int) -> Session | None:
         """End the recording: its last fragment, closing metadata, `close`. The ring runs on."""
         with self._lock:
+            self._rolling.end_old()
+            self._rolling.prepared = None
             session, self.session = self.session, None
-            if session is None:
-                return None
-            last = session.fragmenter.finish()
-            if last is not None:
-                self._put(session, last)
-            session.note_end(now_ns)
-            if session.last_frame is not None:
-                self._previous = (session.file.stem, session.last_frame.sequence)
-        self._close(session, reason)
+            if session is not None:
+                last = session.fragmenter.finish()
+                if last is not None:
+                    self._delivery.fragment(session, last)
+                session.note_end(now_ns)
+                if session.last_frame is not None:
+                    self._previous = (session.file.stem, session.last_frame.sequence)
+        self._rolling.close_old()
+        if session is not None:
+            self._delivery.close(session, reason)
         return session
-
-    def _close(self, session: Session, reason: str) -> None:
-        file = session.file
-        closing = session.closing(reason)
-        owed: list[Gap] = []
-
-        def run() -> RecordingFile:
-            owed.extend(file.losses.take())  # here, since the card may have refused the fragments before
-            return file.close(reason, closing, owed)
-
-        def lost(_: OSError) -> None:
-            file.losses.give_back(owed)
-            self._unclosed.append((session, reason))
-
-        self._writer.put(
-            Job(
-                f"{file.stem} close",
-                run,
-                done=lambda: self._told.closed(session, file.finished(), reason),
-                lost=lost,
-            )
-        )
 
     def close_again(self) -> None:
         """Try again to close what a full or failing card left unclosed. Call it every few seconds."""
-        unclosed, self._unclosed = self._unclosed, []
-        for session, reason in unclosed:
-            self._close(session, reason)
+        self._delivery.close_again()
 
     def tick(self, now_ns: int) -> None:
         """Flush what waits for a stalled camera, notice silence and a slow card. Call it every 100 ms or so."""
+        with self._lock:
+            self._rolling.settle(now_ns)
+        self._rolling.close_old()
         with self._lock:
             session = self.session
             if session is None:
                 return
             waiting = session.fragmenter.flush(now_ns)
             if waiting is not None:
-                self._put(session, waiting)
+                self._delivery.fragment(session, waiting)
             newest = max(session.started_ns, self.last_frame_ns or 0)
             silent = now_ns - newest > SILENT_NS
             behind = now_ns - min(tuple(session.waiting.values()), default=now_ns) > BEHIND_NS
@@ -234,12 +219,15 @@ class Recorder:
             away = session.file.key_away
             newly_away = away and not session.key_away
             session.alarmed, session.behind, session.key_away = silent, behind, away
+            full = self._rolling.due(session, self.last_frame_ns)
         if newly_silent:
             self._told.trouble(session, "camera_silent")
         if newly_behind:
             self._told.trouble(session, "writer_behind")
         if newly_away:
             self._told.trouble(session, "signing_key")
+        if full:
+            self.roll_over()
 
     def buffered_ns(self) -> int:
         """How far the ring reaches back, nanoseconds."""
@@ -249,46 +237,82 @@ class Recorder:
     def drop_ring(self) -> None:
         """Forget the ring (storage full: it goes first)."""
         with self._lock:
-            self.ring.drop()
+            self.ring.drop("storage_full")
+
+    def limit_ring(self, most_bytes: int, reason: str | None) -> None:
+        """Let the ring have so many bytes from now on, and say why."""
+        with self._lock:
+            self.ring.max_bytes, self.ring_limit = most_bytes, reason
+
+    def buffer_off(self) -> None:
+        """Forget the ring and keep no frames until `buffer_on` (sleep, R24). A trigger then starts without a ring."""
+        with self._lock:
+            self._buffering = False
+            self.ring.drop("asleep")
+            self.ring.epochs.clear()
+
+    def buffer_on(self) -> None:
+        """Keep a ring again."""
+        with self._lock:
+            self._buffering = True
+
+    # --- mute --------------------------------------------------------------------------------------------------------
+
+    @property
+    def muted(self) -> bool:
+        """True while no sound is kept."""
+        return self._mutes.now
+
+    def mute(self, at_ns: int) -> None:
+        """Keep no sound that was captured from that instant on, neither in the ring nor in the recording (R24)."""
+        with self._lock:
+            row = self._mutes.begin(at_ns)
+            if row is None:
+                return
+            self.ring.drop_sounds(at_ns)
+            for session in (self.session, self._rolling.old):
+                if session is not None:
+                    session.fragmenter.drop_sounds(at_ns)
+                    session.mutes.append(row)
+        self.event("muted", None, {"at_ns": at_ns})
+
+    def unmute(self, at_ns: int) -> None:
+        """Keep sound again that was captured from that instant on."""
+        with self._lock:
+            if not self._mutes.end(at_ns):
+                return
+        self.event("unmuted", None, {"at_ns": at_ns})
+
+    # --- roll-over ---------------------------------------------------------------------------------------------------
+
+    def roll_over(self) -> None:
+        """Let the recording go on in a new file from its next key frame on. Loop only."""
+        session = self.session
+        if session is None or not self._rolling.free:
+            return
+        opening = self._rolling.opening_again(session)
+        with self._lock:
+            if self.session is session and self._rolling.free:
+                self._rolling.prepared = opening
+
+    def _roll(self, old: Session, first: EncodedFrame, opening: Mapping[str, Any]) -> None:
+        """Begin the next file with that key frame. The old one ends before it, once its sound is there."""
+        self._rolling.prepared = None
+        at_ns = first.captured_ns
+        new = old.continued(self._make_file(), at_ns)
+        metadata = {"part": "opening", **opening, **new.belongs(), "continues": old.file.stem}
+        fields = {**self._open_fields(new.start_again(), None), "continues": old.file.number}
+        new.file.prepare_open(fields, metadata)
+        self._delivery.open(new)  # before the old one's end, so that a crash always finds one of them unclosed
+        self.session = new
+        heard_ns = self.last_sound.captured_ns if self.last_sound is not None else 0
+        self._rolling.begin(old, new, at_ns, heard_ns)
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
     def _feed(self, session: Session, frame: EncodedFrame) -> None:
         fragment = session.fragmenter.frame(frame)
+        if session.began_ns is None and session.fragmenter.last_frame is frame:
+            session.began_ns = frame.captured_ns
         if fragment is not None:
-            self._put(session, fragment)
-
-    def _put(self, session: Session, fragment: Fragment) -> None:
-        """Queue a fragment; what finds no room is owed as a `gap`. In capture order, under the lock."""
-        for frame in fragment.frames:
-            session.note_frame(frame)
-        session.frames += len(fragment.frames)
-        session.note_epochs(fragment)
-        file, addition = session.file, Addition(fragment)
-        key = fragment.frames[0].sequence
-        session.waiting[key] = boottime_ns()
-
-        def done() -> None:
-            session.waiting.pop(key, None)
-            facts = facts_of(addition)
-            if facts is not None:
-                self._told.durable(session, facts)
-
-        def lost(error: OSError) -> None:
-            self._give_up(session, addition, _cause(error))
-
-        if not self._writer.put(Job(f"{file.stem} fragment", lambda: file.add(addition), fragment.bytes, done, lost)):
-            self._give_up(session, addition, "writer_behind")
-
-    def _give_up(self, session: Session, addition: Addition, cause: str) -> None:
-        """From any thread, with or without the lock: takes only the ledger's own."""
-        fragment = addition.fragment
-        session.waiting.pop(fragment.frames[0].sequence, None)
-        session.file.give_up(addition, gap_of(cause, fragment))
-        self._told.trouble(session, cause)
-
-
-def _cause(error: OSError) -> str:
-    if isinstance(error, KeyFailed):
-        return "key_failed"
-    return "storage_full" if error.errno in FULL else "storage_error"
+            self._delivery.fragment(session, fragment)

@@ -98,6 +98,11 @@ class RecordingFile:
         """True while the key does not sign. Any thread."""
         return self._signer.away
 
+    @property
+    def begun(self) -> bool:
+        """True once its `open` is durable. Writer thread."""
+        return self._writer is not None and self._writer.durable.opened is not None
+
     def prepare_open(self, fields: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         """What the file begins with: fields of `open`, and the opening metadata."""
         self._opening = fields, metadata

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Literal
 
 from hal.camera import EncodedFrame
 from hal.gps import GpsEpoch
 from hal.microphone import EncodedSound
 
 SLACK_NS: Final = 1_000_000_000
+
+ShortBecause = Literal["power_on", "asleep", "storage_full", "capped", "endless_group"]
+"""Why a ring reaches back less than the policy asks: the camera was started only then, slept, had a full card, may not
+use more bytes (`device.ring_limit` says why), or its encoder made no key frames."""
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Ring:
     sounds: deque[EncodedSound] = field(default_factory=deque)
     epochs: deque[GpsEpoch] = field(default_factory=deque)
     bytes: int = 0
+    begins_because: ShortBecause | None = "power_on"
+    """Why there is nothing before its first group; None if only its time was up."""
 
     def push(self, frame: EncodedFrame) -> None:
         """Append a frame; frames before the first key frame cannot be decoded and are not kept."""
@@ -71,10 +77,11 @@ class Ring:
         # trigger is known only after it came: the slack keeps the ring whole for the instant at which it came.
         enough_ns = now_ns - self.seconds_ns - SLACK_NS
         while len(self.gops) > 1 and (self.gops[1].start_ns <= enough_ns or self.bytes > self.max_bytes):
+            self.begins_because = None if self.gops[1].start_ns <= enough_ns else "capped"
             self.bytes -= self.gops.popleft().bytes
         if self.bytes > self.max_bytes and self.gops[0].bytes > self.max_bytes // 2:
             # An encoder that makes no more key frames must not eat the memory: its endless GOP goes as a whole.
-            self.drop()
+            self.drop("endless_group")
             return
         self._drop_sounds(self.gops[0].start_ns)
 
@@ -90,12 +97,29 @@ class Ring:
             gops.pop(0)
         return [frame for gop in gops for frame in gop.frames]
 
+    def facts(self, at_ns: int, frames: list[EncodedFrame]) -> dict[str, Any]:
+        """How much of the ring was there at a trigger, and why not more: a short one is no late start."""
+        available_ns = max(0, at_ns - frames[0].captured_ns) if frames else 0
+        short = available_ns < self.seconds_ns
+        return {
+            "configured_s": self.seconds_ns // 1_000_000_000,
+            "available_ms": available_ns // 1_000_000,
+            "short_because": (self.begins_because or "no_frames") if short else None,
+            "most_bytes": self.max_bytes,
+        }
+
     def span_ns(self) -> int:
         """How far back the ring reaches from its newest frame, nanoseconds."""
         return self.gops[-1].frames[-1].captured_ns - self.gops[0].start_ns if self.gops else 0
 
-    def drop(self) -> None:
-        """Forget everything (storage full: the ring goes first)."""
+    def drop_sounds(self, from_ns: int) -> None:
+        """Forget the sound from that instant on (a mute)."""
+        while self.sounds and self.sounds[-1].captured_ns >= from_ns:
+            self.bytes -= len(self.sounds.pop().data)
+
+    def drop(self, because: ShortBecause) -> None:
+        """Forget all pictures and sound (storage full: the ring goes first; sleep)."""
         self.gops.clear()
         self.sounds.clear()
         self.bytes = 0
+        self.begins_because = because

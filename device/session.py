@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from device.fragments import Fragment, Fragmenter
 from device.losses import Gap, Losses
+from device.mutes import Row, rows_until
 from device.recording_file import RecordingFile
 from device.triggers import Start
 from hal.camera import EncodedFrame
@@ -34,11 +35,49 @@ class Session:
     """When each fragment that is not yet durable was queued: first frame number -> CLOCK_BOOTTIME."""
     last_frame: EncodedFrame | None = None
     frames: int = 0
+    bytes: int = 0
+    """About how many bytes its file has on the card."""
+    incident: str = ""
+    """What it belongs to: the stem of the incident's first recording, or the incident of a peer (R23)."""
+    channel: str | None = None
+    """Which camera of a vehicle it shows; None for a camera that is alone (R2)."""
+    began_ns: int | None = None
+    """Capture time of its first frame."""
+    ended_ns: int | None = None
+    """CLOCK_BOOTTIME at which it was stopped, or went on in the next file."""
+    mutes: list[Row] = field(default_factory=list)
+    """When the sound was muted, from the ring's first frame on."""
     alarmed: bool = False
     behind: bool = False
     key_away: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
     """What the daemon's parts add to the closing metadata."""
+
+    def belongs(self) -> dict[str, Any]:
+        """What the opening metadata says about its place among others, and about the mutes of the ring."""
+        channel = {"channel": self.channel} if self.channel is not None else {}
+        return {
+            "triggers": list(self.triggers),
+            "incident": self.incident,
+            "mutes": [list(row) for row in self.mutes],
+            **channel,
+        }
+
+    def continued(self, file: RecordingFile, at_ns: int) -> Session:
+        """The same recording in its next file, whose first frame was captured at that instant."""
+        new = Session(
+            file, at_ns, list(self.triggers), file.losses, incident=self.incident, channel=self.channel,
+            mutes=[row for row in self.mutes if row[1] is None or row[1] > at_ns],
+        )  # fmt: skip
+        new.last_frame = self.fragmenter.last_frame or self.last_frame  # a hole between the files is a gap of the new
+        new.fragmenter.extend(*self.fragmenter.take_from(at_ns))
+        return new
+
+    def start_again(self) -> Start:
+        """The trigger as the next file's `open` needs it: critical if any of the triggers so far was."""
+        first = self.triggers[0]
+        critical = any(one["critical"] for one in self.triggers)
+        return Start(first["name"], critical, self.started_ns, first["manual"])
 
     def note_frame(self, frame: EncodedFrame) -> None:
         """Find what is missing between the frame before and this one. Frames come in order."""
@@ -55,6 +94,7 @@ class Session:
 
     def note_end(self, now_ns: int) -> None:
         """A camera that is silent at the stop was silent since its last frame."""
+        self.ended_ns = now_ns
         last_ns = self.last_frame.captured_ns if self.last_frame is not None else self.started_ns
         if now_ns - last_ns > SILENT_NS:
             self.losses.add(Gap("camera_silent", last_ns, now_ns, 0))
@@ -73,6 +113,7 @@ class Session:
             "triggers": self.triggers,
             "track": self.track,
             "timeline": self.timeline,
+            "mutes": rows_until(self.mutes, self.ended_ns if self.ended_ns is not None else 2**62),
             "stop_reason": None,
             "stop_reason_missing": reason == "record_button",
             **self.extra,

@@ -14,7 +14,7 @@ from typing import Final
 from evidence.audit_facts import CameraAudit, Found, Row
 from evidence.audit_log import LogView, check_utc, holes, named, spans
 from evidence.handover import Receipt
-from evidence.statements import Event, FileFacts
+from evidence.statements import Event, FileFacts, Open
 from evidence.times import when, words
 
 DURABLE_NS: Final = 5 * 10**9
@@ -202,6 +202,8 @@ class Recordings:
         ordered = [self.files[number] for number in sorted(self.files)]
         places = {boot: place for place, boot in enumerate(self.log.boots)}
         for before, after in itertools.pairwise(ordered):
+            if _side_by_side(before.opened, after.opened):
+                continue
             if before.opened.boot == after.opened.boot:
                 if after.opened.mono_ns < before.opened.mono_ns:
                     self._found("out_of_order", after.number, f"it began before recording {before.number}")
@@ -212,3 +214,10 @@ class Recordings:
                     "out_of_order", after.number, f"the log has its boot before that of recording {before.number}"
                 )
             check_utc(self.result, "recording", before, after)
+
+
+def _side_by_side(before: Open, after: Open) -> bool:
+    """Whether both were rightly open at one time: a file that goes on in another, or the cameras of one vehicle."""
+    if before.boot != after.boot:
+        return False
+    return after.continues == before.number or (after.group is not None and after.group == before.group)

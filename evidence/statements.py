@@ -195,6 +195,10 @@ class Open(Statement, frozen=True, kw_only=True, tag="open"):
     """Close hash of the log segment before (log only)."""
     resumes: Count | None = None
     """Number of the recording that a crash cut off and that this one goes on with."""
+    continues: Count | None = None
+    """Number of the recording that goes on in this file without a gap; it is closed with `rolled_over`."""
+    group: Count | None = None
+    """Number of the first camera's first recording, in all recordings of a vehicle's cameras that it began with."""
 
 
 class Sealed(Statement, frozen=True, kw_only=True, tag="sealed"):

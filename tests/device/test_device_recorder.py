@@ -4,142 +4,25 @@ from __future__ import annotations
 
 import errno
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 from camera_bench import SECOND, media, statements
+from recorder_rig import Rig, encoded
 
-from device.muxing import Muxer
-from device.recorder import Recorder, Told
 from device.recording_file import RecordingFile
-from device.ring import Ring
-from device.session import Session
-from device.triggers import Start
-from device.writer import Writer
 from evidence.durable import AppendFile
 from evidence.errors import SigningFailed
-from evidence.keys import FileSigner, load_certificates
-from evidence.media_signing import MediaSigner, VendorInfo
-from evidence.sealed import Recipient
-from evidence.statements import CameraFacts, Close, Gap, ProfileRef, Source, Stamp, Utc, moment
-from evidence.trust import Trust
-from evidence.verify import verify_file
-from hal.camera import EncodedFrame, VideoFormat
+from evidence.keys import FileSigner
+from evidence.statements import Close
 from hal.clock import boottime_ns
-from simulator.drivers.live_encoder import LiveEncoder
-from simulator.drivers.picture import Picture
-
-RATE = 10
 
 
 @pytest.fixture(scope="module")
 def pictures() -> list[tuple[bytes, bool]]:
-    """Ten seconds of encoded grey."""
-    encoder, picture = LiveEncoder(160, 96, Fraction(RATE), 100_000), Picture(160, 96)
-    return [encoder.encode(picture, n, keyframe=n % RATE == 0) for n in range(10 * RATE)]
-
-
-def stamp() -> Stamp:
-    now_ns = time.time_ns()
-    claim = Utc(earliest=moment(now_ns - 10**7), latest=moment(now_ns + 10**7), source="ntp")
-    return Stamp(boot="00000000-0000-4000-8000-000000000001", mono_ns=boottime_ns(), utc=claim)
-
-
-@dataclass
-class Rig:
-    """A recorder with its writer on a card that a test makes fail."""
-
-    pki: Path
-    spool: Path
-    pictures: list[tuple[bytes, bool]]
-    troubles: list[str] = field(default_factory=list)
-    closed: list[str] = field(default_factory=list)
-    number: int = 0
-
-    def __post_init__(self) -> None:
-        self.signer = FileSigner.load(self.pki / "camera.key", self.pki / "camera.pem")
-        self.recipients = (Recipient.of(load_certificates(self.pki / "vault.pem")[0]),)
-        self.writer = Writer(10**7, make_room=lambda reserve: False, on_trouble=lambda _: None)
-        self.begin_ns = boottime_ns() - 20 * SECOND
-        self.recorder = Recorder(
-            Ring(2 * SECOND, 10**7, keep_sound=False),
-            self.writer,
-            self._file,
-            lambda start, resumes: {
-                "camera": CameraFacts(model="m", firmware="1", firmware_sha256="0" * 64),
-                "sources": (Source(role="camera", driver="d", sensor="s", kind="simulated"),),
-                "profile": ProfileRef(name="p", version=1, sha256="0" * 64),
-                "retention_class": "standard",
-                "upload_class": "normal",
-                "hold": False,
-            },
-            Told(
-                lambda session: None,
-                lambda session, facts: None,
-                lambda session, facts, reason: self.closed.append(reason),
-                lambda session, cause: self.troubles.append(cause),
-            ),
-        )
-
-    def _file(self) -> RecordingFile:
-        self.number += 1
-        chain = (self.pki / "camera.pem").read_bytes()
-        muxer = Muxer(
-            lambda: VideoFormat(160, 96, float(RATE)), None,
-            MediaSigner(self.signer.sign_digest, chain, VendorInfo("1", "SIM-0001", "F")),
-            lambda at_ns: 1_700_000_000 * SECOND, recording=f"SIM-0001-{self.number:06d}", device_name="m",
-        )  # fmt: skip
-        return RecordingFile(self.spool, self.number, "SIM-0001", self.signer, self.recipients, stamp, muxer)
-
-    def film(self, first: int, end: int, skip: range = range(0)) -> None:
-        """Frames `first` to `end` (excluded), without those in `skip`."""
-        for n in range(first, end):
-            if n not in skip:
-                data, key = self.pictures[n]
-                self.recorder.on_frame(EncodedFrame(data, key, self.at_ns(n), n))
-
-    def at_ns(self, frame: int) -> int:
-        return self.begin_ns + frame * SECOND // RATE
-
-    def start(self, frame: int) -> Session:
-        return self.recorder.start(Start("record_button", False, self.at_ns(frame), manual=True), {})
-
-    def stop(self, frame: int) -> None:
-        self.recorder.stop("record_button", self.at_ns(frame))
-
-    def settle(self) -> None:
-        assert self.writer.drain(10)
-
-    @property
-    def path(self) -> Path:
-        return self.spool / f"SIM-0001-{self.number:06d}.evidence"
-
-    def verify(self) -> None:
-        report = verify_file(self.path, Trust.load(self.pki / "root.pem"))
-        assert report.valid, report.findings
-
-    def gaps(self) -> list[tuple[str, int, int, int]]:
-        """(cause, first frame, frame after the end, frames) by the stated times."""
-        return [
-            (one.cause, self._frame(one.start_ns), self._frame(one.end_ns), one.frames)
-            for one in statements(self.path)
-            if isinstance(one, Gap)
-        ]
-
-    def _frame(self, at_ns: int) -> int:
-        return round((at_ns - self.begin_ns) * RATE / SECOND)
-
-    def account(self, first: int, end: int) -> None:
-        """Every frame from `first` to `end` is in the file or in a gap, and none in both."""
-        facts = [one.media for one in media(self.path) if one.media is not None]
-        held = [n for one in facts for n in range(one.first_frame, one.first_frame + one.frames)]
-        assert len(held) == len(set(held))
-        assert len(held) + sum(gap[3] for gap in self.gaps()) == end - first
+    return encoded(10)
 
 
 @pytest.fixture

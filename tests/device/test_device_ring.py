@@ -74,10 +74,28 @@ def test_a_dropped_ring_begins_again_at_the_next_key_frame() -> None:
     ring = Ring(4 * SECOND, 10**9, keep_sound=False)
     for frame in frames(20):
         ring.push(frame)
-    ring.drop()
+    ring.drop("storage_full")
     for frame in frames(40)[20:]:
         ring.push(frame)
     assert ring.gops[0].frames[0].sequence == 30
+
+
+@pytest.mark.requirement("R5")
+def test_a_short_ring_says_why_so_that_nobody_reads_it_as_a_late_start() -> None:
+    def why(ring: Ring, count: int) -> object:
+        for frame in frames(count, size=1000):
+            ring.push(frame)
+        return ring.facts(count * SECOND // 15, ring.before(count * SECOND // 15))["short_because"]
+
+    assert why(Ring(4 * SECOND, 10**9, keep_sound=False), 0) == "power_on"
+    assert why(Ring(4 * SECOND, 10**9, keep_sound=False), 45) == "power_on"
+    assert why(Ring(4 * SECOND, 10**9, keep_sound=False), 150) is None
+    assert why(Ring(4 * SECOND, 40_000, keep_sound=False), 150) == "capped"
+    dropped = Ring(4 * SECOND, 10**9, keep_sound=False)
+    why(dropped, 150)
+    dropped.drop("storage_full")
+    assert why(dropped, 30) == "storage_full"
+    assert why(Ring(4 * SECOND, 10_000, keep_sound=False), 200) == "endless_group"
 
 
 frame_lists = st.lists(

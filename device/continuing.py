@@ -1,0 +1,51 @@
+"""What the daemon says about a recording that goes on in a new file (R22): metadata, log, notices."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from device.opening import opening_metadata
+from device.session import Session
+from device.triggers import Start
+
+if TYPE_CHECKING:
+    from device.daemon import Daemon
+
+log = logging.getLogger("firsthand.continuing")
+
+
+class Continuing:
+    """Roll-over as the daemon sees it. Loop only."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def opening(self, session: Session) -> Mapping[str, Any]:
+        """Opening metadata of the file in which the recording goes on: what is known now."""
+        daemon = self._daemon
+        first = session.triggers[0]
+        return opening_metadata(
+            Start(first["name"], first["critical"], daemon.clock.boottime_ns(), first["manual"]),
+            daemon.profile.profile,
+            daemon.hardware,
+            power_on_ns=daemon.power_on_ns,
+            lines=daemon.inputs.levels,
+            timeline=daemon.inputs.timeline,
+            self_test=daemon.examination.last,
+            self_test_id=daemon.examination.id,
+            parts=daemon.gather("opening"),
+        )
+
+    def rolled(self, old: Session, new: Session) -> None:
+        """The new file has begun, the old one is about to be closed."""
+        daemon = self._daemon
+        old.extra.update(daemon.gather("closing"))
+        log.info("recording %s goes on in %s", old.file.stem, new.file.stem)
+        daemon.log("rolled_over", recording=old.file.number, details={"into": new.file.stem, "at_ns": new.started_ns})
+        daemon.log(
+            "recording_opened", recording=new.file.number, word="degraded" if daemon.degraded else None,
+            details={"trigger": old.triggers[0]["name"], "at_ns": new.started_ns, "continues": old.file.stem},
+        )  # fmt: skip
+        daemon.publish("rolled_over", new.file.stem, old.file.stem)
