@@ -8,6 +8,7 @@ from device.driver_choice import DriverChoice
 from device.feedback import Feedback
 from device.part import Part
 from device.pre_shift import PreShift
+from device.verdict_watch import VerdictWatch
 
 if TYPE_CHECKING:
     from device.daemon import Daemon
@@ -19,5 +20,6 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         DriverChoice,
         Feedback,
         PreShift,
+        VerdictWatch,
     )
     return tuple(kind(daemon) for kind in kinds)

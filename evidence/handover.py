@@ -197,6 +197,12 @@ class Status(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="status"
     recording: Name | None = None
     """Stem of the recording in progress."""
     self_test: Literal["pass", "warn", "block"] | None = None
+    self_test_expired: Word | None = None
+    """Why that verdict holds no longer: another officer, another shift, or 16 h."""
+    do_not_use: tuple[Word, ...] = ()
+    """Components for which this camera must not be checked out (R9)."""
+    overrides: tuple[Word, ...] = ()
+    """Components that a supervisor has overridden for this shift."""
     battery_percent: int | None = None
     free_bytes: int | None = None
     buffered_s: float | None = None
