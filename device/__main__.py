@@ -49,7 +49,7 @@ def _parser() -> UsageParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; the exit code: 0 done, 1 refused or failed, 64 wrong usage."""
+    """Run one verb; the exit code: 0 done, 1 refused or failed, 20 switch the board off, 64 wrong usage."""
     arguments = _parser().parse_args(argv)
     try:
         if arguments.verb == "run":
@@ -93,7 +93,7 @@ def _run(arguments: argparse.Namespace) -> int:
     wanted = profile.profile.drivers
     hardware = load_hardware(settings, allow_simulated=arguments.allow_simulated, wanted=wanted)
 
-    async def serve() -> None:
+    async def serve() -> int:
         daemon = Daemon(settings, identity, profile, hardware)
         for complaint in complaints:
             daemon.log("profile_refused", details={"why": complaint[:500]})
@@ -105,9 +105,9 @@ def _run(arguments: argparse.Namespace) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, daemon.shut_down)
         await daemon.run()
+        return daemon.exit_code
 
-    asyncio.run(serve())
-    return 0
+    return asyncio.run(serve())
 
 
 if __name__ == "__main__":

@@ -14,9 +14,7 @@ from device.hardware import Hardware
 from device.policy import Profile
 from device.recorder import Recorder
 from device.selftest import Check, Seen
-from hal.battery import Battery
 from hal.clock import Clock
-from hal.errors import HalError
 from hal.indicators import Indicators
 
 WAIT_S: Final = 3.0
@@ -31,7 +29,6 @@ class Bench:
     recorder: Recorder
     profile: Profile
     clock: Clock
-    battery: Battery | None
     indicators: Indicators | None
     has_microphone: bool
     has_gps: bool
@@ -41,7 +38,6 @@ class Bench:
         return [
             ("sensor", self.sensor),
             ("encoder", self.encoder),
-            ("battery", self.check_battery),
             ("gps", self.gps),
             ("microphone", self.microphone),
             ("indicators", self.check_indicators),
@@ -73,20 +69,6 @@ class Bench:
         good = age_ns is not None and age_ns < 2_500_000_000
         value = f"last key frame {age_ns // 1_000_000} ms ago" if age_ns is not None else "no key frame"
         return Seen("pass" if good else "fail", value, "a key frame each second", "restart the camera, else replace it")
-
-    def check_battery(self) -> Seen:
-        """The gauge answers and the charge is enough."""
-        limit = f"{self.profile.min_battery_percent} %"
-        if self.battery is None:
-            return Seen("not_present", "no fuel gauge is configured", limit)
-        try:
-            reading = self.battery.read()
-        except (HalError, OSError) as error:
-            return Seen("fail", str(error), limit, "have the fuel gauge repaired")
-        if reading.percent is None:
-            return Seen("fail", "the gauge gives no charge", limit, "have the fuel gauge repaired")
-        good = reading.percent >= self.profile.min_battery_percent
-        return Seen("pass" if good else "fail", f"{reading.percent} % ({reading.status})", limit, "charge the camera")
 
     def gps(self) -> Seen:
         """The receiver talks, and has a fix."""
@@ -128,7 +110,6 @@ def bench_of(hardware: Hardware, policy: Profile, recorder: Recorder) -> Bench:
         recorder=recorder,
         profile=policy,
         clock=hardware.clock,
-        battery=hardware.battery,
         indicators=hardware.indicators,
         has_microphone=hardware.microphone is not None,
         has_gps=hardware.gps is not None,

@@ -91,6 +91,7 @@ class Daemon:
         """What a crash before this start left open; None before `run`."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
+        self.exit_code = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._close_again_ns = 0
         self.parts: tuple[Part, ...] = parts_of(self)
@@ -99,8 +100,9 @@ class Daemon:
 
     # --- life ---------------------------------------------------------------------------------------------------
 
-    def shut_down(self) -> None:
-        """Ask `run` to end. Safe from signal handlers of the loop."""
+    def shut_down(self, exit_code: int = 0) -> None:
+        """Ask `run` to end, and the program with that code. Safe from signal handlers of the loop."""
+        self.exit_code = exit_code or self.exit_code
         self._stopping.set()
 
     async def run(self) -> None:

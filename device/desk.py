@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from device.corrections import Corrections
+from device.energy import Energy
 from device.errors import ReceiptRefused
 from device.receipts import Receipts
 from evidence.cms import parse_signed
@@ -38,15 +39,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("firsthand.desk")
 
-BATTERY_EVERY_S: Final = 5
-
 
 class Desk:
     """Answers requests; everything that may block runs in a thread."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        self._battery_percent: int | None = None
         self._seconds = 0
         self._last_ns = daemon.power_on_ns
         policy = daemon.profile.profile
@@ -64,12 +62,6 @@ class Desk:
     def each_second(self, now_ns: int) -> None:
         """Slow chores, counted in boot time."""
         self._seconds += 1
-        if self._seconds % BATTERY_EVERY_S == 1 and self._daemon.hardware.battery is not None:
-            try:
-                self._battery_percent = self._daemon.hardware.battery.read().percent
-            except (HalError, OSError) as error:
-                self._battery_percent = None
-                log.warning("battery: %s", error)
         if self._seconds % 10 == 1:
             self.receipts.keep_reserve()
         if self._seconds % 10 == 0:
@@ -158,6 +150,7 @@ class Desk:
         except (HalError, OSError):
             free = None
         now_ns = daemon.clock.boottime_ns()
+        battery = daemon.part(Energy).reading
         return Status(
             serial=daemon.identity.serial,
             model=daemon.identity.camera.model,
@@ -171,7 +164,7 @@ class Desk:
             self_test_expired=daemon.examination.expired,
             do_not_use=daemon.examination.left,
             overrides=daemon.examination.overrides.components,
-            battery_percent=self._battery_percent,
+            battery_percent=battery.percent if battery is not None else None,
             free_bytes=free,
             buffered_s=round(daemon.recorder.buffered_ns() / 1e9, 3),
             log_head=daemon.boot.log_head,

@@ -9,11 +9,11 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from device.energy import Energy
 from device.indicators import CATALOG
 from device.night import brightness
 from device.part import Part
 from device.states import State
-from hal.errors import HalError
 
 if TYPE_CHECKING:
     from device.daemon import Daemon
@@ -68,12 +68,10 @@ class Feedback(Part):
         daemon.signals.condition("docked_ready", ready)
 
     def _charging(self) -> bool:
-        battery = self.daemon.hardware.battery
-        if battery is None:
+        if self.daemon.hardware.battery is None:
             return False
-        try:
-            reading = battery.read()
-        except (HalError, OSError):
+        reading = self.daemon.part(Energy).reading
+        if reading is None:
             return True  # unknown is not ready
         return reading.status == "charging" or (reading.percent is not None and reading.percent < 95)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from device.driver_choice import DriverChoice
+from device.energy import Energy
 from device.feedback import Feedback
 from device.part import Part
 from device.pre_shift import PreShift
@@ -18,6 +19,7 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
     """All parts of one daemon."""
     kinds: tuple[type[Part], ...] = (
         DriverChoice,
+        Energy,
         Feedback,
         PreShift,
         VerdictWatch,

@@ -175,6 +175,8 @@ DEFAULT_SEVERITY: Final[dict[str, Severity]] = {
     "firmware": "block",
     # what a shift needs
     "battery": "block",
+    "battery_health": "warn",
+    "runtime": "block",
     "thermal": "warn",
     "microphone": "warn",
     "remote_audio": "block",

@@ -6,8 +6,12 @@ import logging
 import os
 import socket
 import threading
+from typing import Final
 
 log = logging.getLogger("firsthand.device")
+
+EXIT_POWER_OFF: Final = 20
+"""The battery is empty, everything is closed and durable: whoever started the daemon switches the board off now."""
 
 
 def notify(message: str) -> None:

@@ -92,6 +92,10 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
         ),
         "gps": {"driver": "nmea-serial", "options": {"port": sources.gps_port, "baud": 9600}},
         "battery": {"driver": "power-supply", "options": {"root": str(layout.battery)}},
+        "thermal": {
+            "driver": "linux-zones",
+            "options": {"root": str(layout.thermal), "throttled_file": str(layout.thermal / "get_throttled")},
+        },
         "clock": {"driver": "simulated", "options": hardware},
         "pins": {"driver": "simulated", "options": hardware},
         "switches": {

@@ -62,6 +62,11 @@ class RunLayout:
         return self.out / "hardware" / "power_supply"
 
     @property
+    def thermal(self) -> Path:
+        """Stands for /sys/class/thermal, with the firmware's get_throttled in it."""
+        return self.out / "hardware" / "thermal"
+
+    @property
     def logs(self) -> Path:
         return self.out / "logs"
 

@@ -38,6 +38,7 @@ _SECONDS: Final = r"([0-9]{1,5}(?:\.[0-9]{1,3})?) s"
 _LATER: Final = re.compile(rf"{_SECONDS} later")
 _AFTER: Final = re.compile(rf"{_SECONDS} after (.*)")
 _BATTERY: Final = re.compile(r"battery ([0-9]{1,3})")
+_BOARD: Final = re.compile(r"board ([0-9]{1,3}) degrees")
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,9 +73,9 @@ class Step:
     state: str | None
     wait_s: float
     action: str
-    """One of `ACTIONS`, or ``battery``."""
+    """One of `ACTIONS`, or ``battery``, or ``board``."""
     amount: float | None
-    """Percent, for ``battery``."""
+    """Percent for ``battery``, degrees Celsius for ``board``."""
     say: str
     line: int
     """Line of the step in its file."""
@@ -168,8 +169,16 @@ def _step(told: _StepText, where: str, line: int, *, first: bool) -> Step:
         if percent > 100:
             raise BadScenario(f"{where}: do: {percent} is no percentage, say battery 0 to battery 100")
         return Step(state, wait_s, "battery", percent, told.say, line)
+    board = _BOARD.fullmatch(told.do)
+    if board is not None:
+        degrees = int(board[1])
+        if degrees > 150:
+            raise BadScenario(
+                f"{where}: do: no board is {degrees} degrees hot, say board 20 degrees to board 150 degrees"
+            )
+        return Step(state, wait_s, "board", degrees, told.say, line)
     if told.do not in ACTIONS:
-        raise BadScenario(f"{where}: do: {_nearest(told.do, (*ACTIONS, 'battery 50'))}")
+        raise BadScenario(f"{where}: do: {_nearest(told.do, (*ACTIONS, 'battery 50', 'board 85 degrees'))}")
     return Step(state, wait_s, told.do, None, told.say, line)
 
 

@@ -30,6 +30,7 @@ from simulator.report import build_report
 from simulator.run_errors import BadInput, Interrupted
 from simulator.scenario import Scenario
 from simulator.socket_lines import Recorder
+from simulator.thermal_feed import ThermalFeed
 from simulator.world import World
 
 READY_WITHIN_S: Final = 60.0
@@ -79,10 +80,11 @@ def run_shift(order: Order, progress: Progress) -> dict[str, Any]:
         progress.plain(f"{order.scenario.title}. Simulated: nothing of this is evidence. Files: {order.out}")
         agency.found_agency(layout, order.scenario)
         battery = BatteryFeed(layout.battery, percent=87.0)
+        thermal = ThermalFeed(layout.thermal)
         gps.start()
         programs = _start(layout, children, order, gps.port, progress)
         with contextlib.closing(Recorder(layout.recorder_socket)) as recorder:
-            _play(order.scenario, _world(layout, children, programs, recorder, gps, battery, order, progress))
+            _play(order.scenario, _world(layout, children, programs, recorder, gps, battery, thermal, order, progress))
         exits = _end(children, programs, progress)
         restarts = [{"name": name, "signal": number} for name, number in children.restarts]
         report = _judge(order, layout, children, progress, {"exit_codes": exits, "restarts": restarts})
@@ -145,13 +147,14 @@ def _world(
     recorder: Recorder,
     gps: GpsFeed,
     battery: BatteryFeed,
+    thermal: ThermalFeed,
     order: Order,
     progress: Progress,
 ) -> World:
     """The world around a camera that answers."""
     camera = CameraLink(children, recorder, layout.hardware_socket, programs.device)
     camera.connect(READY_WITHIN_S)
-    return World(camera, gps, battery, agency.profile_of(order.scenario), progress)
+    return World(camera, gps, battery, thermal, agency.profile_of(order.scenario), progress)
 
 
 def _play(scenario: Scenario, world: World) -> None:

@@ -14,6 +14,7 @@ from simulator.camera_link import CameraLink
 from simulator.gps_feed import GpsFeed
 from simulator.progress import Progress
 from simulator.run_errors import TookTooLong
+from simulator.thermal_feed import ThermalFeed
 
 PRESS_S: Final = 0.12
 """How long a finger stays on a button."""
@@ -30,6 +31,7 @@ class World:
     camera: CameraLink
     gps: GpsFeed
     battery: BatteryFeed
+    thermal: ThermalFeed
     profile: Profile
     progress: Progress
     status: Status = field(init=False)
@@ -121,6 +123,8 @@ class World:
                 self.gps.fix()
             case "battery":
                 self.battery.set(percent=amount)
+            case "board" if amount is not None:
+                self.thermal.set(celsius=amount)
 
     def _press(self, line: str, seconds: float) -> None:
         pin = BOARD[line]

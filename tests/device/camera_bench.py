@@ -40,6 +40,7 @@ from evidence.verify import Report, verify_file
 from simulator.battery_feed import BatteryFeed
 from simulator.gps_feed import GpsFeed
 from simulator.settings_text import toml_text
+from simulator.thermal_feed import ThermalFeed
 
 RECORD, LIGHTBAR, PURSUIT, DOCK, EMERGENCY = 17, 27, 22, 23, 24
 GREEN, RED, AMBER, HAPTIC = 5, 6, 13, 19
@@ -134,6 +135,7 @@ class CameraBench:
         self.notices: list[Notice] = []
         self.battery = BatteryFeed(directory / "power")
         self.battery.set(percent=battery_percent)
+        self.thermal = ThermalFeed(directory / "thermal")
         self.gps = gps or GpsFeed()
         if isinstance(self.gps, GpsFeed):
             self.gps.start()
@@ -169,6 +171,13 @@ class CameraBench:
             },
             "gps": {"driver": "nmea-serial", "options": {"port": self.gps.port}},
             "battery": {"driver": "power-supply", "options": {"root": str(directory / "power")}},
+            "thermal": {
+                "driver": "linux-zones",
+                "options": {
+                    "root": str(directory / "thermal"),
+                    "throttled_file": str(directory / "thermal" / "get_throttled"),
+                },
+            },
             "clock": {"driver": "simulated", "options": {**wired, **(clock or {})}},
             "pins": {"driver": "simulated", "options": wired},
             "switches": {

@@ -80,3 +80,13 @@ def test_battery_takes_its_percentage(tmp_path: Path) -> None:
     path.write_text("title = 'a'\n[[step]]\nat = '2.5 s after start'\ndo = 'battery 20'\n", encoding="utf-8")
     step = load_scenario(path).steps[0]
     assert (step.state, step.wait_s, step.action, step.amount) == ("start", 2.5, "battery", 20)
+
+
+def test_the_board_takes_its_degrees(tmp_path: Path) -> None:
+    path = tmp_path / "hot.toml"
+    path.write_text("title = 'a'\n[[step]]\nat = 'start'\ndo = 'board 85 degrees'\n", encoding="utf-8")
+    (step,) = load_scenario(path).steps
+    assert (step.action, step.amount) == ("board", 85)
+    path.write_text("title = 'a'\n[[step]]\nat = 'start'\ndo = 'board 400 degrees'\n", encoding="utf-8")
+    with pytest.raises(BadScenario, match="no board is 400 degrees hot"):
+        load_scenario(path)
