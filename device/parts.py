@@ -10,6 +10,7 @@ from device.feedback import Feedback
 from device.part import Part
 from device.pre_shift import PreShift
 from device.verdict_watch import VerdictWatch
+from device.ring_keeper import RingKeeper
 
 if TYPE_CHECKING:
     from device.daemon import Daemon
@@ -23,5 +24,6 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         Feedback,
         PreShift,
         VerdictWatch,
+        RingKeeper,
     )
     return tuple(kind(daemon) for kind in kinds)

@@ -16,6 +16,7 @@ from device.history_checks import LogHistory, judge_backlog
 from device.key_checks import judge_key, judge_vault
 from device.line_check import judge_lines, lines_of
 from device.part import Part
+from device.ring_keeper import RingKeeper
 from device.selftest import Check, Seen
 from device.storage_check import Need, judge_storage, judge_wear
 from hal.errors import HalError
@@ -67,6 +68,7 @@ class PreShift(Part):
         """Write, read back, and hold that against what the camera records."""
         daemon, policy = self.daemon, self.daemon.profile.profile
         probe = daemon.hardware.storage.probe(self.probe_bytes)
+        daemon.part(RingKeeper).probed(probe.write_bytes_per_s)
         try:
             read_only = daemon.hardware.storage.read_only
         except HalError:

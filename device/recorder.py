@@ -234,6 +234,11 @@ class Recorder:
         with self._lock:
             return self.ring.span_ns()
 
+    @property
+    def ring_bytes(self) -> int:
+        """Bytes of pictures and sound in the ring."""
+        return self.ring.bytes
+
     def drop_ring(self) -> None:
         """Forget the ring (storage full: it goes first)."""
         with self._lock:

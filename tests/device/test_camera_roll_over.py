@@ -11,6 +11,7 @@ from camera_bench import CameraBench, media, statements, until
 
 from evidence.audit import audit
 from evidence.audit_read import read_heap
+from evidence.handover import SelfTestRequest
 from evidence.statements import Close, Open
 
 
@@ -65,3 +66,12 @@ def test_a_crash_right_after_a_roll_over_goes_on_with_the_incident(bench: Callab
     assert camera.stop() == 0
     numbers = [n for stem in ("SIM-0001-000001", "SIM-0001-000002") for n in held(camera.path(stem))]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+@pytest.mark.requirement("R8")
+def test_the_self_test_says_how_much_of_the_pre_event_time_fits(bench: Callable[..., CameraBench]) -> None:
+    camera = bench(policy={"pre_event_s": 120, "ring_mib": 1}).start()
+    rows = {str(row["name"]): row for row in camera.ask(SelfTestRequest()).checks}
+    assert rows["buffer"]["result"] == "note"
+    assert str(rows["buffer"]["value"]).startswith("120 s configured, ")
+    assert "s fit: the profile allows 1 MiB" in str(rows["buffer"]["value"])
