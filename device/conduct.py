@@ -1,6 +1,7 @@
-"""What the camera does about what happens: triggers begin recordings, gestures stop them, trouble is told.
+"""What the camera does about what happens: every trigger, gesture and end goes through the state machine's table.
 
-Everything here runs on the loop, but for what the recorder and the writer tell. Recording comes first (invariant 1).
+`happen` hands an event to the machine and carries out the actions that the table names. Loop only, but for what the
+recorder and the writer tell. Recording comes first (invariant 1): prompts time out to the recording side.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from device import indicators as patterns
 from device.boot import Unfinished
-from device.input_lines import MAX_TIMELINE
+from device.categories import Categories
 from device.opening import opening_metadata
+from device.pauses import Pauses
+from device.privacy import Privacy
 from device.session import Session
-from device.states import Event, State
-from device.triggers import DockChanged, Intent, LineChanged, Press, Start, Stop
+from device.states import Action, Event, Move, State
+from device.stopping import Stopping, VoiceHeard, is_false_start
+from device.triggers import Start
 from evidence.statements import FileFacts, MediaFacts
 
 if TYPE_CHECKING:
@@ -25,6 +29,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("firsthand.conduct")
 
 ALARM_EVERY_NS: Final = 5_000_000_000
+SPEAKING_NS: Final = 1_500_000_000
+"""Sound no older than this: the officer is still speaking, and is not cut off…"""
+PATIENCE: Final = 2
+"""…for at most so many times the reason window."""
+CHOSEN_NS: Final = 2_500_000_000
+"""A reason code stands when no further press came for this long."""
 
 
 class Conduct:
@@ -32,70 +42,192 @@ class Conduct:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+        self.stopping: Stopping | None = None
+        """The stop that is under way."""
+        self.voice = VoiceHeard()
+        self._stepped_ns = 0
+        """When the reason wheel was last pressed."""
         self._alarmed_ns: dict[tuple[str, str], int] = {}
         """When each cause was last told, by recording."""
         self._reminded_ns = 0
+        self._resumes: Mapping[str, Any] | None = None
 
     def each_second(self, now_ns: int) -> None:
-        """Remind the officer that the camera records."""
-        if self._daemon.recorder.session is None:
-            return
-        if now_ns - self._reminded_ns > patterns.RECORDING_REMINDER_S * 10**9:
+        """Remind the officer that the camera records (R22)."""
+        if self._daemon.machine.recording and now_ns - self._reminded_ns > patterns.RECORDING_REMINDER_S * 10**9:
             self._reminded_ns = now_ns
             self._daemon.signals.play(patterns.STARTED)
 
-    # --- inputs -----------------------------------------------------------------------------------------------------
+    def tick(self, now_ns: int) -> None:
+        """Let states end whose time is over. Call it every 100 ms or so."""
+        machine = self._daemon.machine
+        if machine.state is State.STATING_REASON and self.stopping is not None:
+            heard = self.voice.heard and now_ns - (self.voice.last_ns or 0) > SPEAKING_NS
+            chosen = self.stopping.code is not None and now_ns - self._stepped_ns > CHOSEN_NS
+            if heard or chosen:
+                self.happen(Event.REASON_GIVEN)
+                return
+            speaking = self.voice.last_ns is not None and now_ns - self.voice.last_ns <= SPEAKING_NS
+            if speaking and now_ns - machine.since_ns < PATIENCE * machine.limits.reason_ns:
+                return
+        deadline_ns = machine.deadline_ns()
+        if deadline_ns is not None and now_ns >= deadline_ns:
+            self.happen(Event.TIME_UP)
 
-    def act(self, intent: Intent) -> None:
-        """Do what a gesture or a line means."""
-        if isinstance(intent, Start):
-            self.trigger(intent)
-        elif isinstance(intent, Stop):
-            self.stop("record_button")
-        elif isinstance(intent, DockChanged):
-            self._dock(intent)
-        elif isinstance(intent, LineChanged):
-            self._line_changed(intent)
-        elif isinstance(intent, Press) and self._daemon.recorder.session is not None:
-            self.mark("record_button")
+    def hear(self, level_dbfs: float, at_ns: int, duration_ns: int) -> None:
+        """One piece of sound with its peak level (microphone's thread): does the officer speak?"""
+        self.voice.sound(level_dbfs, at_ns, duration_ns)
 
-    def _line_changed(self, change: LineChanged) -> None:
-        session = self._daemon.recorder.session
-        if session is not None and len(session.timeline) < MAX_TIMELINE:
-            session.timeline.append([change.at_ns, change.line, int(change.active)])
-
-    def _dock(self, change: DockChanged) -> None:
-        daemon = self._daemon
-        daemon.change(Event.DOCKED if change.docked else Event.UNDOCKED)
-        daemon.log("docked" if change.docked else "undocked")
-        if change.docked:
-            daemon.boot.close_log("docked")
-        elif daemon.recorder.session is None:
-            daemon.spawn(daemon.examination.run())
-        daemon.publish("docked" if change.docked else "undocked", None)
-
-    # --- recording --------------------------------------------------------------------------------------------------
+    # --- events -----------------------------------------------------------------------------------------------------
 
     def trigger(self, start: Start) -> None:
-        """Begin a recording, or name one more trigger in the running one (R13-R15). Buttons are never refused."""
-        daemon = self._daemon
-        if daemon.machine.state is State.SHUTTING_DOWN:  # nobody would end it
-            daemon.log("failure_to_record", word="shutting_down", details={"name": start.trigger})
-            return
-        if daemon.recorder.session is not None:
-            if daemon.recorder.add_trigger(start):
-                number = daemon.recorder.session.file.number
-                daemon.log("trigger", recording=number, details={"name": start.trigger})
-            return
-        blocked = daemon.machine.blocked and not daemon.profile.profile.triggers_when_out_of_service
-        if blocked and not start.manual:
-            daemon.log("suppressed", word="out_of_service", details={"name": start.trigger, "at_ns": start.at_ns})
-            daemon.publish("suppressed", start.trigger)
-            return
-        if not daemon.desk.receipts.room_to_start():
+        """Begin a recording, or name one more trigger in the running one (R13 to R18). Buttons are never refused."""
+        event = Event.BUTTON if start.manual else Event.WAKING_TRIGGER if start.wakes else Event.TRIGGER
+        row = self._daemon.machine.row(event)
+        if row is not None and Action.BEGIN in row.actions and not self._daemon.desk.receipts.room_to_start():
             self._refuse_full(start)
             return
-        self._begin(start)
+        self.happen(event, start=start)
+
+    def ask_to_stop(self, at_ns: int) -> None:
+        """The officer held the record button (R25)."""
+        if self._daemon.machine.state is State.RECORDING:
+            self.stopping = Stopping(at_ns, confirmed_ns=None if self._daemon.machine.limits.confirm_ns else at_ns)
+            self.happen(Event.STOP_ASKED)
+
+    def confirm_stop(self, at_ns: int) -> None:
+        """…and pressed it once more in time."""
+        session, stopping = self._daemon.recorder.session, self.stopping
+        if session is None or stopping is None or self._daemon.machine.state is not State.CONFIRMING_STOP:
+            return
+        kinds = {str(one["kind"]) for one in session.triggers}
+        within_s = self._daemon.profile.profile.false_start_cancel_s
+        if is_false_start(kinds, session.started_ns, stopping.asked_ns, within_s):
+            self.stop("false_activation")
+            return
+        stopping.confirmed_ns = at_ns
+        self.happen(Event.CONFIRMED)
+
+    def give_reason(self, code: str, supervisor: str | None) -> bool:
+        """The reason of the stop that waits for one; False if none does (R24 to R26)."""
+        if self.stopping is None or self._daemon.machine.state is not State.STATING_REASON:
+            return False
+        self.stopping.code, self.stopping.supervisor = code, supervisor
+        self.happen(Event.REASON_GIVEN)
+        return True
+
+    def step_reason(self, now_ns: int) -> None:
+        """One press further on the reason wheel."""
+        if self.stopping is not None:
+            self._stepped_ns = now_ns
+            self.stopping.step()
+            self._daemon.signals.play(patterns.WHEEL(self.stopping.presses))
+
+    def stop(self, reason: str) -> None:
+        """End the recording for a reason of its own: card full, battery empty, test clip over."""
+        if self._daemon.recorder.session is not None:
+            self.happen(Event.END, reason=reason)
+
+    def happen(
+        self, event: Event, *, start: Start | None = None, reason: str = "record_button", blocked: bool | None = None
+    ) -> Move | None:
+        """Hand an event to the state machine and do what the table says."""
+        daemon = self._daemon
+        before = daemon.machine.state
+        move = daemon.machine.handle(event, daemon.clock.boottime_ns(), blocked=blocked)
+        if move is None:
+            return None
+        if before is State.STATING_REASON and move.after is not before:
+            self._end_of_window()
+        for action in move.actions:
+            self._do(action, start, "shutdown" if event is Event.SHUTDOWN else reason)
+        if move.before is not move.after:
+            self._daemon.moved(move)
+        return move
+
+    def _do(self, action: Action, start: Start | None, reason: str) -> None:
+        daemon = self._daemon
+        if action is Action.BEGIN and start is not None:
+            self._begin(start)
+        elif action is Action.ADD and start is not None:
+            self._add(start)
+        elif action is Action.SUPPRESS and start is not None:
+            word = "asleep" if daemon.machine.state is State.SLEEP else "out_of_service"
+            daemon.log("suppressed", word=word, details={"name": start.trigger, "at_ns": start.at_ns})
+            daemon.publish("suppressed", start.trigger)
+        elif action is Action.REFUSE and start is not None:  # nobody would end it
+            daemon.log("failure_to_record", word="shutting_down", details={"name": start.trigger})
+        elif action is Action.ASK_CONFIRMATION:
+            daemon.recorder.event("stop_asked", None, None)
+        elif action is Action.ASK_REASON:
+            self.voice.listen()
+            daemon.recorder.event("stop_confirmed", None, None)
+        elif action is Action.GO_ON:
+            self.stopping = None
+            daemon.recorder.event("stop_withdrawn", None, None)
+            daemon.signals.play(patterns.STARTED)
+        elif action is Action.CLOSE:
+            self._close(reason)
+        elif action is Action.RING_OFF:
+            daemon.recorder.buffer_off()
+        elif action is Action.RING_ON:
+            daemon.recorder.buffer_on()
+        elif action is Action.ABORT_UPDATE:
+            daemon.log("update_aborted")
+            daemon.publish("update_aborted", None)
+
+    # --- actions ----------------------------------------------------------------------------------------------------
+
+    def _begin(self, start: Start) -> None:
+        daemon = self._daemon
+        now_ns = daemon.clock.boottime_ns()
+        extra = self._resumes or {}
+        opening = {**self._opening(start), **{key: extra[key] for key in extra if key != "number"}}
+        session = daemon.recorder.start(start, opening, resumes=extra.get("number"), incident=start.incident)
+        self._reminded_ns = now_ns
+        daemon.signals.play(patterns.STARTED)
+        log.info("recording %s: %s", session.file.stem, start.trigger)
+        daemon.log(
+            "recording_opened", recording=session.file.number, word="degraded" if daemon.degraded else None,
+            details={"trigger": start.trigger, "kind": start.kind, "at_ns": start.at_ns},
+        )  # fmt: skip
+        daemon.part(Pauses).reactivated(session.file.number, now_ns)
+        daemon.part(Categories).preset(start, session.file.number, session.file.stem)
+        daemon.peers.announce(start, session.incident)
+
+    def _add(self, start: Start) -> None:
+        daemon = self._daemon
+        if daemon.recorder.add_trigger(start) and daemon.recorder.session is not None:
+            session = daemon.recorder.session
+            daemon.log("trigger", recording=session.file.number, details={"name": start.trigger, "kind": start.kind})
+            daemon.part(Categories).preset(start, session.file.number, session.file.stem)
+
+    def _close(self, reason: str) -> None:
+        daemon = self._daemon
+        daemon.part(Privacy).unmute()
+        session, stopping = daemon.recorder.session, self.stopping
+        self.stopping = None
+        if session is None:
+            return
+        session.extra.update(daemon.gather("closing"))
+        if stopping is not None:
+            session.extra.update(stopping.facts())
+        if reason == "false_activation":
+            session.extra["labels"] = [*session.extra.get("labels", ()), reason]
+            daemon.log("labelled", word=reason, recording=session.file.number, details={"origin": "false start"})
+        daemon.recorder.stop(reason, daemon.clock.boottime_ns())
+        daemon.signals.play(patterns.STOPPED)
+        if stopping is not None and reason == "record_button":
+            word = "reason_missing" if stopping.reason_missing else stopping.code or "spoken"
+            daemon.log("stop_reason", word=word, recording=session.file.number, details=stopping.facts()["stop_reason"])
+        number, stem = session.file.number, session.file.stem
+        daemon.part(Pauses).stopped(number, stem, stopping if reason == "record_button" else None)
+        daemon.part(Categories).stopped(number, stem, reason)
+
+    def _end_of_window(self) -> None:
+        if self.stopping is not None:
+            self.stopping.spoken = self.voice.heard
+        self.voice.done()
 
     def _refuse_full(self, start: Start) -> None:
         """No room, and nothing that may go: the one start that is refused, and loudly (requirements, storage full)."""
@@ -104,18 +236,6 @@ class Conduct:
         details = {"name": start.trigger, "at_ns": start.at_ns}
         self._daemon.log("failure_to_record", word="storage_full", details=details)
         self._daemon.publish("alarm", "storage_full")
-
-    def _begin(self, start: Start, *, resumes: int | None = None, extra: Mapping[str, Any] | None = None) -> None:
-        daemon = self._daemon
-        session = daemon.recorder.start(start, {**self._opening(start), **(extra or {})}, resumes=resumes)
-        self._reminded_ns = daemon.clock.boottime_ns()
-        daemon.change(Event.TRIGGER)
-        daemon.signals.play(patterns.STARTED)
-        log.info("recording %s: %s", session.file.stem, start.trigger)
-        daemon.log(
-            "recording_opened", recording=session.file.number, word="degraded" if daemon.degraded else None,
-            details={"trigger": start.trigger, "at_ns": start.at_ns},
-        )  # fmt: skip
 
     def _opening(self, start: Start) -> dict[str, Any]:
         daemon = self._daemon
@@ -131,17 +251,6 @@ class Conduct:
             parts=daemon.gather("opening"),
         )
 
-    def stop(self, reason: str) -> None:
-        """End the recording in progress, if there is one."""
-        daemon = self._daemon
-        if daemon.recorder.session is not None:
-            daemon.recorder.session.extra.update(daemon.gather("closing"))
-        session = daemon.recorder.stop(reason, daemon.clock.boottime_ns())
-        if session is None:
-            return
-        daemon.change(Event.STOPPED)
-        daemon.signals.play(patterns.STOPPED)
-
     def mark(self, origin: str) -> bool:
         """Put a marker into the running recording; False if none runs."""
         daemon = self._daemon
@@ -155,7 +264,11 @@ class Conduct:
         """A crash cut an incident off: go on with it at once, then recover the old file (design)."""
         assert unfinished.in_progress is not None
         start = Start("resumed_after_restart", critical=True, at_ns=self._daemon.clock.boottime_ns(), manual=True)
-        self._begin(start, resumes=unfinished.in_progress, extra={"resumes": unfinished.in_progress_name})
+        self._resumes = {"number": unfinished.in_progress, "resumes": unfinished.in_progress_name}
+        try:
+            self.happen(Event.BUTTON, start=start)
+        finally:
+            self._resumes = None
 
     async def recover(self, unfinished: Unfinished) -> None:
         """Recover what a crash left open, and check what was closed; nobody waits for it."""

@@ -15,11 +15,13 @@ from device.continuing import Continuing
 from device.control import ControlServer
 from device.desk import Desk
 from device.examination import Examination
+from device.gestures import Gestures
 from device.hardware import Hardware
 from device.identity import Identity
 from device.input_lines import InputLines
 from device.part import Part
 from device.parts import parts_of
+from device.peers import Peers
 from device.profile import AcceptedProfile
 from device.recorder import Recorder, Told
 from device.ring import Ring
@@ -28,7 +30,7 @@ from device.selftest import Check
 from device.service import notify
 from device.signals import Signals
 from device.sources import Sources
-from device.states import Event, Machine
+from device.states import Event, Limits, Machine, Move, State
 from device.timekeeping import ClockWatch, Step
 from device.triggers import Start
 from device.writer import Writer
@@ -53,11 +55,18 @@ class Daemon:
         self.profile = profile
         self.hardware = hardware
         self.clock = hardware.clock
-        self.machine = Machine()
         self.conduct = Conduct(self)
+        self.gestures = Gestures(self)
         self.examination = Examination(self)
         self.power_on_ns = self.clock.boottime_ns()
         policy = profile.profile
+        second_ns = 10**9
+        self.machine = Machine(
+            Limits(
+                policy.confirm_stop_s * second_ns, policy.stop_reason_s * second_ns, policy.post_event_s * second_ns
+            ),
+            bars_triggers=not policy.triggers_when_out_of_service,
+        )
         self.writer = Writer(
             (settings.queue_mib + policy.ring_mib) * 2**20,  # a whole ring must fit at a trigger
             make_room=lambda reserve: self.desk.receipts.make_room(use_reserve=reserve),
@@ -83,8 +92,8 @@ class Daemon:
         )
         self.desk = Desk(self)
         self.control = ControlServer(Path(settings.socket), self.desk.answer, frozenset(settings.peer_uids))
-        self.inputs = InputLines(settings.inputs, policy, self.clock, self.conduct.act)
-        self.sources = Sources(hardware, self.recorder, self.fault, self.boot.log_clock)
+        self.inputs = InputLines(settings.inputs, policy, self.clock, self.gestures.act)
+        self.sources = Sources(hardware, self.recorder, self.fault, self.boot.log_clock, self.conduct.hear)
         self.signals = Signals(hardware.indicators, self.fault, self.clock.boottime_ns)
         self._clock_watch = ClockWatch(self.clock)
         self.unfinished: Unfinished | None = None
@@ -150,6 +159,7 @@ class Daemon:
         ticks = 0
         while not self._stopping.is_set():
             self.recorder.tick(self.clock.boottime_ns())
+            self.conduct.tick(self.clock.boottime_ns())
             if ticks % 10 == 0:
                 self._each_second()
             ticks += 1
@@ -177,8 +187,6 @@ class Daemon:
         """Close what is open, in order: recording, log, sockets, drivers."""
         notify("STOPPING=1")
         self.change(Event.SHUTDOWN)
-        if self.recorder.session is not None:
-            self.conduct.stop("shutdown")
         self._each("end")
         for task in tuple(self._tasks):
             task.cancel()
@@ -199,6 +207,10 @@ class Daemon:
             self._loop.call_soon_threadsafe(call, *arguments)
 
     # --- parts --------------------------------------------------------------------------------------------------------
+
+    @property
+    def peers(self) -> Peers:
+        return self.part(Peers)
 
     def part(self, kind: type[P]) -> P:
         """The part of that class. Raises KeyError if this camera has none."""
@@ -260,12 +272,17 @@ class Daemon:
     # --- state --------------------------------------------------------------------------------------------------------
 
     def change(self, event: Event, *, blocked: bool | None = None) -> None:
-        state = self.machine.handle(event, blocked=blocked)
-        if state is not None:
-            self.log("state", word=state.value)
-            self._each("state_changed", state)
-            self.signals.show(self.machine.state)
-            self.publish("state", state.value)
+        """Something happened to the camera that no trigger or gesture brought about."""
+        self.conduct.happen(event, blocked=blocked)
+
+    def moved(self, move: Move) -> None:
+        """The state machine has moved: say it everywhere."""
+        self.log("state", word=move.after.value)
+        self.signals.show(move.after)
+        self.signals.condition("confirm_stop", move.after is State.CONFIRMING_STOP)
+        self.signals.condition("stating_reason", move.after is State.STATING_REASON)
+        self._each("state_changed", move.after)
+        self.publish("state", move.after.value)
 
     def publish(self, event: str, word: str | None, recording: str | None = None, number: int | None = None) -> None:
         self.control.publish(

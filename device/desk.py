@@ -11,6 +11,7 @@ from device.corrections import Corrections
 from device.energy import Energy
 from device.errors import ReceiptRefused
 from device.receipts import Receipts
+from device.states import Event
 from evidence.cms import parse_signed
 from evidence.errors import EvidenceError
 from evidence.handover import (
@@ -29,6 +30,7 @@ from evidence.handover import (
     Spool,
     Status,
     StatusRequest,
+    UpdateRequest,
     decode_contact,
 )
 from evidence.statements import moment_ns
@@ -90,11 +92,21 @@ class Desk:
             return SelfTestDone(verdict=test.verdict, checks=tuple(one.row() for one in test.results))
         if isinstance(request, MarkRequest):
             return Done() if self._daemon.conduct.mark("socket") else Refused(error="nothing is being recorded")
+        if isinstance(request, UpdateRequest):
+            return self._update(request)
         for part in self._daemon.parts:
             answer = await part.answer(request)
             if answer is not None:
                 return answer
         return Refused(error="this camera has no part that answers this")
+
+    def _update(self, request: UpdateRequest) -> Answer:
+        """An update begins only in the dock with nothing to record; a start aborts it (notice `update_aborted`)."""
+        event = Event.UPDATE_BEGAN if request.phase == "began" else Event.UPDATE_ENDED
+        if self._daemon.conduct.happen(event) is None:
+            state = self._daemon.machine.state.value
+            return Refused(error=f"no update now: the camera is {state}; it must be docked and idle")
+        return Done()
 
     async def _receipt(self, request: ReceiptRequest) -> Answer:
         try:

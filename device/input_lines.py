@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from device.config import Input
 from device.policy import Profile
-from device.triggers import BUTTON_DEBOUNCE_NS, Inputs, Intent, LineChanged, LineRule
+from device.triggers import BUTTON_DEBOUNCE_NS, Inputs, Intent, LineChanged, LineRule, standing
 from hal.clock import Clock
 from hal.switches import Edge
 
@@ -21,7 +21,8 @@ def line_rule(one: Input, policy: Profile) -> LineRule:
         debounce_ns = one.debounce_ms * 1_000_000
     else:
         debounce_ns = BUTTON_DEBOUNCE_NS if one.kind.endswith("button") else policy.debounce_ms * 1_000_000
-    return LineRule(one.kind, bool(one.critical), debounce_ns)
+    critical, wakes = standing(one)
+    return LineRule(one.kind, critical, debounce_ns, one.off_delay_ms * 1_000_000, wakes)
 
 
 class InputLines:
@@ -29,7 +30,7 @@ class InputLines:
 
     def __init__(self, inputs: dict[str, Input], policy: Profile, clock: Clock, act: Callable[[Intent], None]) -> None:
         self._inputs = Inputs(
-            {name: line_rule(one, policy) for name, one in inputs.items()},
+            {name: line_rule(one, policy) for name, one in inputs.items() if one.source == "line"},
             double_press_ns=policy.double_press_ms * 1_000_000,
             hold_ns=policy.hold_to_stop_ms * 1_000_000,
         )
@@ -40,6 +41,11 @@ class InputLines:
         """Rows of (ns, line, level), newest last."""
 
     @property
+    def chattering(self) -> frozenset[str]:
+        """Lines that were caught chattering since the start."""
+        return self._inputs.chattering
+
+    @property
     def levels(self) -> dict[str, bool]:
         """Debounced levels by line."""
         return self._inputs.levels
@@ -48,14 +54,18 @@ class InputLines:
         """Take one raw edge."""
         self._do(self._inputs.edge(edge))
 
+    def note(self, at_ns: int, name: str, value: int) -> None:
+        """Put a row into the timeline of the ring's own time."""
+        self.timeline.append([at_ns, name, value])
+        del self.timeline[:-MAX_TIMELINE]
+
     def _on_time(self) -> None:
         self._do(self._inputs.tick(self._clock.boottime_ns()))
 
     def _do(self, intents: list[Intent]) -> None:
         for intent in intents:
             if isinstance(intent, LineChanged):
-                self.timeline.append([intent.at_ns, intent.line, int(intent.active)])
-                del self.timeline[:-MAX_TIMELINE]
+                self.note(intent.at_ns, intent.line, int(intent.active))
             self._act(intent)
         if self._timer is not None:
             self._timer.cancel()

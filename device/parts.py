@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from device.categories import Categories
 from device.driver_choice import DriverChoice
 from device.energy import Energy
 from device.feedback import Feedback
 from device.part import Part
+from device.pauses import Pauses
+from device.peers import Peers
 from device.pre_shift import PreShift
+from device.privacy import Privacy
+from device.sensor_triggers import SensorTriggers
 from device.verdict_watch import VerdictWatch
 from device.ring_keeper import RingKeeper
 
@@ -21,6 +26,11 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
     kinds: tuple[type[Part], ...] = (
         DriverChoice,
         Energy,
+        Privacy,
+        Pauses,
+        Categories,
+        Peers,
+        SensorTriggers,
         Feedback,
         PreShift,
         VerdictWatch,

@@ -129,6 +129,8 @@ def trigger_facts(start: Start) -> dict[str, Any]:
     return {
         "name": start.trigger,
         "at_ns": start.at_ns,
+        "kind": start.kind,
+        "source": start.source,
         "critical": start.critical,
         "manual": start.manual,
     }

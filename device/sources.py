@@ -10,6 +10,7 @@ from device.recorder import Recorder
 from device.timekeeping import GnssWatch, Step
 from hal.errors import HalError
 from hal.gps import GpsEpoch
+from hal.microphone import EncodedSound
 from hal.switches import Edge
 
 RETRY_CAMERA_NS: Final = 5_000_000_000
@@ -19,7 +20,8 @@ RETRY_CAMERA_MAX_NS: Final = 300_000_000_000
 
 
 class Sources:
-    """What delivers on threads of its own; so do `on_fault` (part, sentence) and `on_gnss_step`."""
+    """What delivers on threads of its own; so do `on_fault` (part, sentence), `on_gnss_step`
+    and `on_heard` (peak dBFS, CLOCK_BOOTTIME ns, duration ns)."""
 
     def __init__(
         self,
@@ -27,11 +29,13 @@ class Sources:
         recorder: Recorder,
         on_fault: Callable[[str, str], None],
         on_gnss_step: Callable[[Step], None],
+        on_heard: Callable[[float, int, int], None],
     ) -> None:
         self._hardware = hardware
         self._recorder = recorder
         self._fault = on_fault
         self._on_gnss_step = on_gnss_step
+        self._on_heard = on_heard
         self._gnss_watch = GnssWatch(hardware.clock)
         self._camera_started = False
         self._look_again_ns = 0
@@ -43,7 +47,7 @@ class Sources:
         self._start_camera()
         if hardware.microphone is not None:
             try:
-                hardware.microphone.start(self._recorder.on_sound, lambda text: self._fault("microphone", text))
+                hardware.microphone.start(self._on_sound, lambda text: self._fault("microphone", text))
             except (HalError, OSError) as error:
                 self._fault("microphone", str(error))
         if hardware.gps is not None:
@@ -88,6 +92,13 @@ class Sources:
         self._look_again_ns = now_ns + self._pause_ns
         self._pause_ns = min(2 * self._pause_ns, RETRY_CAMERA_MAX_NS)
         self._fault("camera", "no frames for 5 s")
+
+    def _on_sound(self, sound: EncodedSound) -> None:
+        self._recorder.on_sound(sound)
+        microphone = self._hardware.microphone
+        if microphone is not None:
+            form = microphone.format
+            self._on_heard(sound.level_dbfs, sound.captured_ns, form.samples_per_frame * 10**9 // form.sample_rate)
 
     def _on_epoch(self, epoch: GpsEpoch) -> None:
         self._recorder.on_epoch(epoch)

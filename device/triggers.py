@@ -1,19 +1,33 @@
 """From edges of input lines to what the officer or the vehicle means: debounce, double press, hold. Pure.
 
-Vehicle lines: 200 ms debounce; going active is a trigger, going off is only noted and never stops a recording (R15).
-Record button: two presses start (R13), a hold of 3 s stops; a stray press is a marker while recording.
+Vehicle lines: 200 ms debounce; going active is a trigger (R14, R15, R17, R18), going off is only noted, after the
+line's own off-delay, and never stops a recording (R15). Record button: two presses start (R13), a hold of 3 s asks to
+stop; a stray press is a marker while recording. Function button: press, double press, hold. A line that chatters, or a
+button that never lets go, is said.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from device.config import InputKind
+from device.config import BUTTONS, Input, InputKind
 from hal.switches import Edge
 
 BUTTON_DEBOUNCE_NS: Final = 30_000_000
+CRITICAL_KINDS: Final = frozenset({"pursuit", "crash", "weapon", "emergency_button"})
+"""Class critical unless the configuration says otherwise (requirements, "Trigger while asleep")."""
+CONTEXT_KINDS: Final = frozenset({"brake", "ignition", "stealth_switch"})
+"""Lines that start nothing: they stand in the input timeline, or have a meaning of their own."""
+CHATTER_EDGES: Final = 24
+CHATTER_NS: Final = 10_000_000_000
+CHATTER_AGAIN_NS: Final = 60_000_000_000
+STUCK_NS: Final = 30_000_000_000
+"""A button that is held longer than this is stuck (the field's open-microphone button)…"""
+STUCK_FUNCTION_NS: Final = 600_000_000_000
+"""…but the function button may be held to mute a long private word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +35,19 @@ class Start:
     """Begin a recording, or add this trigger to the one that runs."""
 
     trigger: str
-    """Name of the trigger: the line's name, e.g. ``lightbar``."""
+    """Name of the trigger: the input's name, e.g. ``lightbar``."""
     critical: bool
     at_ns: int
     """When the line became active (before debounce), CLOCK_BOOTTIME."""
     manual: bool
     """True for buttons, which nothing may suppress (invariant 1)."""
+    wakes: bool = False
+    """It wakes a sleeping camera."""
+    kind: str = "trigger"
+    incident: str | None = None
+    """The incident of the peer whose start this one follows (R23)."""
+    source: str = "line"
+    """`line`, `message` or `sensor`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +64,37 @@ class Press:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionPress:
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDouble:
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionHeld:
+    """The function button has been down for the hold time."""
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionReleased:
+    """…and is let go again."""
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class LineChanged:
     """A debounced level change of any line, for the input timeline."""
 
     line: str
     active: bool
     at_ns: int
+    kind: str = "trigger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +103,33 @@ class DockChanged:
     at_ns: int
 
 
-Intent = Start | Stop | Press | LineChanged | DockChanged
+@dataclass(frozen=True, slots=True)
+class LineFault:
+    """An input that cannot be believed: ``chatter`` or ``stuck``."""
+
+    line: str
+    fault: str
+    at_ns: int
+
+
+Intent = (
+    Start
+    | Stop
+    | Press
+    | FunctionPress
+    | FunctionDouble
+    | FunctionHeld
+    | FunctionReleased
+    | LineChanged
+    | DockChanged
+    | LineFault
+)
+
+
+def standing(one: Input) -> tuple[bool, bool]:
+    """Whether an input is of the class critical, and whether it wakes a sleeping camera."""
+    critical = one.kind in CRITICAL_KINDS if one.critical is None else one.critical
+    return critical, critical if one.wakes is None else one.wakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +139,8 @@ class LineRule:
     kind: InputKind
     critical: bool
     debounce_ns: int
+    off_delay_ns: int = 0
+    wakes: bool = False
 
 
 @dataclass
@@ -82,6 +156,23 @@ class _Line:
     """Begin of a press whose hold has not yet fired."""
     first_press_ns: int | None = None
     """Begin of a single press that waits for its second."""
+    held: bool = False
+    """The function button's hold has fired and its release has not."""
+    edges: deque[int] = field(default_factory=lambda: deque(maxlen=CHATTER_EDGES))
+    chatter_ns: int | None = None
+    stuck: bool = False
+
+    @property
+    def settle_ns(self) -> int:
+        """How long the present raw level must hold to count."""
+        return self.rule.debounce_ns if self.raw else max(self.rule.debounce_ns, self.rule.off_delay_ns)
+
+    @property
+    def stuck_at_ns(self) -> int | None:
+        """When the button that is down counts as stuck; None for one that is up, or was said to be."""
+        if self.rule.kind not in BUTTONS or not self.level or self.stuck:
+            return None
+        return self.since_ns + (STUCK_FUNCTION_NS if self.rule.kind == "function_button" else STUCK_NS)
 
 
 @dataclass
@@ -101,12 +192,18 @@ class Inputs:
         """Debounced levels by line."""
         return {name: line.level for name, line in self._lines.items()}
 
+    @property
+    def chattering(self) -> frozenset[str]:
+        """Lines that were caught chattering since the start."""
+        return frozenset(name for name, line in self._lines.items() if line.chatter_ns is not None)
+
     def edge(self, edge: Edge) -> list[Intent]:
         """Take one raw edge; lines without a rule are ignored."""
         intents = self.tick(edge.at_ns)
         line = self._lines.get(edge.line)
         if line is not None and line.raw != edge.active:
             line.raw, line.since_ns = edge.active, edge.at_ns
+            intents += self._chatter(line, edge.at_ns)
             intents += self._settle(line, edge.at_ns)
         return intents
 
@@ -120,30 +217,47 @@ class Inputs:
 
     def deadline_ns(self) -> int | None:
         """When `tick` has something to say next; None if nothing is pending."""
-        moments = [line.since_ns + line.rule.debounce_ns for line in self._lines.values() if line.raw != line.level]
+        moments = [line.since_ns + line.settle_ns for line in self._lines.values() if line.raw != line.level]
         for line in self._lines.values():
             if line.pressed_at_ns is not None:
                 moments.append(line.pressed_at_ns + self.hold_ns)
             if line.first_press_ns is not None:
                 moments.append(line.first_press_ns + self.double_press_ns + line.rule.debounce_ns + 1)
+            if line.stuck_at_ns is not None:
+                moments.append(line.stuck_at_ns)
         return min(moments, default=None)
 
+    @staticmethod
+    def _chatter(line: _Line, at_ns: int) -> list[Intent]:
+        """A loose contact: so many edges in so short a time that nobody means them."""
+        line.edges.append(at_ns)
+        if len(line.edges) < CHATTER_EDGES or at_ns - line.edges[0] > CHATTER_NS:
+            return []
+        if line.chatter_ns is not None and at_ns - line.chatter_ns < CHATTER_AGAIN_NS:
+            return []
+        line.chatter_ns = at_ns
+        return [LineFault(line.name, "chatter", at_ns)]
+
     def _settle(self, line: _Line, now_ns: int) -> list[Intent]:
-        if line.raw == line.level or now_ns - line.since_ns < line.rule.debounce_ns:
+        if line.raw == line.level or now_ns - line.since_ns < line.settle_ns:
             return []
         line.level = line.raw
-        at_ns = line.since_ns
-        intents: list[Intent] = [LineChanged(line.name, line.level, at_ns)]
-        kind = line.rule.kind
+        at_ns, kind = line.since_ns, line.rule.kind
+        intents: list[Intent] = [LineChanged(line.name, line.level, at_ns, kind)]
         if kind == "dock":
             intents.append(DockChanged(line.level, at_ns))
         elif kind == "record_button":
-            intents += self._button(line, at_ns)
-        elif line.level:
-            intents.append(Start(line.name, line.rule.critical, at_ns, manual=kind == "emergency_button"))
+            intents += self._record_button(line, at_ns)
+        elif kind == "function_button":
+            intents += self._function_button(line, at_ns)
+        elif line.level and kind not in CONTEXT_KINDS:
+            manual = kind == "emergency_button"
+            intents.append(Start(line.name, line.rule.critical, at_ns, manual, line.rule.wakes, kind))
+        if not line.level:
+            line.stuck = False
         return intents
 
-    def _button(self, line: _Line, at_ns: int) -> list[Intent]:
+    def _record_button(self, line: _Line, at_ns: int) -> list[Intent]:
         if not line.level:
             line.pressed_at_ns = None
             return []
@@ -152,19 +266,37 @@ class Inputs:
         if first is not None and at_ns - first <= self.double_press_ns:
             # The press that starts is never the one that stops, however long a tense hand holds it.
             line.first_press_ns = line.pressed_at_ns = None
-            return [Start(line.name, line.rule.critical, at_ns, manual=True)]
+            return [Start(line.name, line.rule.critical, at_ns, manual=True, wakes=True, kind="record_button")]
+        return []
+
+    def _function_button(self, line: _Line, at_ns: int) -> list[Intent]:
+        if not line.level:
+            line.pressed_at_ns = None
+            held, line.held = line.held, False
+            return [FunctionReleased(at_ns)] if held else []
+        line.pressed_at_ns = at_ns
+        first, line.first_press_ns = line.first_press_ns, at_ns
+        if first is not None and at_ns - first <= self.double_press_ns:
+            line.first_press_ns = line.pressed_at_ns = None
+            return [FunctionDouble(at_ns)]
         return []
 
     def _expire(self, line: _Line, now_ns: int) -> list[Intent]:
         intents: list[Intent] = []
+        function = line.rule.kind == "function_button"
         if line.pressed_at_ns is not None and now_ns - line.pressed_at_ns >= self.hold_ns:
-            stop_ns = line.pressed_at_ns + self.hold_ns
+            held_ns = line.pressed_at_ns + self.hold_ns
             line.pressed_at_ns = line.first_press_ns = None
-            intents.append(Stop(stop_ns))
+            line.held = function
+            intents.append(FunctionHeld(held_ns) if function else Stop(held_ns))
         # A second press that comes within the time is known only when it is debounced.
         waited_ns = now_ns - (line.first_press_ns or 0)
         if line.first_press_ns is not None and waited_ns > self.double_press_ns + line.rule.debounce_ns:
             if line.pressed_at_ns is None:
-                intents.append(Press(line.name, line.first_press_ns))
+                at_ns = line.first_press_ns
+                intents.append(FunctionPress(at_ns) if function else Press(line.name, at_ns))
             line.first_press_ns = None
+        if line.stuck_at_ns is not None and now_ns >= line.stuck_at_ns:
+            line.stuck = True
+            intents.append(LineFault(line.name, "stuck", line.since_ns))
         return intents

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import annotate
+import drawn_states
 import msgspec
 import traceability
 from msgspec import inspect as types
 
 HERE = Path(__file__).resolve().parent
-PAGES = ("evidence-format.md", "configuration.md", "requirements.md")
+PAGES = ("evidence-format.md", "configuration.md", "requirements.md", "design/states.md")
 ALIASES = ("Hash", "Nonce", "Serial", "Name", "Word", "Count", "Nanoseconds", "Moment")
 _BLOCK = re.compile(r"(<!-- table: (?P<what>[A-Za-z0-9_.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -163,6 +164,8 @@ def render(page: str) -> str:
         what = found["what"]
         if what.startswith("example."):
             made = annotate.example(int(what.removeprefix("example.")))
+        elif what in drawn_states.TABLES:
+            made = drawn_states.TABLES[what]()
         elif what in traceability.TABLES:
             made = traceability.TABLES[what]()
         else:

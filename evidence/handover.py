@@ -23,6 +23,7 @@ from evidence.statements import (
     Serial,
     Stream,
     UploadClass,
+    Utc,
     Word,
     decode_canonical,
 )
@@ -77,6 +78,18 @@ class Contact(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="contact"
     witness: LogHead | None = None
 
 
+class PeerStart(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="peer_start"):
+    """A camera's signed announcement that it has begun to record (R23)."""
+
+    v: Literal[1]
+    serial: Serial
+    incident: Name
+    """The incident that the recordings of all peers share."""
+    nonce: Nonce
+    utc: Utc
+    """When, by the announcing camera's claim."""
+
+
 class StatusRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="status"):
     pass
 
@@ -114,6 +127,18 @@ class TriggerRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="tri
     """Name of an input whose `source` is `message`."""
     incident: Name | None = None
     """The incident of the peer that announced its start."""
+
+
+class PeerRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="peer"):
+    """Another camera's announcement of its start (CMS of its evidence certificate), DER; base64 in the JSON."""
+
+    announcement: Annotated[bytes, Meta(max_length=64 * 1024)]
+
+
+class UpdateRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="update"):
+    """The updater asks before it begins, and says when it is done; a start of a recording aborts an update."""
+
+    phase: Literal["began", "ended"]
 
 
 class StopReasonRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="stop_reason"):
@@ -166,6 +191,8 @@ Request = (
     | SelfTestRequest
     | MarkRequest
     | TriggerRequest
+    | PeerRequest
+    | UpdateRequest
     | StopReasonRequest
     | CategoryRequest
     | LabelRequest
@@ -259,6 +286,7 @@ Answer = Refused | Done | Status | Spool | ReceiptTaken | SelfTestDone | Facts |
 answer_decoder: Final = msgspec.json.Decoder(Answer)
 _receipts: Final = msgspec.json.Decoder(Receipt)
 _contacts: Final = msgspec.json.Decoder(Contact)
+_peer_starts: Final = msgspec.json.Decoder(PeerStart)
 
 
 def decode_receipt(payload: bytes) -> Receipt:
@@ -269,3 +297,8 @@ def decode_receipt(payload: bytes) -> Receipt:
 def decode_contact(payload: bytes) -> Contact:
     """A contact from its canonical JSON. Raises `MalformedStatement`."""
     return decode_canonical(payload, _contacts)
+
+
+def decode_peer_start(payload: bytes) -> PeerStart:
+    """A peer's announcement from its canonical JSON. Raises `MalformedStatement`."""
+    return decode_canonical(payload, _peer_starts)

@@ -64,7 +64,19 @@ class MicrophoneOp(msgspec.Struct, tag_field="op", tag="microphone", forbid_unkn
     late_s: Annotated[float, msgspec.Meta(ge=0, le=10)] | None = None
 
 
-Request = PinOp | PinsOp | WatchOp | ClockOp | CameraOp | MicrophoneOp
+_Mg = Annotated[int, msgspec.Meta(ge=-16_000, le=16_000)]
+
+
+class MotionOp(msgspec.Struct, tag_field="op", tag="motion", forbid_unknown_fields=True, frozen=True):
+    """Accelerate the camera for `for_s` seconds, then let it rest; without `for_s` from now on (it lies, or hangs)."""
+
+    x_mg: _Mg = 0
+    y_mg: _Mg = 1000
+    z_mg: _Mg = 0
+    for_s: _Seconds | None = None
+
+
+Request = PinOp | PinsOp | WatchOp | ClockOp | CameraOp | MicrophoneOp | MotionOp
 
 
 class PinState(msgspec.Struct, frozen=True):

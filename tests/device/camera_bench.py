@@ -52,6 +52,9 @@ POLICY: dict[str, Any] = {
     "pre_event_s": 2,
     "keep_after_receipt_h": 0,
     "min_free_mib": 1,
+    # A hold alone stops: confirmation and spoken reason have tests of their own.
+    "confirm_stop_s": 0,
+    "stop_reason_s": 0,
 }
 
 
