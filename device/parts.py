@@ -13,9 +13,9 @@ from device.pauses import Pauses
 from device.peers import Peers
 from device.pre_shift import PreShift
 from device.privacy import Privacy
+from device.ring_keeper import RingKeeper
 from device.sensor_triggers import SensorTriggers
 from device.verdict_watch import VerdictWatch
-from device.ring_keeper import RingKeeper
 
 if TYPE_CHECKING:
     from device.daemon import Daemon

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from evidence import cms
 from evidence.handover import (
@@ -32,7 +34,8 @@ from evidence.handover import (
     StatusRequest,
     answer_decoder,
 )
-from evidence.keys import FileSigner
+from evidence.keys import FileSigner, load_certificates
+from evidence.sealed import Recipient, open_sealed
 from evidence.splitter import ObjectBytes, Splitter, StatementBytes
 from evidence.statements import AnyStatement, Sealed, decode, encode_canonical
 from evidence.trust import Trust
@@ -85,6 +88,23 @@ def statements(path: Path) -> list[AnyStatement]:
     return found
 
 
+def metadata(path: Path, pki: Path) -> list[dict[str, Any]]:
+    """The plaintext of all metadata objects, opened with the vault's key; nothing is verified."""
+    vault = Recipient.of(load_certificates(pki / "vault.pem")[0])
+    key = serialization.load_pem_private_key((pki / "vault.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    data = path.read_bytes()
+    splitter, found, wanted = Splitter(), [], False
+    for item in splitter.feed(data):
+        if isinstance(item, StatementBytes):
+            statement = decode(cms.parse_signed(item.data).payload)
+            wanted = isinstance(statement, Sealed) and statement.object == "metadata"
+        elif wanted:
+            assert isinstance(item, ObjectBytes)
+            found.append(json.loads(open_sealed(data[item.offset : item.offset + item.size], vault, key)))
+    return found
+
+
 def media(path: Path) -> list[Sealed]:
     """The `sealed` statements of media objects."""
     return [one for one in statements(path) if isinstance(one, Sealed) and one.media is not None]
@@ -128,6 +148,7 @@ class CameraBench:
         battery_percent: float = 90,
         spool: Path | None = None,
         microphone: bool = True,
+        motion: bool = False,
         extra: dict[str, Any] | None = None,
     ) -> None:
         self.directory = directory
@@ -208,6 +229,8 @@ class CameraBench:
             },
             **(extra or {}),
         }
+        if motion:
+            values["motion"] = {"driver": "simulated", "options": wired}
         if microphone:
             values["microphone"] = {"driver": "simulated-tone"}
         (directory / "device.toml").write_text(toml_text(values, "bench"))

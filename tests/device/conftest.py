@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from camera_bench import CameraBench
 
-from fleet.ca import create_agency
+from fleet.ca import create_agency, write_credential
 
 
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All keys of a simulated agency."""
     directory = tmp_path_factory.mktemp("pki")
-    create_agency(directory)
+    authority = create_agency(directory)
+    other = authority.signer("camera", "Camera SIM-0002", serial="SIM-0002")
+    write_credential(directory, "camera-2", other)
     return directory
 
 
