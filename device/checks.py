@@ -19,7 +19,6 @@ from hal.indicators import Indicators
 
 WAIT_S: Final = 3.0
 """How long sensor and encoder may take to show pictures after the start."""
-SILENCE_DBFS: Final = -90.0
 
 
 @dataclass
@@ -30,7 +29,6 @@ class Bench:
     profile: Profile
     clock: Clock
     indicators: Indicators | None
-    has_microphone: bool
     has_gps: bool
 
     def checks(self) -> list[Check]:
@@ -39,7 +37,6 @@ class Bench:
             ("sensor", self.sensor),
             ("encoder", self.encoder),
             ("gps", self.gps),
-            ("microphone", self.microphone),
             ("indicators", self.check_indicators),
         ]
 
@@ -83,18 +80,6 @@ class Bench:
             return Seen("fail", "no fix yet", limit, "step outside; recording does not depend on it")
         return Seen("pass", f"fix, {epoch.satellites if epoch.satellites is not None else '?'} satellites", limit)
 
-    def microphone(self) -> Seen:
-        """Sound arrives, and is not digital silence."""
-        limit = f"above {SILENCE_DBFS:g} dBFS"
-        if not self.has_microphone:
-            return Seen("not_present", "no microphone is configured", limit)
-        self._wait(lambda: self.recorder.last_sound is not None)
-        sound = self.recorder.last_sound
-        if sound is None or self.clock.boottime_ns() - sound.captured_ns > 2_000_000_000:
-            return Seen("fail", "no sound arrives", limit, "check the microphone")
-        good = sound.level_dbfs > SILENCE_DBFS
-        return Seen("pass" if good else "fail", f"{sound.level_dbfs:.0f} dBFS", limit, "check the microphone")
-
     def check_indicators(self) -> Seen:
         """Every channel can be driven."""
         if self.indicators is None or not self.indicators.channels:
@@ -111,6 +96,5 @@ def bench_of(hardware: Hardware, policy: Profile, recorder: Recorder) -> Bench:
         profile=policy,
         clock=hardware.clock,
         indicators=hardware.indicators,
-        has_microphone=hardware.microphone is not None,
         has_gps=hardware.gps is not None,
     )

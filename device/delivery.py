@@ -84,6 +84,7 @@ class Delivery:
             session.waiting.pop(key, None)
             facts = facts_of(addition)
             if facts is not None:
+                session.note_durable(facts, boottime_ns())
                 self._told.durable(session, facts)
 
         def lost(error: OSError) -> None:

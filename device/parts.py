@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from device.background_test import BackgroundTest
 from device.categories import Categories
 from device.driver_choice import DriverChoice
 from device.energy import Energy
+from device.failure_detector import FailureDetector
 from device.feedback import Feedback
 from device.part import Part
 from device.pauses import Pauses
@@ -15,6 +17,9 @@ from device.pre_shift import PreShift
 from device.privacy import Privacy
 from device.ring_keeper import RingKeeper
 from device.sensor_triggers import SensorTriggers
+from device.senses import Senses
+from device.sensor_triggers import SensorTriggers
+from device.supervisor_queue import SupervisorQueue
 from device.verdict_watch import VerdictWatch
 
 if TYPE_CHECKING:
@@ -25,6 +30,10 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
     """All parts of one daemon."""
     kinds: tuple[type[Part], ...] = (
         DriverChoice,
+        Senses,
+        BackgroundTest,
+        SupervisorQueue,
+        FailureDetector,
         Energy,
         Privacy,
         Pauses,

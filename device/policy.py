@@ -167,6 +167,7 @@ DEFAULT_SEVERITY: Final[dict[str, Severity]] = {
     # what must work for evidence to come about
     "sensor": "block",
     "picture": "block",
+    "view": "warn",
     "encoder": "block",
     "buffer": "note",
     "storage": "block",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from device.part import Part
+from device.senses import Senses
 from device.triggers import Start, standing
 from hal.errors import HalError
 from hal.motion import Acceleration
@@ -112,6 +113,7 @@ class SensorTriggers(Part):
             self.daemon.hardware.motion.stop()
 
     def _sample(self, sample: Acceleration) -> None:
+        self.daemon.part(Senses).moved(sample)
         if self._crash_input is not None and self._crash.threshold_mg and self._crash.look(sample):
             self.daemon.on_loop(self._fire, self._crash_input, sample.at_ns)
 

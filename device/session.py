@@ -10,6 +10,7 @@ from device.losses import Gap, Losses
 from device.mutes import Row, rows_until
 from device.recording_file import RecordingFile
 from device.triggers import Start
+from evidence.statements import MediaFacts, larger_offset
 from hal.camera import EncodedFrame
 from hal.gps import GpsEpoch
 
@@ -50,6 +51,12 @@ class Session:
     alarmed: bool = False
     behind: bool = False
     key_away: bool = False
+    lost_frames: int = 0
+    """Frames that the source counted and did not deliver."""
+    durable_ns: int | None = None
+    """When a fragment last became durable, CLOCK_BOOTTIME."""
+    sound_offset_us: int | None = None
+    """The largest one so far of what is durable."""
     extra: dict[str, Any] = field(default_factory=dict)
     """What the daemon's parts add to the closing metadata."""
 
@@ -88,9 +95,15 @@ class Session:
             return
         missing = frame.sequence - last.sequence - 1
         if missing > 0:
+            self.lost_frames += missing
             self.losses.add(Gap("frames_lost", last.captured_ns, frame.captured_ns, missing))
         elif frame.captured_ns - last.captured_ns > SILENT_NS:
             self.losses.add(Gap("camera_silent", last.captured_ns, frame.captured_ns, 0))
+
+    def note_durable(self, facts: MediaFacts, now_ns: int) -> None:
+        """A fragment is durable (writer thread)."""
+        self.durable_ns = now_ns
+        self.sound_offset_us = larger_offset(self.sound_offset_us, facts.sound_offset_us)
 
     def note_end(self, now_ns: int) -> None:
         """A camera that is silent at the stop was silent since its last frame."""

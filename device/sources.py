@@ -1,4 +1,4 @@
-"""Start camera, microphone, GPS and lines, and say it when one is silent. Recording never waits for them."""
+"""Start camera, microphone, GPS and lines, and again what did not start. Recording never waits for them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from hal.microphone import EncodedSound
 from hal.switches import Edge
 
 RETRY_CAMERA_NS: Final = 5_000_000_000
-"""A sensor that did not start is started again this often; one that is silent for so long is said to be."""
-RETRY_CAMERA_MAX_NS: Final = 300_000_000_000
-"""A silent one is said again in ever longer intervals up to this, so that the log is not filled by it."""
+"""A sensor that did not start is started again this often."""
 
 
 class Sources:
@@ -39,7 +37,6 @@ class Sources:
         self._gnss_watch = GnssWatch(hardware.clock)
         self._camera_started = False
         self._look_again_ns = 0
-        self._pause_ns = RETRY_CAMERA_NS
 
     def start(self) -> None:
         """Start camera, microphone and GPS."""
@@ -78,20 +75,12 @@ class Sources:
             self._fault("camera", str(error))
 
     def watch(self, now_ns: int) -> None:
-        """Say that a sensor is silent, and try again one that did not start (its recovery is the driver's job)."""
-        if self._hardware.camera is None:
-            return
-        if now_ns - (self._recorder.last_frame_ns or 0) < RETRY_CAMERA_NS:
-            self._look_again_ns, self._pause_ns = 0, RETRY_CAMERA_NS
-            return
-        if now_ns < self._look_again_ns:
-            return
-        if not self._camera_started:
+        """Try again a sensor that did not start.
+
+        One that started and fell silent is the driver's to bring back, and `device.senses` notices it.
+        """
+        if not self._camera_started and now_ns >= self._look_again_ns:
             self._start_camera()
-            return
-        self._look_again_ns = now_ns + self._pause_ns
-        self._pause_ns = min(2 * self._pause_ns, RETRY_CAMERA_MAX_NS)
-        self._fault("camera", "no frames for 5 s")
 
     def _on_sound(self, sound: EncodedSound) -> None:
         self._recorder.on_sound(sound)

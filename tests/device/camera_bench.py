@@ -232,7 +232,7 @@ class CameraBench:
         if motion:
             values["motion"] = {"driver": "simulated", "options": wired}
         if microphone:
-            values["microphone"] = {"driver": "simulated-tone"}
+            values["microphone"] = {"driver": "simulated-tone", "options": wired}
         (directory / "device.toml").write_text(toml_text(values, "bench"))
 
     # --- the process ------------------------------------------------------------------------------------------------

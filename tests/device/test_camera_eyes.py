@@ -1,0 +1,205 @@
+"""The camera daemon as a process, going blind and deaf: told within seconds, signed, and queued for the supervisor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from camera_bench import SECOND, CameraBench, boottime_ns, statements, until
+
+from evidence.handover import Facts, FactsRequest, SelfTestDone, SelfTestRequest
+from evidence.statements import Event
+
+Make = Callable[..., CameraBench]
+
+
+def queue_of(camera: CameraBench) -> list[dict[str, Any]]:
+    answer = camera.ask(FactsRequest(about="queue"))
+    assert isinstance(answer, Facts)
+    items = answer.facts["items"]
+    assert isinstance(items, list)
+    return items
+
+
+def item(camera: CameraBench, cause: str) -> dict[str, Any]:
+    """The one item of that cause that has ended."""
+    (found,) = until(
+        lambda: [one for one in queue_of(camera) if one["cause"] == cause and "end" in one], what=f"item {cause}"
+    )
+    assert isinstance(found, dict)
+    return found
+
+
+def in_recording(camera: CameraBench, stem: str) -> list[tuple[str, str | None]]:
+    found = [one for one in statements(camera.path(stem)) if isinstance(one, Event)]
+    return [(one.event, one.word) for one in found if one.event.startswith("failure_")]
+
+
+def rows(camera: CameraBench) -> dict[str, dict[str, Any]]:
+    answer = camera.ask(SelfTestRequest())
+    assert isinstance(answer, SelfTestDone)
+    return {str(row["name"]): row for row in answer.checks}
+
+
+@pytest.mark.requirement("R29", "R12")
+@pytest.mark.parametrize("look", ["black", "frozen", "covered"])
+def test_a_camera_that_goes_blind_while_ready_is_noticed_within_five_seconds(bench: Make, look: str) -> None:
+    camera = bench().start()
+    began_ns = boottime_ns()
+    camera.world({"op": "camera", "look": look})
+    notice = camera.wait("background_test", f"picture_{look}")
+    assert notice.mono_ns - began_ns < 5 * SECOND
+    camera.world({"op": "camera", "look": "normal"})
+    camera.wait("background_test", "picture_works")
+    camera.stop()
+    told = [word for event, word, _ in camera.events() if event == "background_test"]
+    assert told == [f"picture_{look}", "picture_works"], "once, and once when it works again"
+    assert not [one for one in camera.notices if one.event == "alarm"], "nothing was being recorded"
+
+
+@pytest.mark.requirement("R29", "R3")
+def test_sensor_encoder_and_microphone_that_die_while_ready_are_noticed_within_five_seconds(bench: Make) -> None:
+    camera = bench().start()
+    for fault, word in (
+        ({"op": "camera", "stall_s": 4}, "camera_silent"),
+        ({"op": "camera", "encoder_stall_s": 4}, "encoder_stalled"),
+        ({"op": "microphone", "stall_s": 5}, "microphone_dead"),
+        ({"op": "microphone", "silent_s": 6}, "microphone_silent"),
+    ):
+        seen, began_ns = len(camera.notices), boottime_ns()
+        camera.world(fault)
+        assert camera.wait("background_test", word, since=seen).mono_ns - began_ns < 5 * SECOND
+        component = {"camera_silent": "sensor", "encoder_stalled": "encoder"}.get(word, "microphone")
+        camera.wait("background_test", f"{component}_works", since=seen)
+    assert queue_of(camera) == [], "a failure to record needs a recording"
+
+
+@pytest.mark.requirement("R29")
+def test_a_black_picture_in_a_recording_is_a_failure_with_start_end_and_cause(bench: Make) -> None:
+    camera = bench().start()
+    stem = camera.double_press()
+    camera.fragments(1)
+    began_ns = boottime_ns()
+    camera.world({"op": "camera", "look": "black"})
+    alarm = camera.wait("alarm", "picture_black")
+    assert alarm.recording == stem
+    assert alarm.mono_ns - began_ns < 5 * SECOND
+    camera.world({"op": "camera", "look": "normal"})
+    ended_ns = boottime_ns()
+    camera.wait("failure_ended", "picture_black")
+    found = item(camera, "picture_black")
+    assert found["component"] == "sensor"
+    assert found["recording"] == stem
+    assert found["told"] is True
+    assert began_ns - SECOND < found["start_ns"] < began_ns + 2 * SECOND
+    assert found["start_ns"] < found["end_ns"] < ended_ns + 6 * SECOND
+    camera.hold_to_stop()
+    camera.stop()
+    camera.verify(stem)
+    assert in_recording(camera, stem) == [("failure_began", "picture_black"), ("failure_ended", "picture_black")]
+    events = camera.events()
+    assert ("failure_began", "picture_black", 1) in events
+    assert ("failure_ended", "picture_black", 1) in events
+    assert [one for one in camera.notices if one.event == "alarm"] == [alarm], "one alarm"
+
+
+@pytest.mark.requirement("R29")
+def test_a_stalled_encoder_is_told_once_by_its_name_and_its_frames_are_counted(bench: Make) -> None:
+    camera = bench().start()
+    stem = camera.double_press()
+    camera.fragments(1)
+    camera.world({"op": "camera", "encoder_stall_s": 4})
+    camera.wait("failure_began", "encoder_stalled")
+    camera.wait("failure_ended", "encoder_stalled")
+    found = item(camera, "encoder_stalled")
+    assert found["component"] == "encoder"
+    assert 50 <= found["frames"] <= 64, "four seconds at 15 frames a second"
+    assert [one["cause"] for one in queue_of(camera)] == ["encoder_stalled"]
+    assert [one.word for one in camera.notices if one.event == "alarm"] == ["camera_silent"], "the recorder was first"
+    camera.hold_to_stop()
+    camera.stop()
+    camera.verify(stem)
+
+
+@pytest.mark.requirement("R29", "R3")
+def test_a_microphone_that_falls_silent_in_a_recording_is_a_failure(bench: Make) -> None:
+    camera = bench().start()
+    stem = camera.double_press()
+    camera.fragments(1)
+    camera.world({"op": "microphone", "silent_s": 60})
+    assert camera.wait("alarm", "microphone_silent").recording == stem
+    camera.hold_to_stop()  # it ends with the recording
+    found = item(camera, "microphone_silent")
+    assert found["end_ns"] > found["start_ns"]
+    assert camera.status().recording is None
+    camera.stop()
+    camera.verify(stem)
+    assert in_recording(camera, stem) == [
+        ("failure_began", "microphone_silent"),
+        ("failure_ended", "microphone_silent"),
+    ]
+
+
+@pytest.mark.requirement("R29")
+@pytest.mark.parametrize(
+    ("clock", "cause"),
+    [({"boot_id": "12345678-0000-4000-8000-000000000001"}, "recorder_restarted"), ({}, "power_lost")],
+)
+def test_a_killed_recorder_leaves_an_item_and_the_queue_outlives_it(
+    bench: Make, clock: dict[str, Any], cause: str
+) -> None:
+    """Only the program began anew, or the whole board did: the boot id tells."""
+    camera = bench(clock=clock).start()
+    stem = camera.double_press()
+    camera.fragments(2)
+    camera.world({"op": "camera", "look": "frozen"})
+    camera.wait("alarm", "picture_frozen")
+    until(lambda: (camera.state / "supervisor_queue.json").read_bytes().count(b"picture_frozen"), what="it is kept")
+    camera.kill()
+    camera.notices.clear()
+    camera.start(ready=False)
+    camera.wait("recovered")
+    found = item(camera, cause)
+    assert found["recording"] == stem
+    assert "start_ns" not in found, "nobody knows when it died by this boot's clock"
+    before = item(camera, "picture_frozen")
+    assert before["recording"] == stem, "what was open when it died is in the queue, and ended"
+    camera.stop()
+    assert ("failure_noted", cause, 1) in camera.events()
+
+
+@pytest.mark.requirement("R29")
+def test_a_normal_scene_by_day_and_by_night_alarms_nobody(bench: Make) -> None:
+    camera = bench(camera={"night": True}).start()
+    stem = camera.double_press()
+    camera.fragments(8)
+    camera.hold_to_stop()
+    assert queue_of(camera) == []
+    camera.stop()
+    camera.verify(stem)
+    assert not [one for one in camera.notices if one.event in ("alarm", "background_test", "failure_began")]
+
+
+@pytest.mark.requirement("R8")
+def test_the_self_test_looks_at_real_pictures_and_real_sound(bench: Make) -> None:
+    camera = bench().start()
+    assert {name: rows(camera)[name]["result"] for name in ("picture", "view", "microphone")} == {
+        "picture": "pass", "view": "pass", "microphone": "pass",
+    }  # fmt: skip
+    camera.world({"op": "camera", "look": "black"}, {"op": "microphone", "clipped_s": 600})
+    blind = rows(camera)
+    assert (blind["picture"]["result"], blind["microphone"]["result"]) == ("fail", "warn")
+    assert "black" in str(blind["picture"]["value"])
+    assert "clipped" in str(blind["microphone"]["value"])
+    assert camera.status().state == "out_of_service"
+    camera.world({"op": "camera", "look": "defocused"}, {"op": "microphone", "silent_s": 600})
+    blurred = rows(camera)
+    assert (blurred["picture"]["result"], blurred["view"]["result"]) == ("pass", "warn")
+    assert "defocused" in str(blurred["view"]["value"])
+    assert "silent" in str(blurred["microphone"]["value"])
+    stem = camera.double_press()  # and it records all the same
+    camera.fragments(1)
+    camera.hold_to_stop()
+    camera.stop()
+    camera.verify(stem)
