@@ -16,7 +16,6 @@ from device.peers import Peers
 from device.pre_shift import PreShift
 from device.privacy import Privacy
 from device.ring_keeper import RingKeeper
-from device.sensor_triggers import SensorTriggers
 from device.senses import Senses
 from device.sensor_triggers import SensorTriggers
 from device.supervisor_queue import SupervisorQueue
