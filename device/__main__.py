@@ -1,4 +1,4 @@
-"""The camera daemon's command line: `firsthand-device run | status | selftest | events | mark | check-config`."""
+"""The camera daemon's command line: `firsthand-device run | check-config | doctor | status | …` (`device.verbs`)."""
 
 from __future__ import annotations
 
@@ -13,44 +13,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from device.errors import DeviceError
+from device.verbs import parser_of, request_of
 from evidence.errors import EvidenceError
-from evidence.usage import UsageParser
-
-
-def _parser() -> UsageParser:
-    parser = UsageParser(
-        prog="firsthand-device",
-        description="The camera daemon: self-test, triggers, and signed, sealed recordings.",
-        epilog="Example: firsthand-device run --config /etc/firsthand/device.toml",
-    )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=UsageParser)
-    run = verbs.add_parser("run", help="run the daemon until SIGTERM")
-    check = verbs.add_parser("check-config", help="check device.toml and the policy profile, and say what is wrong")
-    for one in (run, check):
-        one.add_argument("--config", type=Path, required=True, metavar="FILE", help="device.toml")
-        one.add_argument(
-            "--allow-simulated",
-            action="store_true",
-            help="allow drivers of the simulator; needs a simulated certificate, and nothing it records is evidence",
-        )
-    check.add_argument("--draft", type=Path, metavar="FILE.toml", help="a profile to check before it is signed")
-    check.add_argument("--json", action="store_true", help="machine-readable output")
-    run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
-    for name, text in (
-        ("status", "show what the camera is doing"),
-        ("selftest", "run the self-test and show each check"),
-        ("events", "follow what happens, a JSON line each, until Ctrl-C"),
-        ("mark", "put a marker into the running recording"),
-    ):
-        verb = verbs.add_parser(name, help=text)
-        verb.add_argument("--socket", type=Path, required=True, metavar="PATH", help="the daemon's Unix socket")
-        verb.add_argument("--json", action="store_true", help="machine-readable output")
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; the exit code: 0 done, 1 refused or failed, 20 switch the board off, 64 wrong usage."""
-    arguments = _parser().parse_args(argv)
+    """Run one verb.
+
+    The exit code: 0 done, 1 refused or failed, 2 blocked by the self-test, 20 switch the board off, 64 wrong usage.
+    """
+    arguments = parser_of().parse_args(argv)
     try:
         if arguments.verb == "run":
             return _run(arguments)
@@ -63,14 +35,36 @@ def main(argv: Sequence[str] | None = None) -> int:
                 draft=arguments.draft,
                 as_json=arguments.json,
             )
-        from device.client import ask
-
-        return ask(arguments.verb, arguments.socket, as_json=arguments.json)
+        if arguments.verb == "doctor":
+            return _doctor(arguments)
+        return _ask(arguments)
     except (DeviceError, EvidenceError) as error:
         print(f"firsthand-device: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    """Send a verb's request to the daemon and show the answer."""
+    from device.answers import show
+    from device.client import ask, follow
+
+    request = request_of(arguments)
+    if arguments.verb != "events":
+        return show(ask(arguments.socket, request), as_json=arguments.json)
+    code = 0
+    for answer in follow(arguments.socket):
+        code = show(answer, as_json=arguments.json) or code
+    return code
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from device.config import load_settings
+    from device.support import pack
+
+    print(pack(load_settings(arguments.config), arguments.config, arguments.out))
+    return 0
 
 
 def _run(arguments: argparse.Namespace) -> int:

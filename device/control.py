@@ -1,7 +1,8 @@
 """The recorder's Unix socket: JSON lines for the dock agent and technicians (`evidence.handover`).
 
-Every line is limited and strictly parsed; a bad one is answered with one sentence and the connection goes on. Only
-root, the daemon's own user and configured users may talk (SO_PEERCRED). No verb plays, exports or deletes evidence.
+Every line is limited and strictly parsed; a bad one is answered with one sentence and the connection goes on. Who may
+ask what is decided by the peer's user as the kernel states it (SO_PEERCRED), never by the socket file's mode. No verb
+plays, exports or deletes evidence (R1).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +26,11 @@ from evidence.handover import (
     Done,
     EventsRequest,
     Notice,
+    PeerRequest,
     Refused,
     Request,
+    StatusRequest,
+    TriggerRequest,
     request_decoder,
 )
 
@@ -38,13 +43,41 @@ BACKLOG_NOTICES: Final = 1024
 _ENCODER: Final = msgspec.json.Encoder()
 
 
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Which users may ask what (R33). Pure."""
+
+    everything: frozenset[int]
+    """Root, the daemon's own user, technicians, the dock agent."""
+    triggers: frozenset[int] = frozenset()
+    """A radio's bridge: the state, message triggers, and peers' announcements, which are signed."""
+
+    def refusal(self, uid: int) -> str | None:
+        """Why this user may not even connect; None if it may."""
+        if uid in self.everything or uid in self.triggers:
+            return None
+        return "this user may not talk to the recorder: see peer_uids and trigger_uids"
+
+    def refusal_of(self, uid: int, request: Request) -> str | None:
+        """Why this user may not ask this; None if it may."""
+        if uid in self.everything or isinstance(request, StatusRequest | TriggerRequest | PeerRequest):
+            return None
+        return "this user may only ask for the status and pull message triggers: it stands in trigger_uids"
+
+
 class ControlServer:
     """Serves one socket. `handle` answers every request but `events`."""
 
-    def __init__(self, path: Path, handle: Callable[[Request], Awaitable[Answer]], peer_uids: frozenset[int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        handle: Callable[[Request], Awaitable[Answer]],
+        peer_uids: frozenset[int],
+        trigger_uids: frozenset[int] = frozenset(),
+    ) -> None:
         self._path = path
         self._handle = handle
-        self._uids = peer_uids | {0, os.getuid()}
+        self._peers = Peers(peer_uids | {0, os.getuid()}, trigger_uids)
         self._server: asyncio.Server | None = None
         self._followers: set[asyncio.Queue[Notice | None]] = set()
         self._connections: set[asyncio.Task[None]] = set()
@@ -82,12 +115,13 @@ class ControlServer:
         assert task is not None
         self._connections.add(task)
         try:
+            uid = self._peer_uid(writer)
             if len(self._connections) > MAX_CONNECTIONS:
                 await self._refuse(reader, writer, "too many connections: close one and try again")
-            elif self._peer_uid(writer) not in self._uids:
-                await self._refuse(reader, writer, "this user may not talk to the recorder: see peer_uids")
+            elif (refusal := self._peers.refusal(uid)) is not None:
+                await self._refuse(reader, writer, refusal)
             else:
-                await self._serve(reader, writer)
+                await self._serve(reader, writer, uid)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         except asyncio.CancelledError:
@@ -110,7 +144,7 @@ class ControlServer:
         credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         return int(struct.unpack("3i", credentials)[1])
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, uid: int) -> None:
         while True:
             try:
                 line = await reader.readuntil(b"\n")
@@ -121,6 +155,9 @@ class ControlServer:
                 request = request_decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 await _send(writer, Refused(error=f"not a request: {error}"))
+                continue
+            if (refusal := self._peers.refusal_of(uid, request)) is not None:
+                await _send(writer, Refused(error=refusal))
                 continue
             if isinstance(request, EventsRequest):
                 await self._follow(reader, writer)

@@ -91,7 +91,12 @@ class Daemon:
             opening_again=self.continuing.opening,
         )
         self.desk = Desk(self)
-        self.control = ControlServer(Path(settings.socket), self.desk.answer, frozenset(settings.peer_uids))
+        self.control = ControlServer(
+            Path(settings.socket),
+            self.desk.answer,
+            frozenset(settings.peer_uids),
+            frozenset(settings.trigger_uids),
+        )
         self.inputs = InputLines(settings.inputs, policy, self.clock, self.gestures.act)
         self.sources = Sources(hardware, self.recorder, self.fault, self.boot.log_clock, self.conduct.hear)
         self.signals = Signals(hardware.indicators, self.fault, self.clock.boottime_ns)

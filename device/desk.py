@@ -7,7 +7,9 @@ import datetime as dt
 import logging
 from typing import TYPE_CHECKING
 
+from device.assignment import Assignment
 from device.corrections import Corrections
+from device.custody import Custody
 from device.energy import Energy
 from device.errors import ReceiptRefused
 from device.receipts import Receipts
@@ -180,4 +182,7 @@ class Desk:
             free_bytes=free,
             buffered_s=round(daemon.recorder.buffered_ns() / 1e9, 3),
             log_head=daemon.boot.log_head,
+            assigned=daemon.part(Assignment).officer is not None,
+            seized=daemon.part(Custody).taken,
+            held=len(daemon.boot.spool.appended.held),
         )

@@ -17,3 +17,7 @@ class ProfileRefused(DeviceError):
 
 class ReceiptRefused(DeviceError):
     """A receipt that does not allow a deletion; nothing was deleted."""
+
+
+class CommandRefused(DeviceError):
+    """A signed command that is not for this camera, not allowed, too old, or was given before."""

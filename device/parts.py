@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from device.background_test import BackgroundTest
+from device.assignment import Assignment
 from device.categories import Categories
+from device.command_desk import CommandDesk
+from device.custody import Custody
 from device.driver_choice import DriverChoice
 from device.energy import Energy
 from device.failure_detector import FailureDetector
 from device.feedback import Feedback
+from device.labels import Labels
+from device.malfunction import Malfunction
 from device.part import Part
 from device.pauses import Pauses
 from device.peers import Peers
@@ -19,6 +24,9 @@ from device.ring_keeper import RingKeeper
 from device.senses import Senses
 from device.sensor_triggers import SensorTriggers
 from device.supervisor_queue import SupervisorQueue
+from device.sensor_triggers import SensorTriggers
+from device.support_facts import SupportFacts
+from device.usage import ShiftUsage
 from device.verdict_watch import VerdictWatch
 
 if TYPE_CHECKING:
@@ -43,5 +51,12 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         PreShift,
         VerdictWatch,
         RingKeeper,
+        Assignment,
+        Labels,
+        Custody,
+        CommandDesk,
+        Malfunction,
+        ShiftUsage,
+        SupportFacts,
     )
     return tuple(kind(daemon) for kind in kinds)

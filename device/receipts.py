@@ -3,7 +3,8 @@
 1. A receipt counts only if it is signed by a receipt certificate of the agency and repeats serial, stream, number,
    name, length, SHA-256, close hash and nonce of a closed file on this card, names a store, and its verdict is `valid`.
 2. The receipt is durable first, then a signed tombstone in the device log, then the file is unlinked.
-3. A file on hold is never unlinked; nor is the newest closed log segment, whose hash the next one needs.
+3. A file on hold is never unlinked (R35), nor anything on a seized camera (`device.appended`), nor the newest closed
+   log segment, whose hash the next one needs.
 4. The holding time runs on boot-counted time, saved every few minutes: a wrong clock deletes nothing early.
 5. Anything unknown deletes nothing.
 """
@@ -146,11 +147,16 @@ class Receipts:
             log.warning("held.json: %s", error)
 
     def _may_go(self, known: Known) -> bool:
-        if known.hold or known.facts.name in self._deleting:
+        name = known.facts.name
+        if known.hold or name in self._deleting or not self._unheld(name):
             return False
         if known.stream == "log":
             return known.number < self._spool.newest_segment
         return True
+
+    def _unheld(self, name: str) -> bool:
+        """Asked once more right before each step: a hold may come while a tombstone is under way."""
+        return self._spool.appended.may_clean_up(name)
 
     def _delete(self, known: Known) -> None:
         """Tombstone, then unlink, both on the writer thread. Re-checks the kept receipt first."""
@@ -167,7 +173,7 @@ class Receipts:
         self._writer.put(
             Job(
                 f"{name} tombstone",
-                lambda: self._log_entry("tombstone", known, document),
+                lambda: self._log_entry("tombstone", known, document) if self._unheld(name) else None,
                 done=lambda: self._unlink(name),
                 lost=lambda _: self._deleting.discard(name),
             )
@@ -180,6 +186,10 @@ class Receipts:
         return self._log.event(event, recording=number, word=known.stream, file=known.facts, object_sha256=digest)
 
     def _unlink(self, name: str) -> None:
+        if not self._unheld(name):
+            log.warning("%s stays: it was put on hold while it was about to go", name)
+            self._deleting.discard(name)
+            return
         try:
             durable.unlink(self._spool.directory / name)
         except OSError as error:

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from device.appended import Appended
 from evidence import durable
 from evidence.cms import parse_signed
 from evidence.errors import EvidenceError, NotEvidence
@@ -68,6 +69,11 @@ class Spool:
     _at_boot: Counters = field(default_factory=Counters)
     """The counters when this boot began."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    appended: Appended = field(init=False)
+    """Holds and upload classes that came after a recording was begun."""
+
+    def __post_init__(self) -> None:
+        self.appended = Appended(self.state / "appended.json")
 
     def load(self) -> list[tuple[str, int, Path]]:
         """Read counters and directory; the files that are not closed, as (stream, number, path), oldest first.
@@ -77,6 +83,7 @@ class Spool:
         """
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.counters = self._load_counters()
+        self.appended.load()
         unclosed: list[tuple[str, int, Path]] = []
         highest = {"recording": self.counters.next_recording - 1, "log": self.counters.next_segment - 1}
         for path in self.directory.iterdir():
@@ -183,6 +190,7 @@ class Spool:
         """A file was unlinked."""
         with self._lock:
             self._known.pop(name, None)
+        self.appended.forget(name)
 
     def last_close_hash(self) -> str | None:
         """Close hash of the newest closed log segment."""
@@ -203,11 +211,18 @@ class Spool:
                     number=known.number,
                     bytes=known.facts.bytes,
                     close_hash=known.facts.close_hash,
-                    upload_class=known.upload_class,  # type: ignore[arg-type]
+                    upload_class=self._upload_class(known),  # type: ignore[arg-type]
                     state="receipted" if self.receipt_path(name).exists() else "waiting",
+                    hold=known.hold or not self.appended.may_clean_up(name),
+                    category=self.appended.about(name.removesuffix(".evidence")).category,
                 )
                 for name, known in sorted(self._known.items())
             )
+
+    def _upload_class(self, known: Known) -> str:
+        """That of its `open`, or the higher one of a category that it was given (R31)."""
+        later = self.appended.about(known.facts.name.removesuffix(".evidence")).upload_class
+        return "critical" if later == "critical" else known.upload_class
 
     def closed_in(self, boot: str) -> list[Known]:
         """Closed recordings that were begun in that boot, oldest first."""

@@ -235,6 +235,12 @@ class Status(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="status"
     buffered_s: float | None = None
     """Seconds of pre-event ring at hand."""
     log_head: LogHead | None = None
+    assigned: bool = False
+    """An officer is signed in. Who it is stands sealed in the evidence."""
+    seized: bool = False
+    """A supervisor has the camera in custody (critical incident): nothing is deleted, power is kept."""
+    held: Count = 0
+    """Recordings on hold."""
 
 
 class SpoolFile(Frozen, frozen=True, kw_only=True):
@@ -247,6 +253,10 @@ class SpoolFile(Frozen, frozen=True, kw_only=True):
     close_hash: Hash
     upload_class: UploadClass
     state: Literal["waiting", "receipted"]
+    hold: bool = False
+    """Nothing may clean it up (R35)."""
+    category: Word | None = None
+    """The newest category that it was given; None is uncategorized, which blocks nothing (R31)."""
 
 
 class Spool(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="spool"):

@@ -15,6 +15,8 @@ RECIPIENTS: Final = 8
 """Vault certificates that one object can be sealed to."""
 SIGNED_DOCUMENT_BYTES: Final = 256 * 1024
 """A profile, receipt or contact document, as DER."""
+COMMAND_BYTES: Final = 64 * 1024
+"""A signed command, as DER."""
 LOG_SEGMENT_BYTES: Final = 1024 * 1024
 """A device log segment is closed when it passes this size."""
 KEY_FILE_BYTES: Final = 64 * 1024

@@ -1,4 +1,4 @@
-"""Technicians' tools: `firsthand-fleet new-agency | sign-profile | show`."""
+"""Technicians' tools: `firsthand-fleet new-agency | sign-profile | sign-command | show`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evidence import cms, durable
+from evidence.commands import powers_of
 from evidence.errors import EvidenceError
 from evidence.keys import FileSigner, load_certificates
 from evidence.roles import is_simulated, key_level_of, role_of, serial_of
 from evidence.settings import SETTINGS_BYTES, BadSettings
 from evidence.statements import encode_canonical
 from evidence.usage import UsageParser
+from fleet import sign_command
 
 
 def _parser() -> UsageParser:
@@ -39,6 +41,7 @@ def _parser() -> UsageParser:
     profile.add_argument("--key", type=Path, required=True, help="key of a certificate of the profile role")
     profile.add_argument("--cert", type=Path, required=True, help="that certificate with its intermediate")
     profile.add_argument("--out", type=Path, required=True, metavar="FILE.p7s")
+    sign_command.add_to(verbs)
     show = verbs.add_parser("show", help="say what a certificate of ours is for")
     show.add_argument("certificate", type=Path, metavar="FILE.pem")
     return parser
@@ -52,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _new_agency(arguments)
         if arguments.verb == "sign-profile":
             return _sign_profile(arguments)
+        if arguments.verb == "sign-command":
+            return sign_command.run(arguments)
         return _show(arguments)
     except EvidenceError as error:
         print(f"firsthand-fleet: {error}", file=sys.stderr)
@@ -102,6 +107,7 @@ def _show(arguments: argparse.Namespace) -> int:
         print(f"role       {role_of(certificate) or 'none of ours'}")
         print(f"serial     {serial_of(certificate) or '-'}")
         print(f"key level  {key_level_of(certificate) or '-'}")
+        print(f"may give   {', '.join(sorted(powers_of(certificate))) or '-'}")
         print(f"simulated  {'yes' if is_simulated(certificate) else 'no'}")
         print(f"valid      {certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}\n")
     return 0

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from evidence.commands import POWER_OIDS, Power
 from evidence.durable import replace
 from evidence.roles import KEY_LEVEL_OIDS, ROLE_OIDS, SIMULATED_OID, KeyLevel, Role
 
@@ -167,10 +168,18 @@ class Authority:
         return Credential(key, (builder.sign(issuer.key, _hash_for(issuer.key)), *issuer.chain))
 
     def signer(
-        self, role: Role, name: str, *, serial: str, level: KeyLevel = "file", validity: Validity | None = None
+        self,
+        role: Role,
+        name: str,
+        *,
+        serial: str,
+        level: KeyLevel = "file",
+        validity: Validity | None = None,
+        powers: Sequence[Power] = (),
     ) -> Credential:
-        """A certificate that signs documents of one role; `serial` is the device's or the station's.
+        """A certificate that signs documents of one role; `serial` is the device's, the station's or the person's.
 
+        `powers` say what a `command` certificate may tell a camera (R33).
         The export desk's may also sign C2PA claims (c2pa-kp-claimSigning, C2PA certificate profile).
         """
         purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION, *([C2PA_CLAIM_SIGNING_OID] if role == "export" else ())]
@@ -181,7 +190,7 @@ class Authority:
                 (_usage(sign=True), True),
                 (x509.ExtendedKeyUsage(purposes), False),
             ],
-            [KEY_LEVEL_OIDS[level]],
+            [KEY_LEVEL_OIDS[level], *(POWER_OIDS[power] for power in powers)],
             validity,
         )
 
@@ -276,6 +285,10 @@ def create_agency(
     write_credential(directory, "broker-tls", authority.tls_server("localhost"))
     write_credential(directory, "station-receipt", authority.signer("receipt", "Docking station 1", serial="STATION-1"))
     write_credential(directory, "profile", authority.signer("profile", "Policy office", serial="POLICY-1"))
+    supervisor = authority.signer("command", "Supervisor 1", serial="SUP-1", powers=["supervise"])
+    write_credential(directory, "supervisor", supervisor)
+    checkout = authority.signer("command", "Check-out at docking station 1", serial="STATION-1", powers=["assign"])
+    write_credential(directory, "checkout", checkout)
     write_credential(directory, "vault", authority.vault("Evidence vault"))
     replace(directory / "tls-ca.pem", authority.intermediate("tls").chain_pem() + root, mode=0o644)
     return authority

@@ -1,0 +1,96 @@
+"""The daemon's answers as a person reads them in a terminal; with `--json` as they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from evidence.handover import Answer, Done, Facts, Notice, Refused, SelfTestDone, Status
+
+
+def show(answer: Answer, *, as_json: bool) -> int:
+    """Print one answer; the exit code: 0 done, 1 refused, 2 a self-test that blocks the camera."""
+    if isinstance(answer, Refused):
+        print(f"firsthand-device: {answer.error}", file=sys.stderr)
+        return 1
+    if as_json:
+        data = msgspec.json.encode(answer)
+        print((data if isinstance(answer, Notice | Done) else msgspec.json.format(data)).decode(), flush=True)
+    else:
+        print("\n".join(lines_of(answer)), flush=True)
+    return 2 if isinstance(answer, SelfTestDone) and answer.verdict == "block" else 0
+
+
+def lines_of(answer: Answer) -> list[str]:
+    """An answer in lines. Pure."""
+    if isinstance(answer, Status):
+        return status_lines(answer)
+    if isinstance(answer, SelfTestDone):
+        rows = [
+            f"{row['name']:<12} {row['result']:<12} {row['value']}  (wanted: {row['limit']})" for row in answer.checks
+        ]
+        return [*rows, f"verdict: {answer.verdict}"]
+    if isinstance(answer, Facts):
+        from device.usage_page import usage_lines
+
+        return usage_lines(answer.facts) if answer.about == "usage" else list(fact_lines(answer.facts))
+    if isinstance(answer, Notice):
+        return [notice_line(answer)]
+    if isinstance(answer, Done):
+        return ["done"]
+    return [msgspec.json.encode(answer).decode()]
+
+
+def status_lines(status: Status) -> list[str]:
+    """The camera's state for a technician."""
+    battery = "unknown" if status.battery_percent is None else f"{status.battery_percent} %"
+    lines = [
+        f"camera     {status.serial}  {status.model}, firmware {status.firmware}",
+        f"state      {status.state}{' (docked)' if status.docked else ''}{', degraded' if status.degraded else ''}",
+        f"recording  {status.recording or 'nothing'}",
+        f"self-test  {status.self_test or 'not done'}",
+        f"battery    {battery}",
+    ]
+    if status.free_bytes is not None:
+        lines.append(f"storage    {status.free_bytes // 2**20} MiB free")
+    if status.buffered_s is not None:
+        lines.append(f"pre-event  {status.buffered_s:.1f} s in the ring")
+    custody = "  SEIZED: in custody, nothing is deleted" if status.seized else ""
+    lines.append(f"officer    {'signed in' if status.assigned else 'unassigned'}{custody}")
+    if status.held:
+        lines.append(f"on hold    {status.held} recordings")
+    return [*lines, f"up         {status.uptime_s} s"]
+
+
+def notice_line(notice: Notice) -> str:
+    """One thing that happened, on one line."""
+    told = [f"{notice.mono_ns / 1e9:12.3f}", f"{notice.event:<20}", notice.word or "", notice.recording or ""]
+    return " ".join([*told, "" if notice.number is None else f"frame {notice.number}"]).rstrip()
+
+
+def fact_lines(facts: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """An account of the recorder, key by key. Facts that are lists stand one a line."""
+    for key, value in facts.items():
+        name = f"{indent}{key.replace('_', ' ')}"
+        if isinstance(value, Mapping) and value:
+            yield f"{name}:"
+            yield from fact_lines(value, indent + "  ")
+        elif isinstance(value, list | tuple) and value:
+            yield f"{name}:"
+            for one in value:
+                yield f"{indent}  - {_plain(one)}"
+        else:
+            yield f"{name:<24} {_plain(value)}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items() if one is not None)
+    if value is None or value in ((), [], {}):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

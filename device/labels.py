@@ -1,0 +1,158 @@
+"""Categories, labels and holds: appended to a recording, never replaced (R5, R31, R35, invariant 11).
+
+1. Each is an entry of the signed device log that names the recording, and, once it is closed, the file and its close
+   hash; while it runs the entry stands in the recording too. What a person wrote is sealed.
+2. The category's upload class and hold rule from then on; a later category never lowers either.
+3. Words that take footage out of evidence (`test`, `training`, `false_activation`) come only from the state that made
+   it, never from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from device import indicators as patterns
+from device.part import Part
+from device.policy import Category
+from evidence.handover import Answer, CategoryRequest, Done, LabelRequest, Refused, Request
+from evidence.settings import nearest
+from evidence.statements import FileFacts
+
+RESERVED: Final = frozenset({"test", "training", "false_activation"})
+"""Rule 3."""
+DRAIN_S: Final = 5.0
+STEM: Final = re.compile(r"^([A-Z0-9][A-Z0-9-]{0,31})-([0-9]{6,15})\Z")
+
+
+def category_named(name: str, known: tuple[Category, ...]) -> Category | str:
+    """The category, or one sentence that says why not. Pure."""
+    if name in RESERVED:
+        return f"{name} takes footage out of evidence: only the camera itself can set it, when it makes such footage"
+    found = next((one for one in known if one.name == name), None)
+    return found or f"unknown category {name!r}{nearest(name, [one.name for one in known])}"
+
+
+def number_of(stem: str, serial: str) -> int | None:
+    """The number of a recording of this camera by its stem; None for anything else. Pure."""
+    match = STEM.match(stem)
+    return int(match[2]) if match is not None and match[1] == serial else None
+
+
+class Labels(Part):
+    """What people say of recordings. Loop only; each method gives a refusal in one sentence, or None."""
+
+    name = "labels"
+
+    def each_second(self, now_ns: int) -> None:  # noqa: ARG002 - every second is soon enough
+        appended = self.daemon.boot.spool.appended
+        if appended.unsaved:
+            self.daemon.spawn(asyncio.to_thread(appended.try_to_save))
+
+    def logged(self, event: str, fields: Mapping[str, Any]) -> None:
+        """Whoever gives a category (input's preset, wheel after the stop): rule 2 follows from the log's own entry."""
+        number = fields.get("recording")
+        if event != "labelled" or not isinstance(number, int):
+            return
+        category = category_named(str(fields.get("word")), self.daemon.profile.profile.all_categories)
+        if not isinstance(category, str):
+            stem = f"{self.daemon.identity.serial}-{number:06d}"
+            self.daemon.boot.spool.appended.categorize(stem, category.name, category.upload_class, category.hold)
+
+    def end(self) -> None:
+        if self.daemon.boot.spool.appended.unsaved:
+            self.daemon.boot.spool.appended.try_to_save()
+
+    async def answer(self, request: Request) -> Answer | None:
+        if isinstance(request, CategoryRequest):
+            refusal = self.categorize(request.category, request.recording)
+        elif isinstance(request, LabelRequest):
+            refusal = self.label(request.label, request.text, request.recording)
+        else:
+            return None
+        if refusal is not None:
+            return Refused(error=refusal)
+        await asyncio.to_thread(self.daemon.boot.spool.appended.try_to_save)
+        await asyncio.to_thread(self.daemon.writer.drain, DRAIN_S)  # the log has it before anybody is told
+        return Done()
+
+    def categorize(self, name: str, recording: str | None = None) -> str | None:
+        """Give a category (R31): to the recording with that stem, or to the one in progress."""
+        category = category_named(name, self.daemon.profile.profile.all_categories)
+        target = self._target(recording)
+        if isinstance(category, str):
+            return category
+        if isinstance(target, str):
+            return target
+        self._append(*target, category.name, {"label": category.label, "origin": "officer"})
+        return None
+
+    def label(self, kind: Literal["case", "cad", "note", "hold"], text: str, recording: str | None) -> str | None:
+        """Append a case or CAD number, a note, or a hold."""
+        target = self._target(recording)
+        if isinstance(target, str):
+            return target
+        stem, number = target
+        if kind == "hold":
+            self.daemon.boot.spool.appended.hold(stem, "officer")
+        self._append(stem, number, kind, {"label": kind, "text": text[:500]})
+        return None
+
+    def hold(self, recording: str, reason: str, command_sha256: str) -> str | None:
+        """A signed `hold`."""
+        target = self._target(recording)
+        if isinstance(target, str):
+            return target
+        self.daemon.boot.spool.appended.hold(target[0], "command")
+        self._append(*target, "hold", {"label": "hold", "text": reason}, command_sha256)
+        return None
+
+    def release(self, recording: str, reason: str, command_sha256: str) -> str | None:
+        """A signed `release`: the only way to lift a hold."""
+        target = self._target(recording)
+        if isinstance(target, str):
+            return target
+        if not self.daemon.boot.spool.appended.release(target[0]):
+            return f"{recording} is not on hold"
+        self._append(*target, "release", {"label": "release", "text": reason}, command_sha256)
+        return None
+
+    def correct_officer(self, recording: str, details: dict[str, Any], command_sha256: str) -> str | None:
+        """A signed correction: the recording was another officer's. What the recording says stays as it is."""
+        target = self._target(recording)
+        if isinstance(target, str):
+            return target
+        self._append(*target, "officer_corrected", details, command_sha256)
+        return None
+
+    def _target(self, recording: str | None) -> tuple[str, int] | str:
+        """(stem, number) of what is meant, or why there is no such thing."""
+        daemon = self.daemon
+        if recording is None:
+            session = daemon.recorder.session
+            if session is None:
+                return "nothing is being recorded: name a recording"
+            return session.file.stem, session.file.number
+        number = number_of(recording, daemon.identity.serial)
+        if number is None or not 0 < number < daemon.boot.spool.counters.next_recording:
+            return f"there is no recording {recording} of this camera"
+        return f"{daemon.identity.serial}-{number:06d}", number
+
+    def _append(
+        self, stem: str, number: int, word: str, details: dict[str, Any], command_sha256: str | None = None
+    ) -> None:
+        daemon = self.daemon
+        known = daemon.boot.spool.find(f"{stem}.evidence")
+        facts: FileFacts | None = known.facts if known is not None else None
+        daemon.log(
+            "labelled", recording=number, word=word, file=facts, object_sha256=command_sha256,
+            details={"recording": stem, **details},
+        )  # fmt: skip
+        session = daemon.recorder.session
+        if session is not None and session.file.stem == stem:
+            daemon.recorder.event("labelled", word, details)
+        daemon.signals.play(patterns.MARKED)
+        daemon.publish("labelled", word, stem)
+        daemon.spawn(asyncio.to_thread(daemon.boot.spool.appended.try_to_save))
