@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from device.background_test import BackgroundTest
 from device.assignment import Assignment
+from device.background_test import BackgroundTest
 from device.categories import Categories
 from device.command_desk import CommandDesk
 from device.custody import Custody
@@ -24,7 +24,6 @@ from device.ring_keeper import RingKeeper
 from device.senses import Senses
 from device.sensor_triggers import SensorTriggers
 from device.supervisor_queue import SupervisorQueue
-from device.sensor_triggers import SensorTriggers
 from device.support_facts import SupportFacts
 from device.usage import ShiftUsage
 from device.verdict_watch import VerdictWatch
