@@ -35,6 +35,7 @@ from device.timekeeping import ClockWatch, Step
 from device.triggers import Start
 from device.writer import Writer
 from evidence.handover import Notice
+from evidence.statements import moment_ns
 
 log = logging.getLogger("firsthand.device")
 P = TypeVar("P", bound=Part)
@@ -272,6 +273,9 @@ class Daemon:
         log.warning("the clock: %s, from %s to %s", step.cause, step.before.utc.earliest, step.after.utc.earliest)
         self.boot.log_clock(step)
         self.recorder.clock_step(step.before, step.after, step.cause)
+        moved_ns = moment_ns(step.after.utc.earliest) - moment_ns(step.before.utc.earliest)
+        passed_ns = step.after.mono_ns - step.before.mono_ns
+        self.gestures.note(step.after.mono_ns, "clock_step_s", (moved_ns - passed_ns) // 10**9)
         self.publish("clock", step.cause)
 
     # --- state --------------------------------------------------------------------------------------------------------
