@@ -14,6 +14,7 @@ from evidence.cms import sign
 from evidence.keys import FileSigner
 from evidence.statements import encode_canonical
 from fleet.ca import create_agency, write_credential
+from simulator import second_camera
 from simulator.layout import RunLayout
 from simulator.scenario import Scenario
 from simulator.settings_text import toml_text
@@ -37,11 +38,21 @@ class Pin:
 
 BOARD: Final[dict[str, Pin]] = {
     "record_button": Pin(17, active_high=False),
+    "emergency": Pin(24, active_high=False),
+    "function": Pin(25, active_high=False),
+    "stealth_slide": Pin(18, active_high=False),
     "lightbar": Pin(27, active_high=True),
+    "siren": Pin(4, active_high=True),
     "pursuit": Pin(22, active_high=True),
+    "door": Pin(12, active_high=True),
+    "gun_rack": Pin(16, active_high=True),
+    "brake": Pin(20, active_high=True),
+    "ignition": Pin(21, active_high=True),
     "dock": Pin(23, active_high=False),
 }
 """Buttons and the dock contact pull to ground; vehicle lines come over an optocoupler and are active high."""
+TRANSPORT: Final = "prisoner_transport"
+"""The category that the rear door gives its recordings, if the profile has it."""
 INDICATORS: Final = {"green": 5, "red": 6, "amber": 13, "haptic": 19, "tone": 26}
 
 
@@ -58,6 +69,9 @@ def found_agency(layout: RunLayout, scenario: Scenario) -> None:
     """Make all certificates and keys, and sign the scenario's policy profile. Raises OSError."""
     authority = create_agency(layout.pki, serial=SERIAL, simulated=True)
     write_credential(layout.pki, "export", authority.signer("export", "Export desk", serial="EXPORT-1"))
+    colleague = second_camera.SERIAL
+    other = authority.signer("camera", f"Camera {colleague}", serial=colleague)
+    write_credential(layout.pki, second_camera.STEM, other)
     policy = FileSigner.load(layout.pki / "profile.key", layout.pki / "profile.pem")
     document = sign(encode_canonical(profile_of(scenario)), policy, dt.datetime.now(dt.UTC))
     (layout.camera / "profile.p7s").write_bytes(document)
@@ -105,14 +119,33 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
             },
         },
         "indicators": {"driver": "gpiozero", "options": {"channels": INDICATORS}},
-        "inputs": {
-            "record_button": {"kind": "record_button"},
-            "lightbar": {"kind": "trigger"},
-            "pursuit": {"kind": "trigger", "critical": True},
-            "dock": {"kind": "dock"},
-        },
+        "motion": {"driver": "simulated", "options": hardware},
+        "inputs": _inputs(profile_of(scenario)),
     }
     return _write(layout.camera / "device.toml", values, "How the simulated camera is wired.")
+
+
+def _inputs(profile: Profile) -> dict[str, dict[str, Any]]:
+    """What each line means, and what comes over the air or from a sensor."""
+    known = {one.name for one in profile.all_categories}
+    return {
+        "record_button": {"kind": "record_button"},
+        "emergency": {"kind": "emergency_button", "starts": "peers"},
+        "function": {"kind": "function_button"},
+        "stealth_slide": {"kind": "stealth_switch"},
+        "lightbar": {"kind": "light_bar"},
+        "siren": {"kind": "siren"},
+        "pursuit": {"kind": "pursuit", "starts": "peers"},
+        "door": {"kind": "door", **({"category": TRANSPORT} if TRANSPORT in known else {})},
+        "gun_rack": {"kind": "gun_rack"},
+        "brake": {"kind": "brake"},
+        "ignition": {"kind": "ignition"},
+        "crash": {"kind": "crash", "source": "sensor"},
+        "speed": {"kind": "speed", "source": "sensor"},
+        "weapon": {"kind": "weapon", "source": "message"},
+        "peer": {"kind": "peer", "source": "message"},
+        "dock": {"kind": "dock"},
+    }
 
 
 def _camera(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from evidence.handover import Notice, Spool, Status
+from evidence.handover import Notice, Request, Spool, Status
 from simulator.processes import Child, Children
 from simulator.run_errors import ProcessDied, WorldRefused
-from simulator.socket_lines import LineSocket, Recorder, connected, drive_pin
+from simulator.socket_lines import LineSocket, Recorder, connected, drive_pin, tell_hardware
 
 AGAIN_WITHIN_S: Final = 30.0
 """How long a camera that was killed may take to answer again."""
@@ -75,6 +75,21 @@ class CameraLink:
             drive_pin(self._board, pin, level)
         except WorldRefused:
             self._again()
+
+    def world(self, operation: dict[str, Any]) -> None:
+        """One operation on the simulated sensors (see `simulator.drivers.hardware`). Raises `WorldRefused`."""
+        assert self._board is not None, "connect first"
+        tell_hardware(self._board, operation)
+
+    def ask(self, request: Request) -> None:
+        """One request to the recorder, as a radio or a technician makes it. Raises `WorldRefused` if it is refused."""
+        self._recorder.request(request)
+
+    def cut_power(self) -> None:
+        """Take the power away at this instant, and give it back. Raises `ProcessDied` if the camera stays away."""
+        self._device.process.kill()
+        self._device.process.wait()
+        self._again()
 
     def level(self, pin: int) -> int | None:
         """What we last drove a pin to; None if never."""

@@ -64,6 +64,10 @@ class GpsFeed:
         """The fix is back from the next epoch on. Route only."""
         self._receiver.has_fix = True
 
+    def drive_at(self, kmh: float | None) -> None:
+        """From the next epoch on that speed, corners or not; None: the drive's own. Route only."""
+        self._receiver.speed_kmh = kmh
+
     def freeze(self, *, frozen: bool = True) -> None:
         """A stale fix: position and time stand still while sentences go on. Route only."""
         self._receiver.frozen = frozen

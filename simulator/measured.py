@@ -17,7 +17,7 @@ from evidence.errors import EvidenceError
 from evidence.export.decrypt import Vault, read_metadata
 from evidence.export.items import ObjectItem, StatementItem, walk
 from evidence.handover import Receipt, decode_receipt
-from evidence.statements import AnyStatement, Event, MediaFacts, Sealed
+from evidence.statements import AnyStatement, Event, Gap, MediaFacts, Sealed
 from evidence.trust import Trust
 from evidence.verify import Report, verify_file
 
@@ -71,6 +71,11 @@ class MeasuredRecording:
         if first is None or not triggers:
             return 0.0
         return max(0, min(int(one["at_ns"]) for one in triggers) - first.start_ns) / 1e9
+
+    @property
+    def frames_told_lost(self) -> int:
+        """Frames that its signed gaps say are missing."""
+        return sum(one.frames for one in self.contents.statements if isinstance(one, Gap))
 
     @property
     def problems(self) -> list[str]:

@@ -37,6 +37,8 @@ class RouteReceiver:
     def __init__(self) -> None:
         self.has_fix = True
         self.frozen = False
+        self.speed_kmh: float | None = None
+        """Drive at that speed, corners or not; None: the drive's own."""
         self._drive = _drive()
         self._shift_m = (0.0, 0.0)
         self._last: list[str] = []
@@ -45,9 +47,20 @@ class RouteReceiver:
         """Shift all positions from now on by so many metres more."""
         self._shift_m = (self._shift_m[0] + north_m, self._shift_m[1] + east_m)
 
+    def _next(self) -> tuple[float, float, float, float]:
+        """One second further: as far as that speed carries."""
+        place = next(self._drive)
+        if self.speed_kmh is None:
+            return place
+        wanted_m = self.speed_kmh / 3.6
+        while (done_m := place[2]) and wanted_m > done_m:
+            wanted_m -= done_m
+            place = next(self._drive)
+        return place[0], place[1], self.speed_kmh / 3.6, place[3]
+
     def epoch(self, utc_ns: int) -> list[str]:
         """The sentences of the next second: RMC, GGA, GSA, GSV. `utc_ns` is nanoseconds since 1970."""
-        north_m, east_m, speed_m_s, course = next(self._drive)
+        north_m, east_m, speed_m_s, course = self._next()
         if self.frozen and self._last:
             return self._last
         moment = datetime.fromtimestamp(utc_ns // 1_000_000_000, UTC)

@@ -67,8 +67,9 @@ def _video_problems(recording: MeasuredRecording, video: ExportedVideo | None) -
         problems.append(f"{video.mp4} decodes to {video.frames_decoded} frames, {name} has {recording.report.frames}")
     if video.frames_unreadable:
         problems.append(f"{video.mp4}: {video.frames_unreadable} frames whose strip cannot be read")
-    if video.frames_missing:
-        problems.append(f"{video.mp4}: {video.frames_missing} frame numbers are missing")
+    if video.frames_missing > recording.frames_told_lost:
+        told = f", and its signed gaps tell of {recording.frames_told_lost}" if recording.frames_told_lost else ""
+        problems.append(f"{video.mp4}: {video.frames_missing} frame numbers are missing{told}")
     return problems
 
 

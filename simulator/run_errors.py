@@ -27,6 +27,10 @@ class TookTooLong(RunError, TimeoutError):
     """The camera did not come to the state that the scenario waits for."""
 
 
+class NotAsExpected(RunError):
+    """The camera did not do what the scenario expects of it; names the scenario's line."""
+
+
 class WorldRefused(RunError):
     """The simulated hardware or the recorder did not understand or accept a request."""
 

@@ -1,7 +1,7 @@
 """Scenarios: what happens during a simulated shift, as a TOML file that a police trainer can read and write.
 
-The words are explained at the top of ``scenarios/default.toml``. The loader is strict: an unknown key or word is an
-error that names the line and the nearest known word. Pure, except for reading the file.
+The words stand in `simulator.words` and are explained in docs/simulator.md. The loader is strict: an unknown key or
+word is an error that names the line and the nearest known word. Pure, except for reading the file.
 """
 
 from __future__ import annotations
@@ -19,26 +19,11 @@ from msgspec import Meta
 from device.policy import CHECKS, Profile
 from evidence.settings import SETTINGS_BYTES, explain
 from simulator.run_errors import BadScenario
+from simulator.words import NUMBER, STATES, TRIGGERS, Deed, Expectation, UnknownWord, deed, expectation, nearest
 
 FOLDER: Final = Path(__file__).parent / "scenarios"
-STATES: Final = (
-    "start", "self-test done", "ring full", "recording", "stopped", "docked", "undocked", "offloaded",
-)  # fmt: skip
-ACTIONS: Final = (
-    "nothing", "press record button twice", "press record button once", "hold record button",
-    "light bar on", "light bar off", "pursuit on", "pursuit off", "dock", "undock", "lose gps", "find gps",
-)  # fmt: skip
-TRIGGERS: Final = {
-    "press record button twice": "record_button",
-    "light bar on": "lightbar",
-    "pursuit on": "pursuit",
-}
-"""The trigger that an action should leave in the evidence."""
-_SECONDS: Final = r"([0-9]{1,5}(?:\.[0-9]{1,3})?) s"
-_LATER: Final = re.compile(rf"{_SECONDS} later")
-_AFTER: Final = re.compile(rf"{_SECONDS} after (.*)")
-_BATTERY: Final = re.compile(r"battery ([0-9]{1,3})")
-_BOARD: Final = re.compile(r"board ([0-9]{1,3}) degrees")
+_LATER: Final = re.compile(rf"{NUMBER} s later")
+_AFTER: Final = re.compile(rf"{NUMBER} s after (.*)")
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +42,10 @@ class _StepText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     at: str
     do: str
     say: Annotated[str, Meta(max_length=300)] = ""
+    expect: (
+        Annotated[str, Meta(min_length=1, max_length=100)]
+        | tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...]
+    ) = ()
 
 
 class _ScenarioText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,13 +61,24 @@ class Step:
 
     state: str | None
     wait_s: float
-    action: str
-    """One of `ACTIONS`, or ``battery``, or ``board``."""
-    amount: float | None
-    """Percent for ``battery``, degrees Celsius for ``board``."""
+    deed: Deed
+    text: str
+    """The deed as it was written."""
     say: str
     line: int
     """Line of the step in its file."""
+    expect: tuple[Expectation, ...] = ()
+    """What must be true after the deed, in that order."""
+
+    @property
+    def action(self) -> str:
+        """One of `simulator.words.ACTIONS`, or the action of an amount."""
+        return self.deed.action
+
+    @property
+    def amount(self) -> float | None:
+        """Percent for ``battery``, degrees Celsius for ``board``, and so on."""
+        return self.deed.amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,8 @@ class Scenario:
     profile: dict[str, Any]
     camera: Picture
     steps: tuple[Step, ...]
+    name: str = "scenario"
+    """Its file, for messages."""
 
     @property
     def triggers(self) -> tuple[str, ...]:
@@ -140,7 +142,7 @@ def parse_scenario(values: dict[str, Any], text: str, name: str) -> Scenario:
     steps = tuple(
         _step(step, f"{name}:{lines[index]}", lines[index], first=index == 0) for index, step in enumerate(told.step)
     )
-    return Scenario(told.title, told.profile, told.camera, steps)
+    return Scenario(told.title, told.profile, told.camera, steps, name)
 
 
 def _check_profile(values: dict[str, Any], name: str) -> None:
@@ -150,7 +152,7 @@ def _check_profile(values: dict[str, Any], name: str) -> None:
         raise BadScenario(f"{name}: [profile]: {explain(error, Profile)}") from error
     unknown = sorted(set(profile.severity) - set(CHECKS))
     if unknown:
-        raise BadScenario(f"{name}: [profile.severity]: {_nearest(unknown[0], CHECKS)}")
+        raise BadScenario(f"{name}: [profile.severity]: {nearest(unknown[0], CHECKS)}")
 
 
 def _lines_of_steps(text: str) -> list[int]:
@@ -163,23 +165,15 @@ def _step(told: _StepText, where: str, line: int, *, first: bool) -> Step:
     state, wait_s = _when(told.at, where)
     if state is None and first:
         raise BadScenario(f'{where}: the first step has nothing to come later than; say at = "start" or a state')
-    battery = _BATTERY.fullmatch(told.do)
-    if battery is not None:
-        percent = int(battery[1])
-        if percent > 100:
-            raise BadScenario(f"{where}: do: {percent} is no percentage, say battery 0 to battery 100")
-        return Step(state, wait_s, "battery", percent, told.say, line)
-    board = _BOARD.fullmatch(told.do)
-    if board is not None:
-        degrees = int(board[1])
-        if degrees > 150:
-            raise BadScenario(
-                f"{where}: do: no board is {degrees} degrees hot, say board 20 degrees to board 150 degrees"
-            )
-        return Step(state, wait_s, "board", degrees, told.say, line)
-    if told.do not in ACTIONS:
-        raise BadScenario(f"{where}: do: {_nearest(told.do, (*ACTIONS, 'battery 50', 'board 85 degrees'))}")
-    return Step(state, wait_s, told.do, None, told.say, line)
+    try:
+        done = deed(told.do)
+    except UnknownWord as error:
+        raise BadScenario(f"{where}: do: {error}") from error
+    try:
+        expect = tuple(expectation(one) for one in ((told.expect,) if isinstance(told.expect, str) else told.expect))
+    except UnknownWord as error:
+        raise BadScenario(f"{where}: expect: {error}") from error
+    return Step(state, wait_s, done, told.do, told.say, line, expect)
 
 
 def _when(text: str, where: str) -> tuple[str | None, float]:
@@ -191,11 +185,5 @@ def _when(text: str, where: str) -> tuple[str | None, float]:
     state, wait_s = (after[2], float(after[1])) if after is not None else (text, 0.0)
     if state not in STATES:
         example = '"3 s later", "31 s after stopped"'
-        raise BadScenario(f"{where}: at: {_nearest(state, STATES)}, or a time such as {example}")
+        raise BadScenario(f"{where}: at: {nearest(state, STATES)}, or a time such as {example}")
     return state, wait_s
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-    return f"{word!r} is not known; {hint}"

@@ -19,16 +19,21 @@ from hal.errors import HalError
 from simulator import agency, broker
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
+from simulator.deeds import Deeds
 from simulator.drivers.clip import open_clip
+from simulator.expecting import expect
 from simulator.exporting import export_all
 from simulator.gps_feed import GpsFeed
+from simulator.hands import Hands
 from simulator.layout import RunLayout, run_layout
+from simulator.log_watch import LogWatch
 from simulator.measured import measure
 from simulator.processes import Child, Children, python_module
 from simulator.progress import Progress
 from simulator.report import build_report
-from simulator.run_errors import BadInput, Interrupted
+from simulator.run_errors import BadInput, Interrupted, NotAsExpected, WorldRefused
 from simulator.scenario import Scenario
+from simulator.second_camera import SecondCamera
 from simulator.socket_lines import Recorder
 from simulator.thermal_feed import ThermalFeed
 from simulator.world import World
@@ -154,7 +159,15 @@ def _world(
     """The world around a camera that answers."""
     camera = CameraLink(children, recorder, layout.hardware_socket, programs.device)
     camera.connect(READY_WITHIN_S)
-    return World(camera, gps, battery, thermal, agency.profile_of(order.scenario), progress)
+    profile = agency.profile_of(order.scenario)
+
+    def pause(seconds: float) -> None:
+        world.pause(seconds)
+
+    hands = Hands(camera, profile, pause)
+    deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki))
+    world = World(camera, battery, profile, progress, deeds, LogWatch((layout.spool, layout.store)))
+    return world
 
 
 def _play(scenario: Scenario, world: World) -> None:
@@ -164,13 +177,19 @@ def _play(scenario: Scenario, world: World) -> None:
             if step.state is not None:
                 world.wait_for(step.state, within_s)
             world.pause(step.wait_s)
-            action = step.action if step.amount is None else f"{step.action} {step.amount:g}"
             if step.say:
                 world.progress.event(step.say)
             if step.action != "nothing":
-                world.progress.event(f"> {action}")
-            world.act(step.action, step.amount)
+                world.progress.event(f"> {step.text}")
+            since = len(world.log.look()) if step.expect else 0
+            try:
+                world.act(step.deed)
+            except WorldRefused as error:
+                raise NotAsExpected(f"{scenario.name}:{step.line}: {error}") from error
+            done_s = time.monotonic()
             world.look()
+            for one in step.expect:
+                expect(one, world, f"{scenario.name}:{step.line}", since, done_s)
 
 
 def _end(children: Children, programs: Programs, progress: Progress) -> dict[str, int]:

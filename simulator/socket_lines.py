@@ -14,6 +14,7 @@ import msgspec
 
 from evidence.handover import (
     LINE_BYTES,
+    Done,
     EventsRequest,
     ListRequest,
     Notice,
@@ -92,6 +93,10 @@ class Recorder:
         """Closed files that wait on the camera. Raises `WorldRefused`."""
         return self._ask(ListRequest(), Spool)
 
+    def request(self, request: Request) -> None:
+        """A request that is answered with nothing but `Done`. Raises `WorldRefused`."""
+        self._ask(request, Done)
+
     def watch(self) -> None:
         """Collect what the camera tells from now on; see `notices`. Raises `WorldRefused`."""
         self._events = LineSocket(self._path)
@@ -149,12 +154,17 @@ def _decoded(line: bytes) -> Any:
         raise WorldRefused(f"the recorder's answer makes no sense: {error}") from error
 
 
-def drive_pin(lines: LineSocket, pin: int, level: int) -> None:
-    """Put a level on an input pin. Raises `WorldRefused`."""
-    lines.send(msgspec.json.encode({"op": "pin", "pin": pin, "level": level}))
+def tell_hardware(lines: LineSocket, operation: dict[str, Any]) -> None:
+    """One operation of the hardware socket. Raises `WorldRefused`."""
+    lines.send(msgspec.json.encode(operation))
     answer = msgspec.json.decode(lines.receive())
     if answer.get("ok") is not True:
-        raise WorldRefused(f"the simulated board refuses pin {pin}: {answer.get('error')}")
+        raise WorldRefused(f"the simulated board refuses {operation}: {answer.get('error')}")
+
+
+def drive_pin(lines: LineSocket, pin: int, level: int) -> None:
+    """Put a level on an input pin. Raises `WorldRefused`."""
+    tell_hardware(lines, {"op": "pin", "pin": pin, "level": level})
 
 
 def connected(path: Path, within_s: float) -> LineSocket | None:

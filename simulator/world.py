@@ -8,18 +8,15 @@ from typing import Final
 
 from device.policy import Profile
 from evidence.handover import Notice, Spool, Status
-from simulator.agency import BOARD
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
-from simulator.gps_feed import GpsFeed
+from simulator.deeds import Deeds
+from simulator.log_watch import LogWatch
 from simulator.progress import Progress
 from simulator.run_errors import TookTooLong
-from simulator.thermal_feed import ThermalFeed
+from simulator.words import Deed
 
-PRESS_S: Final = 0.12
-"""How long a finger stays on a button."""
-BETWEEN_PRESSES_S: Final = 0.15
-_HOLD_MARGIN_S: Final = 0.25
+NOTHING: Final = Deed("nothing")
 _LOOK_S: Final = 0.1
 _QUIET: Final = frozenset({"fragment", "heartbeat"})
 
@@ -29,16 +26,16 @@ class World:
     """Everything outside the camera, on real time. Errors: those of `CameraLink`."""
 
     camera: CameraLink
-    gps: GpsFeed
     battery: BatteryFeed
-    thermal: ThermalFeed
     profile: Profile
     progress: Progress
+    deeds: Deeds
+    log: LogWatch
     status: Status = field(init=False)
     """As of the last look."""
     _battery_s: float = field(default_factory=time.monotonic)
-    _done: tuple[str, float | None, int] = ("nothing", None, 0)
-    """The last action, and which start of the camera saw it."""
+    _done: tuple[Deed, int] = (NOTHING, 0)
+    """The last deed, and which start of the camera saw it."""
 
     def __post_init__(self) -> None:
         self.status, _ = self.camera.look()
@@ -65,16 +62,16 @@ class World:
             time.sleep(max(0.0, min(_LOOK_S, until_s - time.monotonic())))
 
     def wait_for(self, state: str, within_s: float) -> None:
-        """Until the camera is in a state of `simulator.scenario.STATES`. Raises `TookTooLong`.
+        """Until the camera is in a state of `simulator.words.STATES`. Raises `TookTooLong`.
 
         A camera that was killed under the officer's hand has not felt it: the officer sees that, and does it again.
         """
         deadline_s = time.monotonic() + within_s
-        while not self._is(state, self.look()):
-            action, amount, start = self._done
+        while not self.is_in(state, self.look()):
+            deed, start = self._done
             if start != self.camera.starts and self.status.state not in ("boot", "self_test"):
-                self.progress.event(f"> {action}, once more: the camera was started again")
-                self.act(action, amount)
+                self.progress.event(f"> {deed.action}, once more: the camera was started again")
+                self.act(deed)
                 continue
             if time.monotonic() > deadline_s:
                 raise TookTooLong(
@@ -82,7 +79,8 @@ class World:
                 )
             time.sleep(_LOOK_S)
 
-    def _is(self, state: str, status: Status) -> bool:
+    def is_in(self, state: str, status: Status) -> bool:
+        """Whether the camera is in one of `simulator.words.STATES`."""
         match state:
             case "self-test done":
                 return status.self_test is not None and status.state not in ("boot", "self_test")
@@ -98,46 +96,12 @@ class World:
                 return status.docked and status.recording is None and _all_offloaded(self.camera.spool())
         return True
 
-    def act(self, action: str, amount: float | None) -> None:
-        """Do one of `simulator.scenario.ACTIONS`."""
-        self._done = action, amount, self.camera.starts
-        match action:
-            case "press record button twice":
-                self._press("record_button", PRESS_S)
-                self.pause(BETWEEN_PRESSES_S)
-                self._press("record_button", PRESS_S)
-            case "press record button once":
-                self._press("record_button", PRESS_S)
-            case "hold record button":
-                self._press("record_button", self.profile.hold_to_stop_ms / 1000 + _HOLD_MARGIN_S)
-            case "light bar on" | "light bar off":
-                self._line("lightbar", active=action.endswith("on"))
-            case "pursuit on" | "pursuit off":
-                self._line("pursuit", active=action.endswith("on"))
-            case "dock" | "undock":
-                self._line("dock", active=action == "dock")
-                self.battery.set(status="charging" if action == "dock" else "discharging")
-            case "lose gps":
-                self.gps.lose_fix()
-            case "find gps":
-                self.gps.fix()
-            case "battery":
-                self.battery.set(percent=amount)
-            case "board" if amount is not None:
-                self.thermal.set(celsius=amount)
-
-    def _press(self, line: str, seconds: float) -> None:
-        pin = BOARD[line]
-        if self.camera.level(pin.number) == pin.level(active=True):  # the finger is still there from a time cut short
-            self._line(line, active=False)
-            self.pause(BETWEEN_PRESSES_S)
-        self._line(line, active=True)
-        self.pause(seconds)
-        self._line(line, active=False)
-
-    def _line(self, line: str, *, active: bool) -> None:
-        pin = BOARD[line]
-        self.camera.drive(pin.number, pin.level(active=active))
+    def act(self, deed: Deed) -> None:
+        """Do what a step says."""
+        self._done = deed, self.camera.starts
+        self.deeds.do(deed)
+        if deed.action == "power cut":  # that the camera was started again is what was wanted
+            self._done = NOTHING, self.camera.starts
 
 
 def _all_offloaded(spool: Spool) -> bool:
@@ -159,6 +123,8 @@ def told(notice: Notice) -> str:
             return f"recording {name} is closed ({word})"
         case "docked" | "undocked":
             return f"is {notice.event}"
+        case "peer_start":  # the word is the signed announcement itself
+            return f"announces its start to its peers ({name})"
         case "deleted":
             return f"{name} is deleted here, with a signed tombstone"
     return " ".join(part for part in (notice.event.replace("_", " "), word, name) if part)

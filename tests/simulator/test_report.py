@@ -83,7 +83,7 @@ class Station:
         writer.commit()
         return writer.facts()
 
-    def recording(self) -> FileFacts:
+    def recording(self, *, lost_frames: int = 0) -> FileFacts:
         def fill(writer: EvidenceWriter) -> None:
             trigger = {"name": "lightbar", "line": "lightbar", "at_ns": 130 * SECOND}
             writer.seal_metadata({"part": "opening", "triggers": [trigger]})
@@ -97,6 +97,8 @@ class Station:
                     gps_fixes=1,
                 )
                 writer.seal_mp4("media", [b"media"], facts)
+            if lost_frames:
+                writer.gap(cause="frames_lost", start_ns=139 * SECOND, end_ns=140 * SECOND, frames=lost_frames)
             later = {"name": "record_button", "line": "record_button", "at_ns": 135 * SECOND}
             writer.event("trigger", details={"trigger": later})
 
@@ -241,6 +243,19 @@ def test_a_bad_video_is_a_problem(station: Station, video: ExportedVideo, wanted
     station.receipt(facts)
     report = build_report(station.measure(), {STEM: video}, [], {})
     assert wanted in "\n".join(report["problems"])
+
+
+@pytest.mark.parametrize(("missing", "ok"), [(3, True), (4, False)])
+def test_frames_that_a_signed_gap_tells_of_are_no_problem_and_one_more_is(
+    station: Station, missing: int, ok: bool
+) -> None:
+    facts = station.recording(lost_frames=3)
+    station.log(facts)
+    station.receipt(facts)
+    video = ExportedVideo("a.mp4", "a.gpx", 1200, 0, missing)
+    report = build_report(station.measure(), {STEM: video}, [], {})
+    assert report["ok"] is ok
+    assert ok or "4 frame numbers are missing, and its signed gaps tell of 3" in "\n".join(report["problems"])
 
 
 def test_an_empty_run_is_not_ok(station: Station) -> None:

@@ -1,0 +1,124 @@
+"""What each word of a scenario does to the world: the officer, the vehicle, the sensors, the faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from evidence.handover import PeerRequest, StopReasonRequest, TriggerRequest
+from simulator.battery_feed import BatteryFeed
+from simulator.camera_link import CameraLink
+from simulator.gps_feed import GpsFeed
+from simulator.hands import Hands
+from simulator.run_errors import WorldRefused
+from simulator.second_camera import SecondCamera
+from simulator.thermal_feed import ThermalFeed
+from simulator.words import LINES, LOOKS, Deed
+
+CRASH_MG: Final = 6000
+CRASH_S: Final = 0.3
+SPEECH_S: Final = 1.2
+NS_PER_S: Final = 1_000_000_000
+NTP_DOUBT_NS: Final = 5_000_000
+UNSET_NS: Final = 1 << 62
+"""Doubt so large that nothing is known: the clock's battery is dead."""
+
+
+@dataclass
+class Deeds:
+    """Does one deed at a time. Errors: those of `CameraLink`."""
+
+    camera: CameraLink
+    hands: Hands
+    gps: GpsFeed
+    battery: BatteryFeed
+    thermal: ThermalFeed
+    peer: SecondCamera
+    clock_offset_ns: int = 0
+    """How far the camera's clock was put off."""
+
+    def do(self, deed: Deed) -> None:
+        """Do it; returns when it is done."""
+        word, _, way = deed.action.rpartition(" ")
+        if word in LINES:
+            self.hands.line(LINES[word], active=way == "on")
+        elif deed.action.removeprefix("camera ") in LOOKS:
+            self.camera.world({"op": "camera", "look": deed.action.removeprefix("camera ").replace(" ", "_")})
+        elif deed.amount is not None:
+            self._amount(deed.action, deed.amount)
+        elif deed.reason:
+            self.camera.ask(StopReasonRequest(code=deed.reason, supervisor=deed.supervisor))
+        else:
+            self._plain(deed.action)
+
+    def _amount(self, action: str, amount: float) -> None:
+        match action:
+            case "battery":
+                self.battery.set(percent=amount)
+            case "board":
+                self.thermal.set(celsius=amount)
+            case "drive at":
+                self.gps.drive_at(amount)
+            case "gps jumps":
+                self.gps.teleport(amount, 0)
+            case "clock jumps":
+                self.clock_offset_ns += int(amount) * NS_PER_S
+                self.camera.world({"op": "clock", "utc_offset_ns": self.clock_offset_ns})
+            case "encoder stalls":
+                self.camera.world({"op": "camera", "encoder_stall_s": amount})
+            case "microphone silent":
+                self.camera.world({"op": "microphone", "silent_s": amount})
+            case "turn the wheel by":
+                self.hands.press_slowly("function", int(amount))
+
+    def _plain(self, action: str) -> None:
+        hands = self.hands
+        match action:
+            case "press record button twice":
+                hands.press_twice("record_button")
+            case "press record button once":
+                hands.press("record_button")
+            case "hold record button":
+                hands.press("record_button", hands.hold_s)
+            case "press emergency button":
+                hands.press("emergency")
+            case "press function button once":
+                hands.press("function")
+            case "press function button twice":
+                hands.press_twice("function")
+            case "hold function button":
+                hands.hold("function", hands.hold_s)
+            case "release function button":
+                hands.line("function", active=False)
+            case "dock" | "undock":
+                hands.line("dock", active=action == "dock")
+                self.battery.set(status="charging" if action == "dock" else "discharging")
+            case _:
+                self._beyond_the_board(action)
+
+    def _beyond_the_board(self, action: str) -> None:
+        match action:
+            case "weapon drawn":
+                self.camera.ask(TriggerRequest(name="weapon"))
+            case "peer starts":
+                self.camera.ask(PeerRequest(announcement=self.peer.announcement()))
+            case "crash":
+                self.camera.world({"op": "motion", "x_mg": CRASH_MG, "y_mg": 1000, "for_s": CRASH_S})
+            case "officer speaks":
+                self.camera.world({"op": "microphone", "clipped_s": SPEECH_S})
+            case "lose gps":
+                self.gps.lose_fix()
+            case "find gps":
+                self.gps.fix()
+            case "clock unset":
+                self.camera.world({"op": "clock", "source": "none", "uncertainty_ns": UNSET_NS})
+            case "clock set":
+                self.clock_offset_ns = 0
+                self.camera.world({"op": "clock", "utc_offset_ns": 0, "source": "ntp", "uncertainty_ns": NTP_DOUBT_NS})
+            case "power cut":
+                self.clock_offset_ns = 0  # the clock chip kept its time
+                self.camera.cut_power()
+            case "nothing":
+                return
+            case _:
+                raise WorldRefused(f"nobody knows how to do {action!r}")
