@@ -68,5 +68,8 @@ class Categories(Part):
         self.daemon.publish("category_wheel", "closed", wheel.stem)
 
     def _label(self, category: str, number: int, stem: str, origin: str) -> None:
-        self.daemon.log("labelled", word=category, recording=number, details={"origin": origin})
+        known = self.daemon.boot.spool.find(f"{stem}.evidence")
+        facts = None if known is None else known.facts
+        details = {"recording": stem, "origin": origin}
+        self.daemon.log("labelled", word=category, recording=number, file=facts, details=details)
         self.daemon.publish("labelled", category, stem)

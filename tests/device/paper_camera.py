@@ -140,7 +140,7 @@ class PaperCamera:
         self.signals = PaperSignals()
         self.room = True
         self.desk = SimpleNamespace(receipts=SimpleNamespace(room_to_start=lambda: self.room))
-        self.boot = SimpleNamespace(close_log=lambda reason: None)
+        self.boot = SimpleNamespace(close_log=lambda reason: None, spool=SimpleNamespace(find=lambda name: None))
         self.examination = SimpleNamespace(last=None, id=None, run=self._examine)
         self.peers = SimpleNamespace(announce=lambda start, incident: None)
         self.power_on_ns = 0
@@ -169,7 +169,7 @@ class PaperCamera:
     def gather(self, hook: str) -> dict[str, Any]:
         return {name: value for part in self.parts for name, value in getattr(part, hook)().items()}
 
-    def log(self, event: str, *, word: str | None = None, recording: int | None = None, details: Any = None) -> None:
+    def log(self, event: str, *, word: str | None = None, recording: int | None = None, **more: Any) -> None:
         self.logged.append((event, word, recording))
 
     def publish(self, event: str, word: str | None, recording: str | None = None, number: int | None = None) -> None:
