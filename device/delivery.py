@@ -48,7 +48,7 @@ class Delivery:
         """Recordings whose `close` the card did not take, with their reasons (writer thread and loop)."""
 
     def open(self, session: Session) -> None:
-        """Queue the file's `open`."""
+        """Queue the file's `open`, alone: the first word of a recording must not wait for a ring of 30 s behind it."""
         file = session.file
         self._writer.put(
             Job(
@@ -56,6 +56,7 @@ class Delivery:
                 file.open,
                 done=lambda: self._told.opened(session),
                 lost=lambda error: self._told.trouble(session, _cause(error)),
+                alone=True,
             )
         )
 

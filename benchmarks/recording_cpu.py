@@ -1,0 +1,125 @@
+"""CPU seconds for an hour of 1080p30 at 8 Mbit/s that is already encoded: sealed and signed, beside plain copying.
+
+    python benchmarks/recording_cpu.py [--rounds 5] [--seconds 60]
+
+Ours, three times: `pipeline` is ring, fragments, muxing, media signing, sealing, statements and one fdatasync a second,
+in this process and as fast as it goes (`benchmarks/pipeline.py` says why that is honest); `daemon_recording` is all of
+the real daemon while it films in real time, its loop, control socket and parts included; `daemon_buffering` is the same
+without a recording. Reading the source from the kernel's memory is counted on all sides.
+
+The peers copy ten minutes of the same stream without any security, and without a flush: `ffmpeg -c copy -f segment`
+from the raw stream that an encoder gives (as ours, it must find the pictures) and, easier, from an MP4 that is cut into
+pictures already; GStreamer's splitmuxsink if it is installed. User and system time of the processes, the least of all
+rounds. Aim: not over 1.5 times ffmpeg from the raw stream.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import replay
+import results
+from bench_camera import BenchCamera
+from pipeline import Pipeline
+
+COPIES = 10
+HOUR_S = 3600
+
+
+def child_cpu_s(command: list[str]) -> float:
+    """User and system seconds of a command."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def peers(rounds: int) -> dict[str, float]:
+    """CPU seconds an hour of each peer, for ten minutes of the stream."""
+    source = replay.encode(replay.BUILD / "1080p30.h264")
+    raw, mp4 = replay.BUILD / "ten.h264", replay.BUILD / "one.mp4"
+    with raw.open("wb") as out:
+        for _ in range(COPIES):
+            with source.open("rb") as file:
+                shutil.copyfileobj(file, out, 2**20)
+    copy = ["ffmpeg", "-v", "error", "-y"]
+    subprocess.run([*copy, "-framerate", str(replay.RATE), "-i", str(source), "-c", "copy", str(mp4)], check=True)
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(dir=replay.BUILD) as out:
+        segment = ["-c", "copy", "-f", "segment", "-segment_time", "60", f"{out}/%03d.mp4"]
+        commands = {
+            "ffmpeg_segment_raw": [*copy, "-framerate", str(replay.RATE), "-i", str(raw), *segment],
+            "ffmpeg_segment_mp4": [*copy, "-stream_loop", str(COPIES - 1), "-i", str(mp4), *segment],
+        }
+        if shutil.which("gst-launch-1.0"):
+            parse = f"video/x-h264,framerate={replay.RATE}/1 ! h264parse ! video/x-h264,stream-format=avc,alignment=au"
+            sink = f"splitmuxsink max-size-time=60000000000 location={out}/g%03d.mp4"
+            commands["splitmuxsink_raw"] = f"gst-launch-1.0 -q filesrc location={raw} ! {parse} ! {sink}".split()
+        for name, command in commands.items():
+            print("$", " ".join(command))
+            try:
+                found[name] = min(child_cpu_s(command) for _ in range(rounds)) / (SOURCE_S / HOUR_S)
+            except subprocess.CalledProcessError as error:
+                print(f"# {name} does not run here: exit code {error.returncode}")
+    raw.unlink()
+    return found
+
+
+SOURCE_S = replay.SECONDS * COPIES
+
+
+def pipeline_cpu_s(rounds: int, seconds: int) -> float:
+    with tempfile.TemporaryDirectory(dir=replay.BUILD) as out:
+        pipeline = Pipeline(Path(out))
+        with pipeline.recorder() as recorder:
+            return min(pipeline.record(recorder, seconds) for _ in range(rounds)) / seconds * HOUR_S
+
+
+def daemon_cpu_s(rounds: int, seconds: int) -> tuple[float, float]:
+    """CPU seconds an hour of the daemon: (recording, buffering), the least of `rounds` windows of real time."""
+    pause = threading.Event()
+
+    def window(camera: BenchCamera) -> float:
+        began = camera.cpu_s()
+        pause.wait(seconds)
+        return (camera.cpu_s() - began) / seconds * HOUR_S
+
+    with BenchCamera() as camera:
+        camera.start().until_ring_is_full()
+        buffering = min(window(camera) for _ in range(rounds))
+        _, since, _ = camera.record()
+        camera.wait("fragment", since, count=33)  # the ring is on the card
+        recording = min(window(camera) for _ in range(rounds))
+        camera.end()
+    return recording, buffering
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=60, help="length of a recording, and of a window of real time")
+    arguments = parser.parse_args()
+    results.announce()
+    others = peers(arguments.rounds)
+    pipeline = pipeline_cpu_s(arguments.rounds, arguments.seconds)
+    recording, buffering = daemon_cpu_s(max(1, arguments.rounds // 2), arguments.seconds)
+    figures = {
+        "cpu_s_per_h_pipeline": pipeline,
+        "cpu_s_per_h_daemon_recording": recording,
+        "cpu_s_per_h_daemon_buffering": buffering,
+        **{f"cpu_s_per_h_{name}": value for name, value in others.items()},
+    }
+    for name, value in others.items():
+        figures[f"cpu_pipeline_to_{name}"] = pipeline / value
+        figures[f"cpu_daemon_to_{name}"] = recording / value
+    results.keep(figures)
+
+
+if __name__ == "__main__":
+    main()
