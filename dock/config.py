@@ -137,6 +137,15 @@ class Telemetry(_Table, frozen=True, kw_only=True):
     """Longest wait between attempts to connect, in seconds."""
 
 
+class Peers(_Table, frozen=True, kw_only=True):
+    """Starts of several cameras as one incident (R23), through the broker of `[telemetry]`."""
+
+    send: bool = True
+    """Pass this camera's signed announcements of its starts on to its peers."""
+    receive: bool = True
+    """Pass peers' announcements on to the recorder, which checks them and follows its own policy."""
+
+
 class AgentConfig(_Table, frozen=True, kw_only=True):
     """agent.toml"""
 
@@ -150,6 +159,7 @@ class AgentConfig(_Table, frozen=True, kw_only=True):
     tls: Tls
     offload: Offload = Offload()
     telemetry: Telemetry | None = None
+    peers: Peers = Peers()
 
 
 _T = TypeVar("_T", bound=_Table)

@@ -13,19 +13,21 @@ from typing import Any, Final
 from dock.agent.backoff import Backoff
 from dock.agent.ledger import UploadLedger, open_ledger
 from dock.agent.offload import Offload
+from dock.agent.peer_relay import PeerRelay
 from dock.agent.recorder_client import RecorderClient
 from dock.agent.watch import CameraWatch, Teller
 from dock.config import AgentConfig
 from dock.errors import BadConfig
 from dock.mqtt.messages import notice_data
+from dock.mqtt.peers import OwnStarts, PeerStarts
 from dock.notify import notify
 from dock.tls import client_context, own_serial
 from evidence.handover import Notice, Status
 
 log = logging.getLogger(__name__)
 
-NOT_TELEMETRY: Final = frozenset({"fragment"})
-"""Notices of the recorder that are for those on the camera, not for the broker."""
+NOT_TELEMETRY: Final = frozenset({"fragment", "peer_start"})
+"""Notices of the recorder that are for those on the camera, or for its peers (R23), not for the fleet."""
 
 
 class NoTelemetry:
@@ -45,11 +47,11 @@ async def run_agent(config: AgentConfig) -> None:
     except OSError as error:
         raise BadConfig(f"state_directory {config.state_directory} cannot be used: {error.strerror}") from error
     ledger = open_ledger(config.state_directory / "uploads.sqlite")
-    with contextlib.closing(ledger), _telemetry(config) as teller:
-        await _run(config, ledger, teller)
+    with contextlib.closing(ledger), _telemetry(config) as (teller, relay):
+        await _run(config, ledger, teller, relay)
 
 
-async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller) -> None:
+async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relay: PeerRelay | None) -> None:
     options = config.offload
     recorder = RecorderClient(config.recorder_socket, answer_s=options.timeout_s)
     watch = CameraWatch(recorder, teller, poll_s=options.poll_s, backoff=_short_backoff())
@@ -60,7 +62,8 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller) -> Non
         if notice.event not in NOT_TELEMETRY:
             await teller.event(notice.event, notice_data(notice))
 
-    work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run())
+    peers = [] if relay is None else [relay.run()]
+    work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run(), *peers)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)
@@ -80,9 +83,9 @@ def _short_backoff() -> Backoff:
 
 
 @contextlib.contextmanager
-def _telemetry(config: AgentConfig) -> Iterator[Teller]:
+def _telemetry(config: AgentConfig) -> Iterator[tuple[Teller, PeerRelay | None]]:
     if config.telemetry is None:
-        yield NoTelemetry()
+        yield NoTelemetry(), None
         return
     # Only a camera with a broker pays for loading paho.
     from dock.mqtt.outbox import Outbox
@@ -93,18 +96,27 @@ def _telemetry(config: AgentConfig) -> Iterator[Teller]:
     except sqlite3.Error as error:
         # Evidence goes on without telemetry.
         log.error("telemetry is off, its outbox in %s cannot be used: %s", config.state_directory, error)
-        yield NoTelemetry()
+        yield NoTelemetry(), None
         return
+    serial, system_id = own_serial(config.tls), config.station.system_id
+    relay = PeerRelay(
+        config.recorder_socket,
+        OwnStarts() if config.peers.send else None,
+        PeerStarts(system_id, serial) if config.peers.receive else None,
+    )
     telemetry = MqttTelemetry(
         config.telemetry,
         outbox,
         lambda: client_context(config.tls),
-        device=own_serial(config.tls),
+        device=serial,
         boot=read_boot_id(),
+        system_id=system_id,
+        line=relay,
     )
+    relay.on_announcement = telemetry.wake
     telemetry.start()
     try:
-        yield telemetry
+        yield telemetry, relay
     finally:
         telemetry.stop()
         outbox.close()

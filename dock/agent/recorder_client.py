@@ -19,6 +19,7 @@ from evidence.handover import (
     EventsRequest,
     ListRequest,
     Notice,
+    PeerRequest,
     ReceiptRequest,
     ReceiptTaken,
     Refused,
@@ -61,6 +62,10 @@ class RecorderClient:
     async def receipt(self, name: str, signed: bytes) -> ReceiptTaken:
         """Hand over a receipt (DER): the recorder checks it, and it alone deletes (invariant 7)."""
         return await self._ask(ReceiptRequest(name=name, receipt=signed), ReceiptTaken)
+
+    async def peer(self, announcement: bytes) -> None:
+        """Hand over another camera's announcement (DER): the recorder checks it, and begins to record (R23)."""
+        await self._ask(PeerRequest(announcement=announcement), Done)
 
     async def events(self) -> AsyncIterator[Notice]:
         """What happens, as it happens, until the connection ends (then `RecorderUnreachable`)."""

@@ -2,7 +2,8 @@
 
 The thread owns everything about MQTT: paho's callbacks only put a word into its mailbox, so that no lock of ours is
 ever held inside one of paho's. Each connection has a client of its own: what was in flight on the last is forgotten,
-and its rows, still in the outbox, are sent again.
+and its rows, still in the outbox, are sent again. Peers' announcements (R23) share the connection and wait for no
+telemetry: what is heard goes straight to the relay, and what is to be sent goes first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -26,15 +27,29 @@ from dock.agent.backoff import Backoff
 from dock.config import Telemetry
 from dock.mqtt import messages
 from dock.mqtt.outbox import Kind, Outbox
+from dock.mqtt.peers import ANNOUNCEMENT_BYTES, OwnStarts, PeerStarts, peers_topic
 from evidence.handover import Status
 from evidence.statements import moment
 
 log = logging.getLogger(__name__)
 IN_FLIGHT: Final = 20
+PEERS_IN_FLIGHT: Final = 10
+"""Room beside the telemetry, so that no backlog of ours delays a start."""
 _CONNECT_S: Final = 20.0
 _ANSWERS_WAITING: Final = 20
 _MAILBOX: Final = 1000
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+class PeerLine(Protocol):
+    """What cameras say to each other, beside the telemetry (`dock.agent.peer_relay`)."""
+
+    own: OwnStarts | None
+    peers: PeerStarts | None
+
+    def heard(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """Something came on the peers' topic (paho's thread)."""
+        ...
 
 
 def read_boot_id() -> str:
@@ -46,13 +61,23 @@ class MqttTelemetry:
     """`dock.agent.watch.Teller` over MQTT. Events are durable when `event` returns; delivery comes when it can."""
 
     def __init__(
-        self, config: Telemetry, outbox: Outbox, context: Callable[[], ssl.SSLContext], *, device: str, boot: str
+        self,
+        config: Telemetry,
+        outbox: Outbox,
+        context: Callable[[], ssl.SSLContext],
+        *,
+        device: str,
+        boot: str,
+        system_id: str = "",
+        line: PeerLine | None = None,
     ) -> None:
         self._config = config
         self._outbox = outbox
         self._context = context
         self._device = device
         self._boot = boot
+        self._system_id = system_id
+        self._line = line
         self._mailbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._stopping = threading.Event()
@@ -70,6 +95,10 @@ class MqttTelemetry:
         self._stopping.set()
         self._post("wake", None)
         self._thread.join(5.0)
+
+    def wake(self) -> None:
+        """There is something to send (from any thread)."""
+        self._post("wake", None)
 
     async def event(self, name: str, data: dict[str, Any]) -> None:
         """Keep an event; a name that cannot stand in a topic is dropped. A broken outbox is logged, never raised."""
@@ -126,6 +155,8 @@ class MqttTelemetry:
         """One client from its connection to its end."""
         client = self._new_client()
         self._client, self._in_flight = client, {}
+        if self._line is not None and self._line.own is not None:
+            self._line.own.reconnected()
         try:
             client.connect(self._config.host, self._config.port, keepalive=self._config.keepalive_s)
             client.loop_start()
@@ -154,20 +185,40 @@ class MqttTelemetry:
             elif word == "gone" and value[0] is client:
                 raise ConnectionAbortedError(f"the broker's connection ended: {value[1]}")
             elif word == "acked" and value[0] is client:
-                row = self._in_flight.pop(value[1], None)
-                if row is not None:
-                    self._outbox.delete(row)
+                self._acknowledged(value[1])
             elif word == "command":
                 self._refuse(*value)
             if connected:
+                self._announce(client)
                 self._fill(client)
             elif time.monotonic() > deadline:
                 raise TimeoutError("the broker did not answer in time")
 
+    def _acknowledged(self, message_id: int) -> None:
+        row = self._in_flight.pop(message_id, None)
+        if row is not None:
+            self._outbox.delete(row)
+        elif self._line is not None and self._line.own is not None:
+            self._line.own.acknowledged(message_id)
+
     def _greet(self, client: Client) -> None:
         client.subscribe(f"{messages.base_topic(self._device)}/cmd/#", 1)
+        if self._line is not None and self._line.peers is not None:
+            client.subscribe(self._line.peers.topics, 1)
         if self._state_now is not None and self._outbox.count("state") == 0:
             self._put("state", "state", self._state_now)  # our last will may stand there: overwrite it
+
+    def _announce(self, client: Client) -> None:
+        """Send this camera's starts to its peers: before everything else, never retained, and only while fresh."""
+        own = None if self._line is None else self._line.own
+        if own is None:
+            return
+        for number, announcement in own.to_send(time.monotonic()):
+            topic = peers_topic(self._system_id, self._device)
+            told = client.publish(topic, announcement, 1, retain=False)
+            if told.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                raise ConnectionAbortedError(f"the announcement was not taken: {told.rc}")
+            own.sent(number, told.mid)
 
     def _fill(self, client: Client) -> None:
         """Send the oldest rows, at most `IN_FLIGHT` unacknowledged."""
@@ -198,7 +249,7 @@ class MqttTelemetry:
         )
         client.tls_set_context(self._context())
         client.connect_timeout = _CONNECT_S
-        client.max_inflight_messages_set(IN_FLIGHT)
+        client.max_inflight_messages_set(IN_FLIGHT + PEERS_IN_FLIGHT)
         client.will_set(f"{messages.base_topic(self._device)}/state", self._offline("lost"), 1, retain=True)
         client.on_connect = lambda client, _data, _flags, reason, _properties: self._post(
             "connected", (client, str(reason) if reason.is_failure else "")
@@ -215,6 +266,10 @@ class MqttTelemetry:
             topic = message.topic
         except UnicodeDecodeError:
             return  # an exception here would end paho's thread
+        if self._line is not None and not topic.startswith(f"{messages.base_topic(self._device)}/"):
+            payload = bytes(message.payload[: ANNOUNCEMENT_BYTES + 1])
+            self._line.heard(topic, payload, retained=message.retain)
+            return
         # One byte too many is enough to refuse it by its size.
         self._post("command", (topic, bytes(message.payload[: messages.COMMAND_BYTES + 1])))
 

@@ -30,6 +30,8 @@ class Broker:
     pki: Path
     directory: Path
     binary: str
+    more: str = ""
+    """More lines of its configuration."""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     heard: list[tuple[str, dict[str, Any], bool]] = field(default_factory=list)
@@ -47,7 +49,7 @@ class Broker:
         config = config.replace("/etc/mosquitto/fleet.acl", str(EXAMPLES / "mosquitto.acl"))
         config = config.replace("persistence true", "persistence false\nuser root")
         path = self.directory / "mosquitto.conf"
-        path.write_text(config)
+        path.write_text(config + self.more)
         self.process = subprocess.Popen(
             [self.binary, "-c", str(path)], stderr=(self.directory / "mosquitto.log").open("ab")
         )
