@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("firsthand.conduct")
 
 ALARM_EVERY_NS: Final = 5_000_000_000
-SPEAKING_NS: Final = 1_500_000_000
-"""Sound no older than this: the officer is still speaking, and is not cut off…"""
 PATIENCE: Final = 2
-"""…for at most so many times the reason window."""
+"""An officer who is still speaking is not cut off for so many times the reason window."""
 CHOSEN_NS: Final = 2_500_000_000
 """A reason code stands when no further press came for this long."""
 
@@ -62,12 +60,11 @@ class Conduct:
         """Let states end whose time is over. Call it every 100 ms or so."""
         machine = self._daemon.machine
         if machine.state is State.STATING_REASON and self.stopping is not None:
-            heard = self.voice.heard and now_ns - (self.voice.last_ns or 0) > SPEAKING_NS
+            speaking = self.voice.speaking(now_ns)
             chosen = self.stopping.code is not None and now_ns - self._stepped_ns > CHOSEN_NS
-            if heard or chosen:
+            if chosen or (self.voice.heard and not speaking):
                 self.happen(Event.REASON_GIVEN)
                 return
-            speaking = self.voice.last_ns is not None and now_ns - self.voice.last_ns <= SPEAKING_NS
             if speaking and now_ns - machine.since_ns < PATIENCE * machine.limits.reason_ns:
                 return
         deadline_ns = machine.deadline_ns()

@@ -34,7 +34,11 @@ PAUSES: Final = frozenset({*D3A_REASONS, HAMPERED})
 
 SPEECH_OVER_FLOOR_DB: Final = 8.0
 SPEECH_LEAST_DBFS: Final = -50.0
-SPEECH_LEAST_NS: Final = 400_000_000
+SPEECH_LEAST_NS: Final = 700_000_000
+"""So much loud sound is a word or two…"""
+SPEAKING_WITHIN_NS: Final = 1_500_000_000
+SPEAKING_LEAST_NS: Final = 250_000_000
+"""…and so much of it within the last moments is somebody who has not finished; a click each second is neither."""
 FLOOR_SAMPLES: Final = 150
 
 
@@ -45,14 +49,15 @@ class VoiceHeard:
     _before: deque[float] = field(default_factory=lambda: deque(maxlen=FLOOR_SAMPLES))
     _floor_dbfs: float | None = None
     _loud_ns: int = 0
-    last_ns: int | None = None
-    """When it was last loud, CLOCK_BOOTTIME."""
+    _recent: deque[tuple[int, int]] = field(default_factory=deque)
+    """(CLOCK_BOOTTIME, duration) of the loud pieces of the last moments."""
 
     def listen(self) -> None:
         """The reason window begins: what was heard until now is the floor."""
         levels = sorted(self._before)
         self._floor_dbfs = levels[len(levels) // 2] if levels else SPEECH_LEAST_DBFS - SPEECH_OVER_FLOOR_DB
-        self._loud_ns, self.last_ns = 0, None
+        self._loud_ns = 0
+        self._recent.clear()
 
     def sound(self, level_dbfs: float, at_ns: int, duration_ns: int) -> None:
         """One piece of sound with its peak level."""
@@ -61,7 +66,9 @@ class VoiceHeard:
             return
         if level_dbfs >= max(SPEECH_LEAST_DBFS, self._floor_dbfs + SPEECH_OVER_FLOOR_DB):
             self._loud_ns += duration_ns
-            self.last_ns = at_ns
+            self._recent.append((at_ns, duration_ns))
+            while at_ns - self._recent[0][0] > SPEAKING_WITHIN_NS:
+                self._recent.popleft()
 
     def done(self) -> None:
         """The window is over: what follows is the next floor."""
@@ -71,6 +78,11 @@ class VoiceHeard:
     def heard(self) -> bool:
         """Enough for a word."""
         return self._loud_ns >= SPEECH_LEAST_NS
+
+    def speaking(self, now_ns: int) -> bool:
+        """Whether somebody is speaking, or was a moment ago."""
+        recent = sum(length for at_ns, length in tuple(self._recent) if now_ns - at_ns <= SPEAKING_WITHIN_NS)
+        return recent >= SPEAKING_LEAST_NS
 
 
 @dataclass

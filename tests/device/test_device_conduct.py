@@ -64,7 +64,8 @@ def test_a_spoken_reason_is_heard_and_ends_the_window_after_its_last_word() -> N
         camera.conduct.hear(-55.0, camera.now_ns, 21_000_000)
     stop(camera)
     for _ in range(60):
-        camera.conduct.hear(-18.0, camera.now_ns, 21_000_000)
+        for part in range(4):
+            camera.conduct.hear(-18.0, camera.now_ns + part * 25_000_000, 21_000_000)
         camera.wait(0.1)
     assert camera.machine.state is State.STATING_REASON, "nobody is cut off while speaking"
     camera.wait(2)
@@ -73,6 +74,16 @@ def test_a_spoken_reason_is_heard_and_ends_the_window_after_its_last_word() -> N
     assert reason["stop_reason"]["spoken"] is True
     assert reason["stop_reason_missing"] is False
     assert camera.words("stop_reason") == ["spoken"]
+
+
+def test_a_click_each_second_is_no_voice_and_keeps_nobody_waiting_r26() -> None:
+    camera = recording()
+    stop(camera)
+    for _ in range(11):
+        camera.conduct.hear(-9.0, camera.now_ns, 64_000_000)
+        camera.wait(1)
+    assert camera.recorder.recordings[0].extra["stop_reason_missing"] is True
+    assert camera.machine.state is State.READY
 
 
 def test_the_engine_is_no_voice_r26() -> None:
