@@ -116,6 +116,7 @@ def _summary(exported: Exported, report: Report, signed: tuple[Path, ...]) -> No
 def run(args: argparse.Namespace) -> int:
     """0 exported, 1 not valid (with --force: exported and labelled), 2 unreadable or not writable, 64 wrong usage."""
     try:
+        from evidence.export.appended import appended_labels, segments_beside
         from evidence.export.recording import RecordingExport
     except ModuleNotFoundError as error:
         if error.name != "av":
@@ -145,6 +146,7 @@ def run(args: argparse.Namespace) -> int:
         signer=signer,
         captioned=not args.no_captions,
         corrections=found,
+        appended=appended_labels(report, args.log or segments_beside(args.file, report), trust, vault),
     )
     exported = _export(export, args, tolerate=not report.valid)
     signed = (_sign(exported.paths[-1], signer),) if signer is not None else ()

@@ -100,6 +100,8 @@ def _what(values: Values, contents: Contents) -> Markup:
         ("Officer", f"{officer} (identified by: {words(opening.get('officer_identified_by', 'not stated'))})"
          if officer else "not assigned in the recording"),
         ("Ended by", words(values["close_reason"]) if values["close_reason"] else "no end is signed"),
+        ("For the report", values["stop_text"]),
+        *plain_words.appended(values),
     ]  # fmt: skip
     if values["part"]:
         pairs.insert(0, ("Only a part", values["part"]))

@@ -117,6 +117,17 @@ def correction(one: Mapping[str, Any]) -> str:
     )
 
 
+def appended(values: Mapping[str, Any]) -> list[tuple[object, object]]:
+    """Categories, labels and holds that were appended later, a row each: appended, so none replaces another."""
+    rows: list[tuple[object, object]] = []
+    for one in values["appended"]:
+        said = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in one["details"].items())
+        when = "" if one["utc"]["source"] == "none" else f"{one['utc']['earliest'][:19].replace('T', ' ')} UTC, "
+        place = f"{when}signed in {one['log']}, statement {one['seq']}"
+        rows.append(("Appended", f"{str(one['word']).replace('_', ' ')}{f' ({said})' if said else ''}; {place}"))
+    return rows
+
+
 def media_note(values: Mapping[str, Any]) -> str:
     """What to expect of the signatures in the picture."""
     if values["part"]:

@@ -7,7 +7,7 @@ object's must be the one that its statement announced: what is exported is what 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -64,11 +64,13 @@ class RecordingExport:
         signer: Signer | None = None,
         captioned: bool = True,
         corrections: Found | None = None,
+        appended: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """With a `signer` of the export role that is fit for it, the MP4 is signed as C2PA demands."""
         self.path, self.trust, self.vault, self.directory = path, trust, vault, directory
         self.window, self._signer, self._captioned = window or Window(), signer, captioned
         self._verifier, self._verdict, self._corrections = verifier, verdict, corrections
+        self._appended = appended
         self.stem = path.stem + self.window.suffix + ("" if verdict.valid else ".NOT-VALID")
         """Begins the name of every output; a part, and a file that does not verify, are labelled in it."""
         self.label = told.label(verdict, trust)
@@ -134,6 +136,7 @@ class RecordingExport:
             self.stem,
             desk,
             self._corrections,
+            self._appended,
         )
         values = report_values(facts, self._contents, written)
         if not self._is_log:

@@ -14,6 +14,7 @@ from evidence.export import report as told
 from evidence.export.contents import Contents
 from evidence.export.custody import receipt_beside
 from evidence.export.happenings import Happening, happenings
+from evidence.export.stop_text import stop_text
 from evidence.export.window import RecordingTime, Window
 from evidence.trust import Trust
 from evidence.verify import Report, StreamVerifier
@@ -37,6 +38,8 @@ class ExportFacts:
     """Whose certificate will sign the report, by its subject; None if nobody does."""
     corrections: Found | None = None
     """What the device log corrects."""
+    appended: Sequence[Mapping[str, Any]] = ()
+    """What the device log appends: see `evidence.export.appended`."""
 
 
 def report_values(facts: ExportFacts, contents: Contents, written: Sequence[Path]) -> dict[str, Any]:
@@ -66,6 +69,8 @@ def report_values(facts: ExportFacts, contents: Contents, written: Sequence[Path
         "began_utc": time.utc(time.first_ns) if time is not None else None,
         "ended_utc": time.utc(time.end_ns) if time is not None else None,
         "corrections": told.correction_values(facts.corrections, facts.verifier.chain),
+        "appended": list(facts.appended),
+        "stop_text": stop_text(verdict.closed.reason if verdict.closed else None, contents.metadata, time),
         "span_ns": span,
         "sound": _sound(contents),
         "triggers": triggers,
