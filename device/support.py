@@ -39,7 +39,7 @@ PACKAGES: Final = ("firsthand", "cryptography", "gpiozero", "lgpio", "msgspec", 
 BOARD_FILES: Final = ("/proc/version", "/proc/device-tree/model", "/proc/meminfo", "/proc/loadavg", "/etc/os-release")
 FACT_BYTES: Final = 8 * 1024
 SECRET: Final = re.compile(r"secret|password|token|pin.?value|private", re.IGNORECASE)
-QUEUE_KEYS: Final = frozenset({"time", "at", "at_ns", "utc", "cause", "component", "start", "end", "start_ns", "end_ns",
+QUEUE_KEYS: Final = frozenset({"noticed", "time", "at", "at_ns", "utc", "cause", "component", "start", "end", "start_ns", "end_ns",
                                "recording", "told", "kind", "id"})  # fmt: skip
 """A supervisor's queue also holds what people wrote."""
 SENTENCE: Final = re.compile(r"\$?G[ABLNPQ][A-Z]{3},\S*")

@@ -35,6 +35,7 @@ class Command(Frozen, frozen=True, kw_only=True, tag_field="command"):
     """What every command carries."""
 
     v: Literal[1]
+    """Version of the command's form."""
     serial: Serial
     """The camera that is to obey; all others refuse it."""
     sequence: Annotated[int, Meta(ge=1, le=2**53)]
@@ -51,10 +52,13 @@ class Assign(Command, frozen=True, kw_only=True, tag="assign"):
     officer: Name
     """The agency's own identifier of the officer."""
     name: Name | None = None
+    """The officer's name."""
     badge: Name | None = None
+    """The badge's number."""
     identified_by: Identified
     """How the officer was identified: a claim with its method."""
     vehicle: Name | None = None
+    """The vehicle's identifier."""
     shift: Name | None = None
     """The shift's identifier."""
     training_valid_until: Day | None = None
@@ -69,47 +73,62 @@ class CorrectOfficer(Command, frozen=True, kw_only=True, tag="correct_officer"):
     """A recording was another officer's: appended to the log, never an edit."""
 
     recording: Stem
+    """The recording."""
     officer: Name
+    """Whose it was."""
     name: Name | None = None
+    """That officer's name."""
     badge: Name | None = None
+    """That badge's number."""
     reason: Sentence
+    """How the mistake came about."""
 
 
 class Override(Command, frozen=True, kw_only=True, tag="override"):
     """A supervisor puts a camera into service whose self-test failed for this one component, for this shift (R9)."""
 
     component: Word
+    """The check that failed."""
     supervisor: Name
+    """The supervisor's name; what counts is the certificate."""
 
 
 class CriticalIncident(Command, frozen=True, kw_only=True, tag="critical_incident"):
     """A supervisor seizes the camera, or ends that: power kept, ring and evidence frozen, custody by name."""
 
     phase: Literal["begin", "end"]
+    """`begin` while it is seized already hands it over."""
     custodian: Name
     """Who has the camera from now on."""
     supervisor: Name
+    """The supervisor's name."""
     reason: Sentence | None = None
+    """What happened."""
 
 
 class Hold(Command, frozen=True, kw_only=True, tag="hold"):
     """Nothing cleans that recording up until a `release` (R35)."""
 
     recording: Stem
+    """The recording."""
     reason: Sentence
+    """Whose order, or which case."""
 
 
 class Release(Command, frozen=True, kw_only=True, tag="release"):
     """The hold on that recording is over."""
 
     recording: Stem
+    """The recording."""
     reason: Sentence
+    """Why it is not needed any more."""
 
 
 class Inspection(Command, frozen=True, kw_only=True, tag="inspection"):
     """A supervisor runs the extended test (R37)."""
 
     supervisor: Name
+    """The supervisor's name."""
 
 
 AnyCommand = Assign | EndSession | CorrectOfficer | Override | CriticalIncident | Hold | Release | Inspection

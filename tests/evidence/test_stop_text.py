@@ -39,23 +39,23 @@ def test_every_code_that_a_camera_knows_has_its_words() -> None:
         (
             [OPENING, closing(code="telephone", spoken=True, supervisor="consulted")],
             (
-                "Officer Ann Example, B-77, 4711 (identified by: rfid) stopped this recording. Reason given: a telephone "
-                "conversation (D.3.a.(8)). It was also spoken on the recording. A supervisor was consulted."
+                "Officer Ann Example, B-77, 4711 (identified by: rfid) stopped this recording. Reason given: a "
+                "telephone conversation (D.3.a.(8)). It was also spoken on the recording. A supervisor was consulted."
             ),
         ),
         (
             [OPENING, closing(code=None, spoken=True)],
             (
-                "Officer Ann Example, B-77, 4711 (identified by: rfid) stopped this recording. The reason was spoken on "
-                "the recording, just before its end. Whether a supervisor was consulted is not stated."
+                "Officer Ann Example, B-77, 4711 (identified by: rfid) stopped this recording. The reason was spoken "
+                "on the recording, just before its end. Whether a supervisor was consulted is not stated."
             ),
         ),
         (
             [{"part": "opening"}, closing(code=None, spoken=False, supervisor="not_possible", missing=True)],
             (
-                "The person who wore the camera (nobody was signed in) stopped this recording. No reason was given before "
-                "the stop; the policy asks for one on the recording and in the report. It was not possible to consult a "
-                "supervisor."
+                "The person who wore the camera (nobody was signed in) stopped this recording. No reason was given "
+                "before the stop; the policy asks for one on the recording and in the report. It was not possible to "
+                "consult a supervisor."
             ),
         ),
     ],
