@@ -26,7 +26,6 @@ from device.sensor_triggers import SensorTriggers
 from device.supervisor_queue import SupervisorQueue
 from device.support_facts import SupportFacts
 from device.usage import ShiftUsage
-from device.sensor_triggers import SensorTriggers
 from device.verdict_watch import VerdictWatch
 
 if TYPE_CHECKING:
