@@ -39,8 +39,9 @@ PACKAGES: Final = ("firsthand", "cryptography", "gpiozero", "lgpio", "msgspec", 
 BOARD_FILES: Final = ("/proc/version", "/proc/device-tree/model", "/proc/meminfo", "/proc/loadavg", "/etc/os-release")
 FACT_BYTES: Final = 8 * 1024
 SECRET: Final = re.compile(r"secret|password|token|pin.?value|private", re.IGNORECASE)
-QUEUE_KEYS: Final = frozenset({"noticed", "time", "at", "at_ns", "utc", "cause", "component", "start", "end", "start_ns", "end_ns",
-                               "recording", "told", "kind", "id"})  # fmt: skip
+QUEUE_KEYS: Final = frozenset(
+    {"id", "cause", "component", "noticed", "start", "end", "start_ns", "end_ns", "recording", "told", "frames", "dropped"}
+)
 """A supervisor's queue also holds what people wrote."""
 SENTENCE: Final = re.compile(r"\$?G[ABLNPQ][A-Z]{3},\S*")
 COORDINATE: Final = re.compile(r"[-+]?\b\d{1,3}[.,]\d{4,}\b")
