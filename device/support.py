@@ -40,7 +40,20 @@ BOARD_FILES: Final = ("/proc/version", "/proc/device-tree/model", "/proc/meminfo
 FACT_BYTES: Final = 8 * 1024
 SECRET: Final = re.compile(r"secret|password|token|pin.?value|private", re.IGNORECASE)
 QUEUE_KEYS: Final = frozenset(
-    {"id", "cause", "component", "noticed", "start", "end", "start_ns", "end_ns", "recording", "told", "frames", "dropped"}
+    {
+        "id",
+        "cause",
+        "component",
+        "noticed",
+        "start",
+        "end",
+        "start_ns",
+        "end_ns",
+        "recording",
+        "told",
+        "frames",
+        "dropped",
+    }
 )
 """A supervisor's queue also holds what people wrote."""
 SENTENCE: Final = re.compile(r"\$?G[ABLNPQ][A-Z]{3},\S*")
