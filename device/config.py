@@ -13,6 +13,8 @@ from evidence.settings import BadSettings, load_toml
 from evidence.statements import Name, Serial, Word
 
 BUTTONS: Final = ("record_button", "emergency_button", "function_button")
+RESERVED_TRIGGER: Final = "self_test"
+"""The trigger of the test clip, whose recordings are labelled `test`: no input may have its name (invariant 11)."""
 InputKind = Literal[
     "record_button", "emergency_button", "function_button", "stealth_switch",
     "light_bar", "siren", "pursuit", "door", "gun_rack", "crash", "speed", "ignition", "weapon", "holster", "peer",
@@ -129,6 +131,8 @@ def load_settings(path: Path) -> DeviceSettings:
     settings = load_toml(path, DeviceSettings)
     if not any(one.kind in ("record_button", "emergency_button") for one in settings.inputs.values()):
         raise BadSettings(f"{path}: no input is a record_button: an officer could not start a recording")
+    if RESERVED_TRIGGER in settings.inputs:
+        raise BadSettings(f"{path}: inputs.{RESERVED_TRIGGER}: the name is the self-test's own: give it another")
     base = path.resolve().parent
 
     def absolute(name: str) -> str:

@@ -27,8 +27,6 @@ from evidence.handover import (
     ReceiptTaken,
     Refused,
     Request,
-    SelfTestDone,
-    SelfTestRequest,
     Spool,
     Status,
     StatusRequest,
@@ -87,11 +85,6 @@ class Desk:
             return await self._receipt(request)
         if isinstance(request, ContactRequest):
             return self._contact(request)
-        if isinstance(request, SelfTestRequest):
-            test = await self._daemon.examination.now()
-            if test is None:
-                return Refused(error="a self-test is under way: wait for it")
-            return SelfTestDone(verdict=test.verdict, checks=tuple(one.row() for one in test.results))
         if isinstance(request, MarkRequest):
             return Done() if self._daemon.conduct.mark("socket") else Refused(error="nothing is being recorded")
         if isinstance(request, UpdateRequest):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from device.checks import bench_of
-from device.selftest import Result, SelfTest, run, self_test_id, with_row
+from device.selftest import Check, Result, SelfTest, run, self_test_id, with_row
 from device.states import Event
 from device.verdict import Bound, Override, Overrides, expired_because
 
@@ -35,17 +36,29 @@ class Examination:
 
     async def run(self) -> None:
         """Run the self-test in threads; recording is possible all the while (invariant 1)."""
+        if not self._daemon.machine.testing:
+            await self.tested(lambda: asyncio.to_thread(run, self.all_checks(), self._daemon.profile))
+
+    def all_checks(self) -> list[Check]:
+        """The checks of the daemon and of all its parts."""
+        bench = bench_of(self._daemon.hardware, self._daemon.profile.profile, self._daemon.recorder)
+        return [*bench.checks(), *self._daemon.checks()]
+
+    async def tested(self, work: Callable[[], Awaitable[SelfTest]]) -> SelfTest:
+        """Do the work of a self-test, and whatever follows from its result. None must be under way."""
         daemon = self._daemon
-        if daemon.machine.testing:
-            return
         daemon.change(Event.SELF_TEST_BEGAN)
-        bench = bench_of(daemon.hardware, daemon.profile.profile, daemon.recorder)
-        test = await asyncio.to_thread(run, [*bench.checks(), *daemon.checks()], daemon.profile)
+        try:
+            test = await work()
+        except BaseException:
+            daemon.change(Event.SELF_TEST_DONE, blocked=bool(self.left))
+            raise
         self.take(test)
         daemon.change(Event.SELF_TEST_DONE, blocked=bool(self.left))
         daemon.signals.show(daemon.machine.state)
         daemon.publish("self_test", test.verdict)
         self._tell_left()
+        return test
 
     def take(self, test: SelfTest) -> None:
         """Keep a result as the last one, bound to officer, shift and boot, and sign it into the log."""
@@ -69,9 +82,13 @@ class Examination:
             daemon.log("degraded", recording=session.file.number, word="self_test")
 
     def add_row(self, row: Result) -> None:
-        """One more row of the last result, for what is found out after it."""
-        if self.last is not None:
-            self.last = with_row(self.last, row)
+        """One more row of the last result, for what is found out after it; whoever found it has logged it."""
+        if self.last is None:
+            return
+        before, self.last = self.last, with_row(self.last, row)
+        if self.last.verdict != before.verdict:
+            self._daemon.publish("self_test", self.last.verdict)
+            self._settle()
 
     async def now(self) -> SelfTest | None:
         """Run a self-test for a technician; None while one is under way."""
@@ -79,6 +96,12 @@ class Examination:
             return None
         await self.run()
         return self.last
+
+    def extended(self, supervisor: str, command_sha256: str) -> str | None:
+        """Begin a supervisor's extended test (R37) for a signed command; a sentence if that cannot be."""
+        from device.inspection import Inspection
+
+        return self._daemon.part(Inspection).start(supervisor, command_sha256)
 
     # --- what the verdict holds for -------------------------------------------------------------------------------
 

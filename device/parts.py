@@ -15,6 +15,7 @@ from device.failure_detector import FailureDetector
 from device.feedback import Feedback
 from device.labels import Labels
 from device.malfunction import Malfunction
+from device.inspection import Inspection
 from device.part import Part
 from device.pauses import Pauses
 from device.peers import Peers
@@ -26,6 +27,10 @@ from device.sensor_triggers import SensorTriggers
 from device.supervisor_queue import SupervisorQueue
 from device.support_facts import SupportFacts
 from device.usage import ShiftUsage
+from device.sensor_triggers import SensorTriggers
+from device.self_test_desk import SelfTestDesk
+from device.sensor_triggers import SensorTriggers
+from device.spoken_clip import SpokenClip
 from device.verdict_watch import VerdictWatch
 
 if TYPE_CHECKING:
@@ -57,5 +62,8 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         Malfunction,
         ShiftUsage,
         SupportFacts,
+        SpokenClip,
+        Inspection,
+        SelfTestDesk,
     )
     return tuple(kind(daemon) for kind in kinds)

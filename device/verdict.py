@@ -20,7 +20,7 @@ from device.selftest import SelfTest
 
 LASTS_NS: Final = 16 * 3600 * 1_000_000_000
 """No shift is longer: a session ends by itself after it too."""
-NEVER_OVERRIDDEN: Final = frozenset({"signing_key", "vault", "storage", "log_chain"})
+NEVER_OVERRIDDEN: Final = frozenset({"signing_key", "signing_pace", "vault", "storage", "log_chain", "whole_log"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,13 @@ class EventsRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="even
 class SelfTestRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="selftest"):
     """Run the self-test again and answer with its result."""
 
+    clip: bool = False
+    """With the test clip behind it, which takes up to ten seconds more."""
+    extended: bool = False
+    """The supervisor's extended test (R37): it asks for each line, and takes minutes."""
+    supervisor: Name | None = None
+    """Who runs the extended test, as a claim; a signed command says it better."""
+
 
 class MarkRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="mark"):
     """Put a marker into the running recording."""
