@@ -49,8 +49,12 @@ def _ask(arguments: argparse.Namespace) -> int:
     """Send a verb's request to the daemon and show the answer."""
     from device.answers import show
     from device.client import ask, follow
+    from device.prompts import show_prompts
+    from evidence.handover import SelfTestRequest
 
     request = request_of(arguments)
+    if isinstance(request, SelfTestRequest) and (request.extended or request.clip):
+        show_prompts(arguments.socket)
     if arguments.verb != "events":
         return show(ask(arguments.socket, request), as_json=arguments.json)
     code = 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from device.selftest_table import EXIT, coloured, table_lines
 from evidence.handover import Answer, Done, Facts, Notice, Refused, SelfTestDone, Status
 
 
@@ -21,7 +23,7 @@ def show(answer: Answer, *, as_json: bool) -> int:
         print((data if isinstance(answer, Notice | Done) else msgspec.json.format(data)).decode(), flush=True)
     else:
         print("\n".join(lines_of(answer)), flush=True)
-    return 2 if isinstance(answer, SelfTestDone) and answer.verdict == "block" else 0
+    return EXIT[answer.verdict] if isinstance(answer, SelfTestDone) else 0
 
 
 def lines_of(answer: Answer) -> list[str]:
@@ -29,10 +31,7 @@ def lines_of(answer: Answer) -> list[str]:
     if isinstance(answer, Status):
         return status_lines(answer)
     if isinstance(answer, SelfTestDone):
-        rows = [
-            f"{row['name']:<12} {row['result']:<12} {row['value']}  (wanted: {row['limit']})" for row in answer.checks
-        ]
-        return [*rows, f"verdict: {answer.verdict}"]
+        return table_lines(answer, colour=coloured(sys.stdout), width=shutil.get_terminal_size((100, 24)).columns)
     if isinstance(answer, Facts):
         from device.usage_page import usage_lines
 
@@ -47,13 +46,18 @@ def lines_of(answer: Answer) -> list[str]:
 def status_lines(status: Status) -> list[str]:
     """The camera's state for a technician."""
     battery = "unknown" if status.battery_percent is None else f"{status.battery_percent} %"
+    expired = f", expired: {status.self_test_expired}" if status.self_test_expired else ""
     lines = [
         f"camera     {status.serial}  {status.model}, firmware {status.firmware}",
         f"state      {status.state}{' (docked)' if status.docked else ''}{', degraded' if status.degraded else ''}",
         f"recording  {status.recording or 'nothing'}",
-        f"self-test  {status.self_test or 'not done'}",
+        f"self-test  {status.self_test or 'not done'}{expired}",
         f"battery    {battery}",
     ]
+    if status.do_not_use:
+        lines.append(f"DO NOT USE {', '.join(status.do_not_use)}")
+    if status.overrides:
+        lines.append(f"overridden {', '.join(status.overrides)}, by a supervisor for this shift")
     if status.free_bytes is not None:
         lines.append(f"storage    {status.free_bytes // 2**20} MiB free")
     if status.buffered_s is not None:

@@ -11,10 +11,10 @@ from typing import IO, Final
 import msgspec
 
 from device.errors import DeviceError
-from evidence.handover import LINE_BYTES, Answer, EventsRequest, Notice, Request, answer_decoder
+from evidence.handover import LINE_BYTES, Answer, EventsRequest, Notice, Request, SelfTestRequest, answer_decoder
 
 ANSWER_S: Final = 60.0
-"""A self-test with its clip takes the longest."""
+"""A self-test with its clip takes the longest, but for an inspection, which waits for people."""
 
 
 class CannotReach(DeviceError):
@@ -39,7 +39,8 @@ def _connected(path: Path, request: Request, timeout_s: float | None) -> Iterato
 
 def ask(path: Path, request: Request) -> Answer:
     """The daemon's answer to one request. Raises `CannotReach`."""
-    with _connected(path, request, ANSWER_S) as lines:
+    people = isinstance(request, SelfTestRequest) and request.extended
+    with _connected(path, request, None if people else ANSWER_S) as lines:
         return _read(lines.readline(LINE_BYTES))
 
 

@@ -94,4 +94,4 @@ class CommandDesk(Part):
             case Override():  # bound to the credential that signed, not to the name that was typed
                 return daemon.examination.override(command.component, received.signer, digest)
             case Inspection():
-                return f"this firmware does not know {kind_of(command)} yet"
+                return daemon.examination.extended(received.signer, digest)

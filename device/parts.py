@@ -13,24 +13,22 @@ from device.driver_choice import DriverChoice
 from device.energy import Energy
 from device.failure_detector import FailureDetector
 from device.feedback import Feedback
+from device.inspection import Inspection
 from device.labels import Labels
 from device.malfunction import Malfunction
-from device.inspection import Inspection
 from device.part import Part
 from device.pauses import Pauses
 from device.peers import Peers
 from device.pre_shift import PreShift
 from device.privacy import Privacy
 from device.ring_keeper import RingKeeper
+from device.self_test_desk import SelfTestDesk
 from device.senses import Senses
 from device.sensor_triggers import SensorTriggers
+from device.spoken_clip import SpokenClip
 from device.supervisor_queue import SupervisorQueue
 from device.support_facts import SupportFacts
 from device.usage import ShiftUsage
-from device.sensor_triggers import SensorTriggers
-from device.self_test_desk import SelfTestDesk
-from device.sensor_triggers import SensorTriggers
-from device.spoken_clip import SpokenClip
 from device.verdict_watch import VerdictWatch
 
 if TYPE_CHECKING:

@@ -72,7 +72,14 @@ def _verb(verbs: argparse._SubParsersAction[UsageParser], name: str, text: str) 
 
 def _add_asking(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     _verb(verbs, "status", "show what the camera is doing")
-    _verb(verbs, "selftest", "run the self-test and show each check; exit code 2 if it blocks the camera")
+    test = _verb(verbs, "selftest", "run the self-test and show each check; exit code 2 if it blocks the camera")
+    test.add_argument(
+        "--clip", action="store_true", help="with the test clip, in which the officer says name and badge"
+    )
+    test.add_argument(
+        "--extended", action="store_true", help="the supervisor's inspection: asks for each line and lamp"
+    )
+    test.add_argument("--supervisor", metavar="NAME", help="who inspects; needed with --extended")
     events = _verb(verbs, "events", "follow what happens until Ctrl-C; with --json a JSON line each")
     events.add_argument("--follow", action="store_true", help="as without it: events are always followed")
     for name, text in FACTS.items():
@@ -109,7 +116,7 @@ def request_of(arguments: argparse.Namespace) -> Request:
         case "status":
             return StatusRequest()
         case "selftest":
-            return SelfTestRequest()
+            return SelfTestRequest(clip=arguments.clip, extended=arguments.extended, supervisor=arguments.supervisor)
         case "events":
             return EventsRequest()
         case "mark":
