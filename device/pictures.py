@@ -28,13 +28,17 @@ BLACK_LEVEL: Final = 24
 """Luma (limited range: black is 16) that 99 % of a black picture do not exceed."""
 EDGE_NONE: Final = 3
 """The steepest hundredth of all steps between neighbours in a picture without an edge."""
+SPARK_NONE: Final = 5
+"""The steepest thousandth in such a picture: lamps far away at night are steeper, if ever so small."""
 EDGE_SOME: Final = 5
-"""…and in one that is not covered any more."""
+SPARK_SOME: Final = 8
+"""One of these, and it is not covered any more."""
 CONTRAST_FOR_FOCUS: Final = 10
 """Luma within four pixels that the steepest places must climb before their sharpness means anything."""
 SHARPNESS_BLURRED: Final = 0.3
 SHARPNESS_FINE: Final = 0.45
 
+SMALLEST_PX: Final = 16
 NS: Final = 1_000_000_000
 LASTS_NS: Final[dict[Trouble, int]] = {
     "black": 2 * NS,
@@ -58,6 +62,8 @@ class Measures:
     """99 % of the pixels are no brighter."""
     edge: int
     """The steepest hundredth of all steps between neighbours begins here."""
+    spark: int
+    """The same of the steepest thousandth."""
     climb: int
     """The same within four pixels, the steepest two-hundredth."""
     sharpness: float
@@ -88,6 +94,7 @@ def measure(picture: SmallPicture, before: SmallPicture | None) -> Measures:
         mean=sum(luma) / len(luma),
         bright=levels[-max(1, len(levels) // 100)],
         edge=steps[-max(1, len(steps) // 100)],
+        spark=steps[-max(1, len(steps) // 1000)],
         climb=climb,
         sharpness=bends[-max(1, len(bends) // 200)] / climb if climb else 0.0,
         still=before is not None and before.luma == luma,
@@ -110,7 +117,8 @@ def trouble_of(seen: Measures, present: Trouble | None) -> Trouble | None:
     """What one look says; `present` is what the camera is known to suffer from, which takes a little more to leave."""
     if seen.still:
         return "black" if seen.dark else "frozen"
-    if seen.edge <= (EDGE_NONE if present != "covered" else EDGE_SOME - 1):
+    edge, spark = (EDGE_NONE, SPARK_NONE) if present != "covered" else (EDGE_SOME - 1, SPARK_SOME - 1)
+    if seen.edge <= edge and seen.spark <= spark:
         return "covered"
     if seen.climb >= CONTRAST_FOR_FOCUS and seen.sharpness < (
         SHARPNESS_BLURRED if present != "defocused" else SHARPNESS_FINE
@@ -135,6 +143,12 @@ class PictureWatch:
 
     def look(self, picture: SmallPicture) -> None:
         """Take a picture; one that was seen before is no news."""
+        if (
+            picture.width < SMALLEST_PX
+            or picture.height < SMALLEST_PX
+            or len(picture.luma) != (picture.width * picture.height)
+        ):
+            return  # no driver of ours gives such a picture, and nothing can be said about it
         before = self._before
         if before is not None and picture.captured_ns <= before.captured_ns:
             return
