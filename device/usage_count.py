@@ -18,8 +18,9 @@ INTERVALS: Final = {"muted": "unmuted"}
 """Entries that begin something, and the entry that ends it."""
 BY_WORD: Final = {
     "recording_closed": "stops",
-    "failure_to_record": "failures",
+    "failure_to_record": "alarms",
     "failure_began": "failures",
+    "failure_noted": "failures",
     "suppressed": "suppressed",
     "self_test": "self_tests",
     "override": "overrides",
@@ -48,6 +49,13 @@ PLAIN: Final = {
     "degraded": "degraded",
     "marker": "markers",
 }
+
+
+GAPS: Final = frozenset(
+    {"camera_silent", "encoder_stalled", "frames_lost", "writer_behind", "storage_error", "storage_full", "key_failed"}
+)
+"""Failures that leave a gap in a recording."""
+OVER: Final = frozenset({"failure_ended", "failure_noted"})
 
 
 def late_by_ns(at_ns: int, active_since: Mapping[str, int], idle_since_ns: int) -> tuple[str | None, int]:
@@ -101,6 +109,8 @@ class Usage:
         elif event in INTERVALS:
             self.plain[event] += 1
             self._since.setdefault(event, at_ns)
+        if event in OVER and word in GAPS and fields.get("recording") is not None:
+            self._gap(str(word), fields.get("details"))
         for begun, ended in INTERVALS.items():
             if event == ended:
                 self._end_interval(begun, at_ns)
@@ -139,6 +149,15 @@ class Usage:
 
     def _count(self, name: str, word: str) -> None:
         self.counts.setdefault(name, Counter())[word] += 1
+
+    def _gap(self, cause: str, details: object) -> None:
+        """A part of a recording that is not there: how often, how long, how many frames."""
+        told = details if isinstance(details, Mapping) else {}
+        start_ns, end_ns, frames = told.get("start_ns"), told.get("end_ns"), told.get("frames")
+        self._count("gaps", cause)
+        if isinstance(start_ns, int) and isinstance(end_ns, int):
+            self.plain["gap_ms"] += max(0, end_ns - start_ns) // 1_000_000
+        self.plain["frames_missing"] += frames if isinstance(frames, int) else 0
 
     def _trigger(self, details: object, key: str) -> None:
         if isinstance(details, Mapping):

@@ -13,6 +13,7 @@ SECTIONS = (
     ("labels", "labels"),
     ("self_tests", "self-tests"),
     ("suppressed", "triggers suppressed"),
+    ("gaps", "gaps in recordings"),
     ("failures", "failures to record"),
     ("overrides", "supervisor's overrides"),
     ("malfunctions", "malfunctions reported"),
@@ -44,6 +45,8 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
         line = f" after {_words(one['line'])} had become active" if one.get("line") else " after its trigger"
         yield f"  {_words(one['trigger'])}: {one['late_ms'] / 1000:.0f} s{line}"
     yield f"short pre-event       {facts.get('short_rings', 0)}"
+    if facts.get("gaps"):
+        yield f"missing               {facts.get('gap_ms', 0) / 1000:.1f} s, {facts.get('frames_missing', 0)} frames"
     yield f"stops without reason  {facts.get('stops_without_reason', 0)}"
     muted = facts.get("interval_s", {}).get("muted", 0)
     yield f"mutes                 {facts.get('muted', 0)}, {length(muted)} in all"

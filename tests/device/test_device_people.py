@@ -186,6 +186,9 @@ def test_usage_counts_what_the_log_says() -> None:
     usage.logged("trigger", {"details": {"name": "pursuit"}}, 11 * SECOND)
     usage.logged("muted", {}, 12 * SECOND)
     usage.logged("unmuted", {}, 15 * SECOND)
+    usage.logged("failure_began", {"word": "camera_silent"}, 16 * SECOND)
+    gap = {"start_ns": 15 * SECOND, "end_ns": 18 * SECOND, "frames": 45}
+    usage.logged("failure_ended", {"word": "camera_silent", "recording": 1, "details": gap}, 18 * SECOND)
     usage.logged("failure_to_record", {"word": "camera_silent"}, 16 * SECOND)
     usage.logged("recording_closed", {"word": "record_button"}, 40 * SECOND)
     usage.logged("stop_reason", {"word": "reason_missing"}, 40 * SECOND)
@@ -198,7 +201,9 @@ def test_usage_counts_what_the_log_says() -> None:
     assert facts["stops"] == {"record_button": 1}
     assert (facts["muted"], facts["interval_s"]) == (1, {"muted": 3})
     assert facts["state_s"] == {"ready": 10, "recording": 30, "asleep": 60}
-    assert facts["failures"] == {"camera_silent": 1}
+    assert (facts["failures"], facts["alarms"]) == ({"camera_silent": 1}, {"camera_silent": 1})
+    assert (facts["gaps"], facts["gap_ms"], facts["frames_missing"]) == ({"camera_silent": 1}, 3000, 45)
+    assert "missing               3.0 s, 45 frames" in usage_lines(facts)
     assert (facts["stops_without_reason"], facts["suppressed"], facts["self_tests"]) == (1, {"asleep": 1}, {"pass": 1})
 
 

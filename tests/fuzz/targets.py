@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import functools
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from typing import Final
 import msgspec
 from starlette.exceptions import HTTPException
 
-from device.errors import ProfileRefused
+from device.commands import check_command
+from device.errors import CommandRefused, ProfileRefused
 from device.profile import parse_profile
 from dock.errors import BadFileName
 from dock.names import original_name, parse_name
@@ -41,10 +43,12 @@ from evidence.statements import decode, encode, encode_canonical
 from evidence.trust import Trust
 from evidence.verify import StreamVerifier
 from fleet.ca import create_agency
+from hal.clock import UtcClaim
 from hal.nmea import EpochAssembler
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 VECTORS: Final = Path(__file__).parents[1] / "vectors"
+SIGNERS: Final = ("profile", "supervisor")
 SLOW_S: Final = 2.0
 NOW: Final = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 
@@ -73,13 +77,23 @@ def trust() -> Trust:
 
 
 @functools.cache
-def policy_office() -> tuple[Trust, FileSigner]:
-    """A throw-away agency whose profile key signs whatever the fuzzer makes."""
+def agency() -> tuple[Trust, dict[str, FileSigner]]:
+    """A throw-away agency whose keys sign whatever the fuzzer makes."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         create_agency(directory)
-        signer = FileSigner.load(directory / "profile.key", directory / "profile.pem")
-        return Trust.load(directory / "root.pem"), signer
+        signers = {stem: FileSigner.load(directory / f"{stem}.key", directory / f"{stem}.pem") for stem in SIGNERS}
+        return Trust.load(directory / "root.pem"), signers
+
+
+def policy_office() -> tuple[Trust, FileSigner]:
+    theirs, signers = agency()
+    return theirs, signers["profile"]
+
+
+def supervisor() -> tuple[Trust, FileSigner]:
+    theirs, signers = agency()
+    return theirs, signers["supervisor"]
 
 
 def read_der(data: bytes) -> None:
@@ -176,6 +190,12 @@ def read_profile(data: bytes) -> None:
     parse_profile(cms.sign(data, signer, NOW), theirs)
 
 
+def read_command(data: bytes) -> None:
+    theirs, signer = supervisor()
+    now_ns = time.time_ns()
+    check_command(cms.sign(data, signer, NOW), theirs, "SIM-0001", UtcClaim(now_ns, now_ns + 1, "gnss"))
+
+
 def read_upload(data: bytes) -> None:
     """Upload-Metadata as the station reads it, then the name in it."""
     headers = {"upload-metadata": data.decode("latin-1")}
@@ -223,6 +243,7 @@ TARGETS: Final = (
     Target("handover-request", request_decoder.decode, _LINES),
     Target("handover-answer", answer_decoder.decode, _LINES),
     Target("profile", read_profile, (ProfileRefused,)),
+    Target("command", read_command, (CommandRefused,)),
     Target("upload-metadata", read_upload, (HTTPException, UnicodeDecodeError)),
     Target("nmea", read_nmea, ()),
 )
