@@ -19,12 +19,13 @@ from typing import Any
 
 import annotate
 import drawn_states
+import listed_notices
 import msgspec
 import traceability
 from msgspec import inspect as types
 
 HERE = Path(__file__).resolve().parent
-PAGES = ("evidence-format.md", "configuration.md", "requirements.md", "design/states.md")
+PAGES = ("evidence-format.md", "configuration.md", "requirements.md", "design/states.md", "telemetry.md")
 ALIASES = ("Hash", "Nonce", "Serial", "Name", "Word", "Count", "Nanoseconds", "Moment")
 _BLOCK = re.compile(r"(<!-- table: (?P<what>[A-Za-z0-9_.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -166,6 +167,8 @@ def render(page: str) -> str:
             made = annotate.example(int(what.removeprefix("example.")))
         elif what in drawn_states.TABLES:
             made = drawn_states.TABLES[what]()
+        elif what in listed_notices.TABLES:
+            made = listed_notices.TABLES[what]()
         elif what in traceability.TABLES:
             made = traceability.TABLES[what]()
         else:

@@ -8,12 +8,13 @@ import logging
 import signal
 import sqlite3
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from dock.agent.backoff import Backoff
 from dock.agent.ledger import UploadLedger, open_ledger
 from dock.agent.offload import Offload
 from dock.agent.peer_relay import PeerRelay
+from dock.agent.queue_news import QUEUE_NOTICES, QueueNews
 from dock.agent.recorder_client import RecorderClient
 from dock.agent.watch import CameraWatch, Teller
 from dock.config import AgentConfig
@@ -25,9 +26,6 @@ from dock.tls import client_context, own_serial
 from evidence.handover import Notice, Status
 
 log = logging.getLogger(__name__)
-
-NOT_TELEMETRY: Final = frozenset({"fragment", "peer_start"})
-"""Notices of the recorder that are for those on the camera, or for its peers (R23), not for the fleet."""
 
 
 class NoTelemetry:
@@ -57,13 +55,19 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relay:
     watch = CameraWatch(recorder, teller, poll_s=options.poll_s, backoff=_short_backoff())
     offload = Offload(config, recorder, watch, ledger, teller)
 
-    async def told(notice: Notice) -> None:
-        # A fragment each second would fill the outbox of a camera without a broker in hours.
-        if notice.event not in NOT_TELEMETRY:
-            await teller.event(notice.event, notice_data(notice))
+    news = QueueNews(recorder, teller, config.state_directory / "queue_told.json")
 
-    peers = [] if relay is None else [relay.run()]
-    work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run(), *peers)
+    async def told(notice: Notice) -> None:
+        if notice.event in QUEUE_NOTICES:
+            news.look()
+        # A fragment each second would fill the outbox of a camera without a broker in hours: it does not leave.
+        data = notice_data(notice)
+        if data is not None:
+            await teller.event(notice.event, data)
+
+    # Without telemetry nobody would be told, and the queue is kept.
+    fleet = [] if relay is None else [relay.run(), news.run()]
+    work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run(), *fleet)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ from evidence.handover import (
     ContactRequest,
     Done,
     EventsRequest,
+    Facts,
+    FactsRequest,
     ListRequest,
     Notice,
     PeerRequest,
@@ -62,6 +64,10 @@ class RecorderClient:
     async def receipt(self, name: str, signed: bytes) -> ReceiptTaken:
         """Hand over a receipt (DER): the recorder checks it, and it alone deletes (invariant 7)."""
         return await self._ask(ReceiptRequest(name=name, receipt=signed), ReceiptTaken)
+
+    async def queue(self) -> dict[str, Any]:
+        """The supervisor's queue, as the recorder keeps it."""
+        return (await self._ask(FactsRequest(about="queue"), Facts)).facts
 
     async def peer(self, announcement: bytes) -> None:
         """Hand over another camera's announcement (DER): the recorder checks it, and begins to record (R23)."""

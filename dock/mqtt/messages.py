@@ -1,17 +1,21 @@
 """Topics and messages: ``fleet/v1/{device}/…``, CloudEvents 1.0 in JSON structured mode (https://cloudevents.io).
 
-No message ever carries a position or an officer (R1).
+No message ever carries a position, an officer or a text that a person wrote (R1): of notices and queue items only what
+`evidence.notices` and the structures here name leaves the camera. docs/telemetry.md lists all of it.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 from dock.mqtt.outbox import Row
 from evidence.handover import Notice, Status
+from evidence.notices import NOTICES, public_recording, public_word
+from evidence.statements import Count, Moment, Word
 
 COMMAND_BYTES: Final = 16 * 1024
 _COMMAND_NAME: Final = re.compile("[a-z][a-z0-9_]{0,47}", re.ASCII)
@@ -28,6 +32,44 @@ class CommandEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     time: str | None = None
     datacontenttype: str | None = None
     data: dict[str, Any] | None = None
+
+
+class NoticeData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an event says: ``fleet/v1/SERIAL/evt/NAME``."""
+
+    mono_ns: int
+    """CLOCK_BOOTTIME of the camera, nanoseconds."""
+    word: Annotated[str, Meta(max_length=1600)] | None = None
+    """What `evidence.notices` says of it: a word, several with commas between, or a file's stem."""
+    recording: Annotated[str, Meta(max_length=64)] | None = None
+    """Stem of the recording that it is about."""
+    number: Count | None = None
+    """A count or a number of the notice's own; of a queue item its `id`."""
+    attention: bool = False
+    """It belongs on a supervisor's screen."""
+
+
+class QueueItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item of the supervisor's queue (R11, R29), as ``evt/queue_item``: when it appears, and when it is over."""
+
+    id: Count
+    """Its number in this camera's queue."""
+    cause: Word
+    """What failed, or that a person reported something."""
+    component: Word
+    """Which component."""
+    noticed: Moment
+    """When it was noticed, by the camera's own claim."""
+    start: Moment | None = None
+    """When it began, if that is known."""
+    end: Moment | None = None
+    """When it was over; absent while it lasts."""
+    recording: Annotated[str, Meta(max_length=64)] | None = None
+    """Stem of the recording that suffered."""
+    frames: Count = 0
+    """Frames that are missing."""
+    told: bool = False
+    """The officer was alarmed."""
 
 
 def base_topic(device: str) -> str:
@@ -67,11 +109,39 @@ def state_data(status: Status, dropped: dict[str, int]) -> dict[str, Any]:
     return {"online": True, **data, **({"telemetry_dropped": dropped} if dropped else {})}
 
 
-def notice_data(notice: Notice) -> dict[str, Any]:
-    """An event of the recorder, as it is: it has no position and no officer."""
-    data: dict[str, Any] = msgspec.to_builtins(notice)
-    del data["answer"], data["event"]
+def notice_data(notice: Notice) -> dict[str, Any] | None:
+    """What may leave the camera of a recorder's notice; None if nothing may."""
+    about = NOTICES.get(notice.event)
+    if about is not None and not about.leaves:
+        return None
+    number = notice.number
+    said = NoticeData(
+        mono_ns=notice.mono_ns,
+        word=public_word(notice.event, notice.word),
+        recording=public_recording(notice.recording),
+        number=number if number is not None and 0 <= number <= 2**53 else None,
+        attention=about is not None and about.attention,
+    )
+    data: dict[str, Any] = msgspec.to_builtins(said)
     return data
+
+
+def queue_items(facts: dict[str, Any]) -> list[QueueItem]:
+    """The items of the recorder's queue, without what is not named in `QueueItem`. What is no item is left out."""
+    rows = facts.get("items")
+    items = []
+    for row in rows if isinstance(rows, list) else []:
+        try:
+            items.append(msgspec.convert(row, QueueItem))
+        except msgspec.ValidationError:
+            continue
+    return [msgspec.structs.replace(one, recording=public_recording(one.recording)) for one in items]
+
+
+def queue_data(item: QueueItem) -> dict[str, Any]:
+    """The event of one item; it always belongs on a supervisor's screen."""
+    data: dict[str, Any] = msgspec.to_builtins(item)
+    return {**data, "attention": True}
 
 
 def event_name(text: str) -> str | None:

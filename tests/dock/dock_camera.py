@@ -22,6 +22,8 @@ from evidence.handover import (
     ContactRequest,
     Done,
     EventsRequest,
+    Facts,
+    FactsRequest,
     ListRequest,
     Notice,
     Receipt,
@@ -128,6 +130,8 @@ class FakeRecorder:
     contacts: list[bytes] = field(default_factory=list)
     receipts: dict[str, Receipt] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
+    queue: list[dict[str, Any]] = field(default_factory=list)
+    """The supervisor's queue."""
     garbage: bytes | None = None
     """If set, the next answer is this instead."""
 
@@ -171,6 +175,8 @@ class FakeRecorder:
                 )
             case ListRequest():
                 return Spool(directory=str(self.spool), files=tuple(self.files))
+            case FactsRequest():
+                return Facts(about=request.about, facts={"items": self.queue, "dropped": 0})
             case ContactRequest():
                 self.contacts.append(request.contact)
                 return Done()

@@ -138,11 +138,11 @@ def test_state_is_retained_events_are_cloud_events_and_none_has_a_position(
     agent = agent_with(broker, tmp_path, run)
     poll_until(lambda: any(event["data"]["online"] for event in broker.topic("state")))
     poll_until(lambda: recorder._listeners)
-    recorder.notify("recording_started", word="lightbar", recording=f"{SERIAL}-000001", number=1)
-    (event,) = poll_until(lambda: broker.topic("evt/recording_started"))
+    recorder.notify("recording_opened", word="lightbar", recording=f"{SERIAL}-000001", number=1)
+    (event,) = poll_until(lambda: broker.topic("evt/recording_opened"))
     assert event["specversion"] == "1.0"
     assert event["source"] == f"urn:dev:serial:{SERIAL}"
-    assert event["type"] == "firsthand.evt.recording_started"
+    assert event["type"] == "firsthand.evt.recording_opened"
     assert event["data"]["word"] == "lightbar"
     boot, _, row = event["id"].rpartition(":")
     assert len(boot) == 36
@@ -249,3 +249,30 @@ def test_a_publisher_that_is_killed_loses_no_row(broker: Broker, tmp_path: Path)
     for event in broker.topic("evt/tick"):
         # A duplicate is known by its id, and is the same message.
         assert by_id.setdefault(event["id"], event) == event
+
+
+@pytest.mark.requirement("R11", "R29")
+def test_what_waits_for_a_supervisor_is_told_once_also_if_nobody_was_there_and_once_more_when_it_is_over(
+    broker: Broker, tmp_path: Path, recorder: FakeRecorder, run: Run
+) -> None:
+    recorder.docked = False
+    item = {"id": 1, "cause": "malfunction", "component": "lens", "noticed": "2026-01-01T00:00:00.000000Z"}
+    recorder.queue = [{**item, "symptom": "cracked"}]
+    agent = agent_with(broker, tmp_path, run)
+    (told,) = poll_until(lambda: broker.topic("evt/queue_item"))
+    assert told["data"]["component"] == "lens"
+    assert told["data"]["attention"] is True
+    poll_until(lambda: recorder._listeners)
+    stalled = {"id": 2, "cause": "encoder_stalled", "component": "encoder", "noticed": "2026-01-01T00:00:10.000000Z"}
+    recorder.queue.append(stalled)
+    recorder.notify("queue", word="encoder_stalled", number=2)
+    poll_until(lambda: len(broker.topic("evt/queue_item")) == 2)
+    assert agent.stop() == 0
+    recorder._listeners.clear()
+    recorder.queue[1] = {**stalled, "end": "2026-01-01T00:00:20.000000Z"}
+    agent_with(broker, tmp_path, run)
+    poll_until(lambda: len(broker.topic("evt/queue_item")) == 3, why="over, while no agent was there")
+    assert [one["data"]["id"] for one in broker.topic("evt/queue_item")] == [1, 2, 2]
+    (notice,) = broker.topic("evt/queue")
+    assert (notice["data"]["number"], notice["data"]["attention"]) == (2, True)
+    assert "cracked" not in json.dumps(broker.heard)
