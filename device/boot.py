@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from device.device_log import DeviceLog
 from device.errors import CannotStart
 from device.hardware import Hardware
 from device.identity import Identity
+from device.incident_note import IncidentNote
 from device.muxing import Muxer
 from device.profile import AcceptedProfile
 from device.recording_file import RecordingFile
@@ -25,7 +26,8 @@ from evidence.errors import EvidenceError
 from evidence.media_signing import MediaSigner, VendorInfo
 from evidence.recovery import Outcome, recover
 from evidence.statements import FileFacts, LogHead, Source, Stamp
-from hal.camera import SourceInfo
+from hal.camera import Camera, SourceInfo
+from hal.microphone import Microphone
 
 log = logging.getLogger("firsthand.boot")
 
@@ -38,6 +40,10 @@ class Unfinished:
     in_progress: int | None
     """Number of the one that was in progress."""
     in_progress_name: str | None
+    by_channel: Mapping[str | None, int] = field(default_factory=dict)
+    """Numbers of all that were in progress, by camera (a vehicle has several)."""
+    incident: str | None = None
+    """What they belonged to."""
 
 
 class Boot:
@@ -52,6 +58,7 @@ class Boot:
         writer: Writer,
     ) -> None:
         self.spool = Spool(Path(settings.spool), Path(settings.state), settings.serial)
+        self.incident = IncidentNote(Path(settings.state))
         self.station_nonce: str | None = None
         """The newest one that a station handed out."""
         self.on_logged: Callable[[str, Mapping[str, Any]], None] = lambda _event, _fields: None
@@ -85,12 +92,13 @@ class Boot:
             self._recover(path)
         self.device_log.resume(self.spool.counters.next_segment, self.spool.last_close_hash())
         recordings = tuple(path for stream, _, path in unclosed if stream == "recording")
-        last = max((number for stream, number, _ in unclosed if stream == "recording"), default=None)
-        # Only the newest number can have been in progress; an older one was left open by an interrupted recovery.
-        newest = self.spool.counters.next_recording - 1
-        in_progress = last if last == newest else None
-        name = recordings[-1].name.removesuffix(".evidence") if in_progress is not None else None
-        return Unfinished(recordings, in_progress, name)
+        stems = {number: path.stem for stream, number, path in unclosed if stream == "recording"}
+        # Only the newest number, or what the note names, was in progress; another was left by an interrupted recovery.
+        by_channel, incident = self.incident.read(stems.keys())
+        last, newest = max(stems, default=None), self.spool.counters.next_recording - 1
+        in_progress = last if last == newest else max(by_channel.values(), default=None)
+        name = stems[in_progress] if in_progress is not None else None
+        return Unfinished(recordings, in_progress, name, by_channel, incident)
 
     def log_boot(self, missing: list[str]) -> None:
         """The first entry of a boot: what runs, on what, with which profile."""
@@ -155,16 +163,17 @@ class Boot:
 
     # --- recordings ---------------------------------------------------------------------------------------------------
 
-    def make_file(self) -> RecordingFile:
-        """The file of the next recording; nothing is on disk yet."""
+    def make_file(self, channel: str | None = None) -> RecordingFile:
+        """The file of the next recording of the first camera or a named one; nothing is on disk yet."""
         number = self.spool.take_recording_number()
         identity, hardware = self._identity, self._hardware
+        camera, microphone = self._pair(channel)
         chain = b"".join(_pem(certificate) for certificate in identity.signer.chain)
         stem = f"{identity.serial}-{number:06d}"
         vendor = VendorInfo(identity.camera.firmware, identity.serial, "Firsthand")
         muxer = Muxer(
-            lambda: hardware.camera.format if hardware.camera is not None else None,
-            hardware.microphone.format if hardware.microphone is not None else None,
+            lambda: camera.format if camera is not None else None,
+            microphone.format if microphone is not None else None,
             MediaSigner(identity.signer.sign_digest, chain, vendor),
             lambda at_ns: utc_ns_at(hardware.clock, at_ns),
             recording=stem,
@@ -174,10 +183,18 @@ class Boot:
             self.spool.directory, number, identity.serial, identity.signer, identity.recipients, self.stamp, muxer
         )
 
-    def recording_fields(self, start: Start, resumes: int | None) -> Mapping[str, Any]:
+    def _pair(self, channel: str | None) -> tuple[Camera | None, Microphone | None]:
+        """Camera and microphone of a channel; without a name, the first ones."""
+        if channel is None:
+            return self._hardware.camera, self._hardware.microphone
+        one = self._hardware.channels[channel]
+        return one.camera, one.microphone
+
+    def recording_fields(self, start: Start, resumes: int | None, channel: str | None = None) -> Mapping[str, Any]:
         """Fields of a recording's `open`."""
         return {
             **self._common_fields(),
+            "sources": self._sources(channel),
             "upload_class": "critical" if start.critical else "normal",
             "hold": False,
             "log_head": self.log_head,
@@ -193,13 +210,15 @@ class Boot:
             "station_nonce": self.station_nonce,
         }
 
-    def _sources(self) -> tuple[Source, ...]:
+    def _sources(self, channel: str | None = None) -> tuple[Source, ...]:
+        """What a recording is made of; the log names those of the first camera."""
         hardware = self._hardware
+        camera, microphone = self._pair(channel)
         named: list[tuple[Any, SourceInfo]] = []
-        if hardware.camera is not None:
-            named.append(("camera", hardware.camera.info))
-        if hardware.microphone is not None:
-            named.append(("microphone", hardware.microphone.info))
+        if camera is not None:
+            named.append(("camera", camera.info))
+        if microphone is not None:
+            named.append(("microphone", microphone.info))
         if hardware.gps is not None:
             # A serial port cannot tell who speaks; under a simulated certificate it is the simulator.
             kind = "simulated" if self._identity.simulated else "real"

@@ -68,8 +68,11 @@ class Categories(Part):
         self.daemon.publish("category_wheel", "closed", wheel.stem)
 
     def _label(self, category: str, number: int, stem: str, origin: str) -> None:
-        known = self.daemon.boot.spool.find(f"{stem}.evidence")
-        facts = None if known is None else known.facts
-        details = {"recording": stem, "origin": origin}
-        self.daemon.log("labelled", word=category, recording=number, file=facts, details=details)
+        """On all files of the incident so far: those that it rolled over from, and those of the other cameras."""
+        others = [one for one in self.daemon.recorder.same_incident(number) if one[0] != number]
+        for mine, named in ((number, stem), *others):
+            known = self.daemon.boot.spool.find(f"{named}.evidence")
+            facts = None if known is None else known.facts
+            details = {"recording": named, "origin": origin}
+            self.daemon.log("labelled", word=category, recording=mine, file=facts, details=details)
         self.daemon.publish("labelled", category, stem)

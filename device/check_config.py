@@ -19,7 +19,7 @@ from device.config import DeviceSettings, load_settings
 from device.config_warnings import warnings
 from device.driver_choice import choose, configured
 from device.errors import CannotStart
-from device.hardware import driver_fault, simulated_drivers
+from device.hardware import channel_drivers, driver_fault, simulated_drivers
 from device.identity import Identity, load_identity
 from device.policy import Profile
 from device.profile import DEFAULT, load_profile, name_faults, payload_of
@@ -148,7 +148,7 @@ def _drivers(settings: DeviceSettings, found: Findings, *, allow_simulated: bool
     wanted = found.policy.drivers if found.policy is not None else {}
     chosen, overruled = choose(configured(settings), wanted, fault)
     found.warnings += [one.sentence for one in overruled]
-    for seam, driver in sorted(chosen.items()):
+    for seam, driver in [*sorted(chosen.items()), *channel_drivers(settings)]:
         try:
             check_options(seam, driver.driver, driver.options)
         except HalError as error:

@@ -80,6 +80,10 @@ class CameraChannel(Settings, frozen=True, kw_only=True):
     """The microphone beside this camera."""
 
 
+LEAD: Final = "windshield"
+"""What a vehicle's first camera shows."""
+
+
 class DeviceSettings(Settings, frozen=True, kw_only=True):
     """The whole of `device.toml`."""
 
@@ -111,7 +115,7 @@ class DeviceSettings(Settings, frozen=True, kw_only=True):
     thermal: Driver | None = None
     """The thermal zones' driver."""
     cameras: dict[Word, CameraChannel] = msgspec.field(default_factory=dict)
-    """More cameras of a vehicle, `cabin` and `rear` say; the first one is `camera`."""
+    """More cameras of a vehicle, `cabin` and `rear` say; the first one is `camera`, the windshield's."""
     clock: Driver = Driver(driver="system")
     pins: Driver = Driver(driver="default")
     inputs: dict[Word, Input]
@@ -133,6 +137,10 @@ def load_settings(path: Path) -> DeviceSettings:
         raise BadSettings(f"{path}: no input is a record_button: an officer could not start a recording")
     if RESERVED_TRIGGER in settings.inputs:
         raise BadSettings(f"{path}: inputs.{RESERVED_TRIGGER}: the name is the self-test's own: give it another")
+    if settings.cameras and settings.role != "dash":
+        raise BadSettings(f"{path}: more cameras are for a vehicle: role must be 'dash'")
+    if LEAD in settings.cameras:
+        raise BadSettings(f"{path}: {LEAD!r} is the first camera's name: give cameras.{LEAD} another")
     base = path.resolve().parent
 
     def absolute(name: str) -> str:

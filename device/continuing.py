@@ -1,4 +1,4 @@
-"""What the daemon says about a recording that goes on in a new file (R22): metadata, log, notices."""
+"""What the daemon says about files that are begun beside or after another (R2, R22): metadata, log, notices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("firsthand.continuing")
 
 
 class Continuing:
-    """Roll-over as the daemon sees it. Loop only."""
+    """Recordings that nobody triggered by themselves: the next file, the other cameras. Loop only."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
@@ -49,3 +49,12 @@ class Continuing:
             details={"trigger": old.triggers[0]["name"], "at_ns": new.started_ns, "continues": old.file.stem},
         )  # fmt: skip
         daemon.publish("rolled_over", new.file.stem, old.file.stem)
+
+    def begun(self, session: Session, start: Start) -> None:
+        """Another camera of the vehicle has begun its recording of the same trigger."""
+        daemon = self._daemon
+        log.info("recording %s: %s of %s", session.file.stem, session.channel, session.incident)
+        daemon.log(
+            "recording_opened", recording=session.file.number, word="degraded" if daemon.degraded else None,
+            details={"trigger": start.trigger, "at_ns": start.at_ns, "channel": session.channel},
+        )  # fmt: skip

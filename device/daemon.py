@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from device.boot import Boot, Unfinished
+from device.cameras import group_of
 from device.conduct import Conduct
 from device.config import DeviceSettings
 from device.continuing import Continuing
@@ -23,9 +24,6 @@ from device.part import Part
 from device.parts import parts_of
 from device.peers import Peers
 from device.profile import AcceptedProfile
-from device.recorder import Recorder, Told
-from device.ring import Ring
-from device.roll_over import FileLimits
 from device.selftest import Check
 from device.service import notify
 from device.signals import Signals
@@ -73,24 +71,9 @@ class Daemon:
             make_room=lambda reserve: self.desk.receipts.make_room(use_reserve=reserve),
             on_trouble=self.conduct.on_storage,
         )
-        ring = Ring(policy.pre_event_s * 10**9, policy.ring_mib * 2**20, policy.pre_event_audio)
         self.boot = Boot(settings, identity, profile, hardware, self.writer)
         self.continuing = Continuing(self)
-        self.recorder = Recorder(
-            ring,
-            self.writer,
-            self.boot.make_file,
-            self.boot.recording_fields,
-            Told(
-                self.conduct.on_opened,
-                self.conduct.on_durable,
-                self.conduct.on_closed,
-                self.conduct.on_trouble,
-                self.continuing.rolled,
-            ),
-            limits=FileLimits(policy.roll_over_s * 10**9, policy.roll_over_mib * 2**20),
-            opening_again=self.continuing.opening,
-        )
+        self.recorder = group_of(self)
         self.desk = Desk(self)
         self.control = ControlServer(
             Path(settings.socket),
@@ -130,6 +113,7 @@ class Daemon:
         self.sources.start_switches(lambda edge: self.on_loop(self.inputs.edge, edge))
         self.boot.log_boot(self.hardware.missing)
         if unfinished.in_progress is not None:
+            self.recorder.goes_on_from(unfinished.by_channel, unfinished.incident)
             self.conduct.resume(unfinished)
         self.spawn(self._recover(unfinished))
         await self._start_control()

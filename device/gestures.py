@@ -99,9 +99,9 @@ class Gestures:
         self._note_recording(at_ns, name, value)
 
     def _note_recording(self, at_ns: int, name: str, value: int) -> None:
-        session = self._daemon.recorder.session
-        if session is not None and len(session.timeline) < MAX_RECORDING_TIMELINE:
-            session.timeline.append([at_ns, name, value])
+        for session in self._daemon.recorder.sessions:  # one of each camera of a vehicle
+            if len(session.timeline) < MAX_RECORDING_TIMELINE:
+                session.timeline.append([at_ns, name, value])
 
     def _line_changed(self, change: LineChanged) -> None:
         self._note_recording(change.at_ns, change.line, int(change.active))

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from device.config import DeviceSettings
+from device.config import CameraChannel, DeviceSettings, Driver
 from device.driver_choice import Overruled, choose, configured
 from device.errors import CannotStart
 from hal.battery import Battery
@@ -29,6 +29,14 @@ log = logging.getLogger("firsthand.hardware")
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One more camera of a vehicle."""
+
+    camera: Camera | None
+    microphone: Microphone | None
+
+
 @dataclass
 class Hardware:
     """The drivers that could be loaded. `missing` says in a sentence each what could not."""
@@ -43,15 +51,27 @@ class Hardware:
     battery: Battery | None = None
     motion: Motion | None = None
     thermal: Thermal | None = None
+    channels: dict[str, Channel] = field(default_factory=dict)
+    """A vehicle's cameras besides the first, by name."""
     missing: list[str] = field(default_factory=list)
     overruled: list[Overruled] = field(default_factory=list)
     """Where the signed profile and device.toml name different drivers."""
 
 
+def channel_drivers(settings: DeviceSettings) -> list[tuple[str, Driver]]:
+    """Seam and driver of all that a vehicle's other cameras are made of."""
+    found: list[tuple[str, Driver]] = []
+    for channel in settings.cameras.values():
+        found.append(("camera", Driver(driver=channel.driver, options=channel.options)))
+        if channel.microphone is not None:
+            found.append(("microphone", channel.microphone))
+    return found
+
+
 def simulated_drivers(settings: DeviceSettings) -> list[str]:
     """Names of the configured drivers that come out of the simulator. Unknown names are not among them."""
     found: list[str] = []
-    for seam, driver in configured(settings).items():
+    for seam, driver in [*configured(settings).items(), *channel_drivers(settings)]:
         try:
             find_driver(seam, driver.driver, allow_simulated=False)
         except SimulatedDriverRefused:
@@ -89,14 +109,20 @@ def load_hardware(
 
     def load(seam: str, **extra: Any) -> Any:
         driver = chosen.get(seam)
-        if driver is None:
-            return None
+        return None if driver is None else load_one(seam, driver, seam, **extra)
+
+    def load_one(seam: str, driver: Driver, called: str, **extra: Any) -> Any:
         try:
             return load_driver(seam, driver.driver, {**driver.options, **extra}, allow_simulated=allow_simulated)
         except (HalError, ImportError, OSError, TypeError, ValueError) as error:
-            missing.append(f"{seam} {driver.driver}: {error}")
+            missing.append(f"{called} {driver.driver}: {error}")
             log.error("%s", missing[-1])
             return None
+
+    def load_channel(name: str, one: CameraChannel) -> Channel:
+        camera = load_one("camera", Driver(driver=one.driver, options=one.options), f"camera {name}")
+        sound = one.microphone
+        return Channel(camera, None if sound is None else load_one("microphone", sound, f"microphone {name}"))
 
     clock: Clock = load("clock") or SystemClock()
     pins = load("pins")
@@ -111,6 +137,7 @@ def load_hardware(
         battery=load("battery"),
         motion=load("motion"),
         thermal=load("thermal"),
+        channels={name: load_channel(name, one) for name, one in settings.cameras.items()},
         missing=missing,
         overruled=overruled,
     )

@@ -42,7 +42,10 @@ class Part:
         return {}
 
     def closing(self) -> Mapping[str, Any]:
-        """What this part adds to the sealed closing metadata of the recording that ends now."""
+        """What this part adds to the sealed closing metadata of the recording that ends now.
+
+        Also at a roll-over, when `recorder.session` is already the next file; once for each camera of a vehicle.
+        """
         return {}
 
     def checks(self) -> Sequence[Check]:

@@ -29,6 +29,8 @@ from device.spoken_clip import SpokenClip
 from device.supervisor_queue import SupervisorQueue
 from device.support_facts import SupportFacts
 from device.usage import ShiftUsage
+from device.sensor_triggers import SensorTriggers
+from device.vehicle import Vehicle
 from device.verdict_watch import VerdictWatch
 
 if TYPE_CHECKING:
@@ -63,5 +65,6 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         SpokenClip,
         Inspection,
         SelfTestDesk,
+        Vehicle,
     )
     return tuple(kind(daemon) for kind in kinds)

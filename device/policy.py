@@ -168,6 +168,7 @@ DEFAULT_SEVERITY: Final[dict[str, Severity]] = {
     "sensor": "block",
     "picture": "block",
     "view": "warn",
+    "channels": "block",
     "encoder": "block",
     "buffer": "note",
     "storage": "block",

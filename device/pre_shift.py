@@ -90,7 +90,7 @@ class PreShift(Part):
         for _ in range(round(RING_WAIT_S / 0.05)):
             span_ns = recorder.buffered_ns()
             if span_ns >= KNOWN_RATE_NS:
-                return recorder.ring.bytes * 8 * 10**9 // span_ns
+                return recorder.ring_bytes * 8 * 10**9 // span_ns
             pause.wait(0.05)
         return None
 

@@ -8,6 +8,7 @@ for the card. A long recording goes on in a new file at a key frame (R22, `devic
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from hal.microphone import EncodedSound
 
 __all__ = ["Recorder", "Told"]
 
+MAX_FILES: Final = 256
 BEHIND_NS: Final = 2_000_000_000
 """A fragment that waits longer for the card is told to the officer (invariant 3)."""
 
@@ -45,8 +47,12 @@ class Recorder:
         limits: FileLimits | None = None,
         opening_again: Callable[[Session], Mapping[str, Any]] = lambda _: {},
         channel: str | None = None,
+        own: Mapping[str, Any] | None = None,
     ) -> None:
-        """`opening_again` gives the opening metadata of the file in which a recording goes on; on the loop."""
+        """`opening_again` gives the opening metadata of the file in which a recording goes on; on the loop.
+
+        `own` is what the opening metadata of this camera's recordings says otherwise than the first camera's.
+        """
         self.ring = ring
         self.session: Session | None = None
         self.frames = 0
@@ -58,6 +64,10 @@ class Recorder:
         self.ring_limit: str | None = None
         """Why the ring may not be larger, in words (`device.ring_limit`)."""
         self.channel = channel
+        self.files: deque[tuple[str, int, str]] = deque(maxlen=MAX_FILES)
+        """Incident, number and stem of the newest files."""
+        self.on_full: Callable[[], None] = self.roll_over
+        self._own = own or {}
         self._make_file = make_file
         self._open_fields = open_fields
         self._told = told
@@ -115,11 +125,18 @@ class Recorder:
     # --- from the loop -------------------------------------------------------------------------------------------
 
     def start(
-        self, start: Start, opening: Mapping[str, Any], *, resumes: int | None = None, incident: str | None = None
+        self,
+        start: Start,
+        opening: Mapping[str, Any],
+        *,
+        resumes: int | None = None,
+        incident: str | None = None,
+        group: int | None = None,
     ) -> Session:
         """Begin a recording with everything in the ring. There must be none in progress.
 
-        `incident` names the incident that it belongs to; without it, it is the first of a new one.
+        `incident` names the incident that it belongs to; without it, it is the first of a new one. `group` is the
+        number of the lead's recording, if there are several cameras.
         """
         with self._lock:
             assert self.session is None
@@ -128,18 +145,21 @@ class Recorder:
             begin_ns = frames[0].captured_ns if frames else start.at_ns
             session = Session(
                 file, start.at_ns, [trigger_facts(start)], file.losses,
-                incident=incident or file.stem, channel=self.channel, mutes=self._mutes.since(begin_ns),
+                incident=incident or file.stem, channel=self.channel,
+                group=file.number if group is None and self.channel is not None else group,
+                mutes=self._mutes.since(begin_ns),
             )  # fmt: skip
             self.session = session
             metadata = {
                 "part": "opening",
                 **opening,
+                **self._own,
                 **session.belongs(),
                 "ring": {**self.ring.facts(start.at_ns, frames), "limit": self.ring_limit},
                 **self._overlap(frames),
             }
-            file.prepare_open(self._open_fields(start, resumes), metadata)
-            self._delivery.open(session)
+            file.prepare_open({**self._open_fields(start, resumes), "group": session.group}, metadata)
+            self._open(session)
             session.fragmenter.extend(
                 [sound for sound in self.ring.sounds if sound.captured_ns >= begin_ns],
                 [epoch for epoch in self.ring.epochs if epoch.received_ns >= begin_ns],
@@ -163,12 +183,14 @@ class Recorder:
             return False
         facts = trigger_facts(start)
         session.triggers.append(facts)
-        self.event("trigger", None, {"trigger": facts})
+        self._note(session, "trigger", None, {"trigger": facts})
         return True
 
     def event(self, event: str, word: str | None, details: Mapping[str, Any] | None) -> None:
         """Put an event into the running recording, if there is one."""
-        session = self.session
+        self._note(self.session, event, word, details)
+
+    def _note(self, session: Session | None, event: str, word: str | None, details: Mapping[str, Any] | None) -> None:
         if session is not None:
             self._delivery.event(session, event, word, details)
 
@@ -227,7 +249,7 @@ class Recorder:
         if newly_away:
             self._told.trouble(session, "signing_key")
         if full:
-            self.roll_over()
+            self.on_full()
 
     def buffered_ns(self) -> int:
         """How far the ring reaches back, nanoseconds."""
@@ -279,14 +301,14 @@ class Recorder:
                 if session is not None:
                     session.fragmenter.drop_sounds(at_ns)
                     session.mutes.append(row)
-        self.event("muted", None, {"at_ns": at_ns})
+        self._note(self.session, "muted", None, {"at_ns": at_ns})
 
     def unmute(self, at_ns: int) -> None:
         """Keep sound again that was captured from that instant on."""
         with self._lock:
             if not self._mutes.end(at_ns):
                 return
-        self.event("unmuted", None, {"at_ns": at_ns})
+        self._note(self.session, "unmuted", None, {"at_ns": at_ns})
 
     # --- roll-over ---------------------------------------------------------------------------------------------------
 
@@ -305,15 +327,19 @@ class Recorder:
         self._rolling.prepared = None
         at_ns = first.captured_ns
         new = old.continued(self._make_file(), at_ns)
-        metadata = {"part": "opening", **opening, **new.belongs(), "continues": old.file.stem}
-        fields = {**self._open_fields(new.start_again(), None), "continues": old.file.number}
+        metadata = {"part": "opening", **opening, **self._own, **new.belongs(), "continues": old.file.stem}
+        fields = {**self._open_fields(new.start_again(), None), "continues": old.file.number, "group": old.group}
         new.file.prepare_open(fields, metadata)
-        self._delivery.open(new)  # before the old one's end, so that a crash always finds one of them unclosed
+        self._open(new)  # before the old one's end, so that a crash always finds one of them unclosed
         self.session = new
         heard_ns = self.last_sound.captured_ns if self.last_sound is not None else 0
         self._rolling.begin(old, new, at_ns, heard_ns)
 
     # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _open(self, session: Session) -> None:
+        self.files.append((session.incident, session.file.number, session.file.stem))
+        self._delivery.open(session)
 
     def _feed(self, session: Session, frame: EncodedFrame) -> None:
         fragment = session.fragmenter.frame(frame)

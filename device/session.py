@@ -42,6 +42,8 @@ class Session:
     """What it belongs to: the stem of the incident's first recording, or the incident of a peer (R23)."""
     channel: str | None = None
     """Which camera of a vehicle it shows; None for a camera that is alone (R2)."""
+    group: int | None = None
+    """Number of the lead's recording that was begun with it; None for a camera that is alone."""
     began_ns: int | None = None
     """Capture time of its first frame."""
     ended_ns: int | None = None
@@ -73,7 +75,8 @@ class Session:
     def continued(self, file: RecordingFile, at_ns: int) -> Session:
         """The same recording in its next file, whose first frame was captured at that instant."""
         new = Session(
-            file, at_ns, list(self.triggers), file.losses, incident=self.incident, channel=self.channel,
+            file, at_ns, list(self.triggers), file.losses,
+            incident=self.incident, channel=self.channel, group=self.group,
             mutes=[row for row in self.mutes if row[1] is None or row[1] > at_ns],
         )  # fmt: skip
         new.last_frame = self.fragmenter.last_frame or self.last_frame  # a hole between the files is a gap of the new

@@ -331,10 +331,10 @@ class CameraBench:
         assert isinstance(answer, Spool)
         return answer
 
-    def world(self, *operations: dict[str, Any]) -> None:
-        """Operations on the simulated hardware."""
+    def world(self, *operations: dict[str, Any], board: Path | None = None) -> None:
+        """Operations on the simulated hardware, or on that of another `board` (one of several cameras)."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.connect(str(self._hardware))
+            connection.connect(str(board or self._hardware))
             with connection.makefile("rb") as lines:
                 for operation in operations:
                     connection.sendall(json.dumps(operation).encode() + b"\n")

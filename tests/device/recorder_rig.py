@@ -97,6 +97,7 @@ class Rig:
             "retention_class": "standard",
             "upload_class": "critical" if start.critical else "normal",
             "hold": False,
+            "resumes": resumes,
         }
 
     def _file(self) -> RecordingFile:

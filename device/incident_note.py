@@ -1,0 +1,70 @@
+"""Which recordings are in progress, by camera, and to which incident they belong: so that a crash does not part them.
+
+What a recording seals the camera cannot read again. This note, rewritten as each file is begun, tells the next boot
+which of the unclosed files was whose, and the incident that they go on with (R23). Without it the incident goes on all
+the same, from the newest file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from device.session import Session
+from evidence import durable
+from evidence.statements import Count, Name, Word
+
+log = logging.getLogger("firsthand.incident")
+
+ALONE: Final = "camera"
+"""How a camera that has no channel name is called here."""
+MOST_BYTES: Final = 64 * 1024
+
+
+class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file's content."""
+
+    incident: Name
+    recordings: Annotated[dict[Word, Count], Meta(max_length=64)]
+    """Number of the newest file by channel."""
+
+
+class IncidentNote:
+    """The note in the state directory."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "incident.json"
+        self._note: Note | None = None
+
+    def begun(self, session: Session) -> None:
+        """A file is durable with its `open` (writer thread)."""
+        before = self._note
+        same = before is not None and before.incident == session.incident
+        known = before.recordings if before is not None and same else {}
+        self._note = note = Note(session.incident, {**known, session.channel or ALONE: session.file.number})
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            durable.replace(self._path, msgspec.json.encode(note))
+        except OSError as error:  # the incident goes on without it, see above
+            log.warning("incident.json: %s", error)
+
+    def read(self, unclosed: Collection[int]) -> tuple[Mapping[str | None, int], str | None]:
+        """Number by channel of the recordings in progress among those that are not closed, and their incident."""
+        try:
+            if self._path.stat().st_size > MOST_BYTES:
+                raise msgspec.ValidationError("too large")
+            note = msgspec.json.decode(self._path.read_bytes(), type=Note)
+        except FileNotFoundError:
+            return {}, None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
+            log.error("incident.json cannot be read (%s): what was in progress goes on as a new incident", error)
+            return {}, None
+        mine = {name: number for name, number in note.recordings.items() if number in unclosed}
+        if not mine:
+            return {}, None
+        return {None if name == ALONE else name: number for name, number in mine.items()}, note.incident
