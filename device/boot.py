@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from device.config import DeviceSettings
+from device.config import LEAD, DeviceSettings
 from device.device_log import DeviceLog
 from device.errors import CannotStart
 from device.hardware import Hardware
 from device.identity import Identity
-from device.incident_note import IncidentNote
+from device.incident_note import IncidentNote, completed, opened_by
 from device.muxing import Muxer
 from device.profile import AcceptedProfile
 from device.recording_file import RecordingFile
@@ -58,6 +58,7 @@ class Boot:
         writer: Writer,
     ) -> None:
         self.spool = Spool(Path(settings.spool), Path(settings.state), settings.serial)
+        self._settings = settings
         self.incident = IncidentNote(Path(settings.state))
         self.station_nonce: str | None = None
         """The newest one that a station handed out."""
@@ -95,6 +96,9 @@ class Boot:
         stems = {number: path.stem for stream, number, path in unclosed if stream == "recording"}
         # Only the newest number, or what the note names, was in progress; another was left by an interrupted recovery.
         by_channel, incident = self.incident.read(stems.keys())
+        if by_channel:
+            opened = [one for path in recordings if (one := opened_by(path)) is not None]
+            by_channel = completed(by_channel, opened, (LEAD, *self._settings.cameras))
         last, newest = max(stems, default=None), self.spool.counters.next_recording - 1
         in_progress = last if last == newest else max(by_channel.values(), default=None)
         name = stems[in_progress] if in_progress is not None else None

@@ -1,14 +1,14 @@
 """Which recordings are in progress, by camera, and to which incident they belong: so that a crash does not part them.
 
 What a recording seals the camera cannot read again. This note, rewritten as each file is begun, tells the next boot
-which of the unclosed files was whose, and the incident that they go on with (R23). Without it the incident goes on all
-the same, from the newest file.
+which of the unclosed files was whose, and the incident that they go on with (R23). What came later than the note is
+known by the open words of the file itself. Without a note the incident goes on all the same, from the newest file.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -17,7 +17,11 @@ from msgspec import Meta
 
 from device.session import Session
 from evidence import durable
-from evidence.statements import Count, Name, Word
+from evidence.cms import parse_signed
+from evidence.errors import EvidenceError
+from evidence.limits import STATEMENT_BYTES
+from evidence.splitter import Splitter, StatementBytes
+from evidence.statements import Count, Name, Open, Word, decode
 
 log = logging.getLogger("firsthand.incident")
 
@@ -68,3 +72,40 @@ class IncidentNote:
         if not mine:
             return {}, None
         return {None if name == ALONE else name: number for name, number in mine.items()}, note.incident
+
+
+def completed(
+    noted: Mapping[str | None, int], opened: Iterable[Open], channels: Sequence[str | None]
+) -> dict[str | None, int]:
+    """The note with what began in the instant before the crash, by the `open` of the unclosed files. Pure.
+
+    A file that continues a noted one is of the same camera. The others of the group are of the cameras that are not
+    noted yet, in the order in which the cameras are started.
+    """
+    found = dict(noted)
+    groups = {one.group for one in opened if one.number in noted.values()} - {None}
+    for one in sorted(opened, key=lambda one: one.number):
+        if one.number in found.values():
+            continue
+        before = next((name for name, number in found.items() if number == one.continues), None)
+        if one.continues is not None and one.continues in found.values():
+            found[before] = one.number
+        elif one.group in groups and one.continues is None:
+            missing = next((name for name in channels if name not in found), None)
+            if missing is not None:
+                found[missing] = one.number
+    return found
+
+
+def opened_by(path: Path) -> Open | None:
+    """The `open` that a file begins with; None if it has none. Nothing is verified: it is this camera's own file."""
+    splitter = Splitter()
+    try:
+        with path.open("rb") as file:
+            for item in splitter.feed(file.read(STATEMENT_BYTES)):
+                if isinstance(item, StatementBytes):
+                    first = decode(parse_signed(item.data, limit=STATEMENT_BYTES).payload)
+                    return first if isinstance(first, Open) else None
+    except (OSError, EvidenceError) as error:
+        log.warning("%s: %s", path.name, error)
+    return None

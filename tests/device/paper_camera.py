@@ -105,6 +105,13 @@ class PaperRecorder:
     def drop_ring(self) -> None:
         pass
 
+    @property
+    def sessions(self) -> list[PaperSession]:
+        return [self.session] if self.session is not None else []
+
+    def same_incident(self, number: int) -> list[tuple[int, str]]:
+        return [(one.file.number, one.file.stem) for one in self.recordings if one.file.number == number]
+
 
 class PaperSignals:
     def __init__(self) -> None:

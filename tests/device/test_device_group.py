@@ -11,7 +11,7 @@ from camera_bench import SECOND, media, statements
 from recorder_rig import RATE, Rig, encoded
 
 from device.group import Group
-from device.incident_note import IncidentNote
+from device.incident_note import IncidentNote, completed, opened_by
 from device.recorder import Recorder
 from device.recording_file import RecordingFile
 from device.ring import Ring
@@ -252,3 +252,20 @@ def test_the_note_tells_the_next_boot_what_was_whose(rig: Vehicle, tmp_path: Pat
     assert again.read([1]) == ({}, None), "a note that cannot be read is no reason not to go on"
     (tmp_path / "state" / "incident.json").write_bytes(b"[" * 100_000)
     assert again.read([1]) == ({}, None)
+
+
+def test_what_began_after_the_note_is_known_by_its_own_open(rig: Vehicle) -> None:
+    channels = ("windshield", "cabin", "rear")
+    rig.film_all(0, 20)
+    rig.begin(20)
+    rig.film_all(20, 95)
+    rig.end(95)
+    opened = [one for path in rig.files() if (one := opened_by(path)) is not None]
+    assert [one.number for one in opened] == [1, 2, 3, 4, 5, 6]
+    third = {one.continues: one.number for one in opened if one.continues is not None}
+    assert completed({"windshield": 1}, opened[:3], channels) == {"windshield": 1, "cabin": 2, "rear": 3}
+    assert completed({"windshield": 1, "cabin": 2, "rear": 3}, opened, channels) == {
+        "windshield": third[1], "cabin": third[2], "rear": third[3],
+    }  # fmt: skip
+    assert completed({None: 1}, opened[:1], channels) == {None: 1}
+    assert completed({"rear": 3}, opened[2:3], channels) == {"rear": 3}, "the others were closed"
