@@ -29,7 +29,6 @@ from device.spoken_clip import SpokenClip
 from device.supervisor_queue import SupervisorQueue
 from device.support_facts import SupportFacts
 from device.usage import ShiftUsage
-from device.sensor_triggers import SensorTriggers
 from device.vehicle import Vehicle
 from device.verdict_watch import VerdictWatch
 
