@@ -68,8 +68,11 @@ class LogHistory:
             return Seen("fail", f"{name} is not named by the segment behind it", limit, advice)
         return Seen("pass", f"segment {newest} with {report.statements} statements holds", limit)
 
-    def judge_last_session(self, first: int, unfinished: Unfinished | None) -> Seen:
-        """How the time before this start ended; `first` is the number of the first segment of this start."""
+    def judge_last_session(self, first: int, unfinished: Unfinished | None, *, ran_out: bool = False) -> Seen:
+        """How the time before this start ended; `first` is the number of the first segment of this start.
+
+        `ran_out`: the battery was at its end when it was last read (R8).
+        """
         limit = "shut down in order, nothing recovered"
         recovered = len(unfinished.recordings) if unfinished is not None else 0
         if not self.path(first - 1).exists():
@@ -82,9 +85,12 @@ class LogHistory:
             return Seen("fail", str(error), limit, "tell the supervisor")
         reason = report.closed.reason if report.closed is not None else "nothing"
         clean = report.recovered is None and reason in CLEAN
-        if clean and not recovered:
+        if clean and not recovered and not ran_out:
             return Seen("pass", f"ended by {reason}", limit)
-        value = f"ended by {reason}" if clean else "ended without a shutdown: power cut, crash or watchdog"
+        if ran_out:
+            value = f"the battery ran out, {'and all was closed' if clean else 'and nothing was closed in order'}"
+        else:
+            value = f"ended by {reason}" if clean else "ended without a shutdown: power cut, crash or watchdog"
         if recovered:
             value += f"; {recovered} recording{'s' if recovered > 1 else ''} recovered"
         return Seen("fail", value, limit, "note it in the report; if it comes again, have the camera repaired")

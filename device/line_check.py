@@ -49,15 +49,18 @@ def judge_lines(
     timeline: Sequence[Sequence[Any]],
     now_ns: int,
     unwired: Collection[str] = (),
+    chattering: Collection[str] = (),
 ) -> Seen:
-    """The row: what is not in order is named first. `unwired` are lines that no pin was found for."""
+    """The row: what is not in order is named first.
+
+    `unwired` are lines that no pin was found for, `chattering` those that were caught bouncing since the start.
+    """
     limit = "all idle"
     if not inputs:
         return Seen("not_present", "no input line is configured", limit, "check device.toml")
-    states = {
-        name: "has no pin" if name in unwired else line_state(name, one, levels, timeline, now_ns)
-        for name, one in sorted(inputs.items())
-    }
+    states = {name: line_state(name, one, levels, timeline, now_ns) for name, one in sorted(inputs.items())}
+    states |= {name: "chatters or is open" for name in inputs if name in chattering and states[name] in ("idle", "on")}
+    states |= {name: "has no pin" for name in inputs if name in unwired}
     wrong = {name: state for name, state in states.items() if state not in ("idle", "on")}
     right = {name: state for name, state in states.items() if name not in wrong}
     value = ", ".join(f"{name} {state}" for name, state in (*wrong.items(), *right.items()))

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from device.clock_check import judge_clock
+from device.config import DeviceSettings
+from device.energy import Energy
 from device.firmware_check import judge_firmware, manifest_paths
 from device.history_checks import LogHistory, judge_backlog
 from device.key_checks import judge_key, judge_vault
@@ -30,6 +32,14 @@ PROBE_BYTES: Final = 1024 * 1024
 RING_WAIT_S: Final = 1.5
 """How long the test waits for a second of pictures, to know the bitrate."""
 KNOWN_RATE_NS: Final = 1_000_000_000
+
+
+def configured_bitrate(settings: DeviceSettings) -> int | None:
+    """Bits per second that all cameras together are configured for; None if one does not say. Pure."""
+    options = [settings.camera.options, *(one.options for one in settings.cameras.values())]
+    rates = [one.get("bitrate") for one in options]
+    known = [rate for rate in rates if isinstance(rate, int) and rate > 0]
+    return sum(known) if len(known) == len(rates) else None
 
 
 class PreShift(Part):
@@ -58,7 +68,7 @@ class PreShift(Part):
             ("inputs", self._inputs),
             ("firmware", self._firmware),
             ("log_chain", lambda: self._history.judge_chain(daemon.boot.spool.newest_segment)),
-            ("last_session", lambda: self._history.judge_last_session(self._first_segment, daemon.unfinished)),
+            ("last_session", self._last_session),
             ("backlog", self._backlog),
         )
 
@@ -73,8 +83,7 @@ class PreShift(Part):
             read_only = daemon.hardware.storage.read_only
         except HalError:
             read_only = False  # the probe says why
-        present, top = self._bitrate(), daemon.settings.camera.options.get("bitrate")
-        top = top if isinstance(top, int) else None
+        present, top = self._bitrate(), configured_bitrate(daemon.settings)
         need = Need(policy.min_free_mib, policy.alarm_free_min, policy.shift_h, present or top, top)
         return judge_storage(probe, self._health(), need, read_only=read_only)
 
@@ -112,11 +121,17 @@ class PreShift(Part):
             except KeyError:
                 unwired.append(name)
         now_ns = daemon.clock.boottime_ns()
-        return judge_lines(lines, daemon.inputs.levels, tuple(daemon.inputs.timeline), now_ns, unwired)
+        timeline = tuple(daemon.inputs.timeline)
+        return judge_lines(lines, daemon.inputs.levels, timeline, now_ns, unwired, daemon.inputs.chattering)
 
     def _firmware(self) -> Seen:
         identity = self.daemon.identity
         return judge_firmware(identity.camera, manifest_paths(Path(self.daemon.settings.state)), identity.trust)
+
+    def _last_session(self) -> Seen:
+        daemon = self.daemon
+        ran_out = daemon.part(Energy).died_last_shift
+        return self._history.judge_last_session(self._first_segment, daemon.unfinished, ran_out=ran_out)
 
     def _backlog(self) -> Seen:
         return judge_backlog(self.daemon.boot.spool.files(), None, self.daemon.profile.profile.backlog_alarm_h)

@@ -369,6 +369,12 @@ def test_a_line_without_a_pin_is_named() -> None:
     assert seen.value.startswith("lightbar has no pin")
 
 
+def test_a_line_that_was_caught_bouncing_is_named_though_it_is_quiet_now() -> None:
+    seen = judge_lines(lines_of(INPUTS), IDLE, [], 0, chattering=["lightbar", "holster"])
+    assert seen.outcome == "fail"
+    assert seen.value.startswith("lightbar chatters or is open")
+
+
 def waiting(name: str, size: int, state: Any = "waiting", stream: Any = "recording") -> SpoolFile:
     return SpoolFile(
         name=name, stream=stream, number=1, bytes=size, close_hash="0" * 64, upload_class="normal", state=state
