@@ -59,7 +59,9 @@ def status_lines(status: Status) -> list[str]:
     if status.overrides:
         lines.append(f"overridden {', '.join(status.overrides)}, by a supervisor for this shift")
     if status.free_bytes is not None:
-        lines.append(f"storage    {status.free_bytes // 2**20} MiB free")
+        left = status.storage_minutes_left
+        forecast = f", {left / 60:.1f} h of recording" if left is not None else ""
+        lines.append(f"storage    {status.free_bytes // 2**20} MiB free{forecast}")
     if status.buffered_s is not None:
         lines.append(f"pre-event  {status.buffered_s:.1f} s in the ring")
     custody = "  SEIZED: in custody, nothing is deleted" if status.seized else ""

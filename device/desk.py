@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from device.assignment import Assignment
+from device.card_watch import CardWatch
 from device.corrections import Corrections
 from device.custody import Custody
 from device.energy import Energy
@@ -173,6 +174,7 @@ class Desk:
             overrides=daemon.examination.overrides.components,
             battery_percent=battery.percent if battery is not None else None,
             free_bytes=free,
+            storage_minutes_left=int(minutes) if (minutes := daemon.part(CardWatch).minutes_left) is not None else None,
             buffered_s=round(daemon.recorder.buffered_ns() / 1e9, 3),
             log_head=daemon.boot.log_head,
             assigned=daemon.part(Assignment).officer is not None,

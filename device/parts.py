@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from device.assignment import Assignment
 from device.background_test import BackgroundTest
+from device.card_watch import CardWatch
 from device.categories import Categories
 from device.command_desk import CommandDesk
 from device.custody import Custody
@@ -44,6 +45,7 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         BackgroundTest,
         SupervisorQueue,
         FailureDetector,
+        CardWatch,
         Energy,
         Privacy,
         Pauses,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from device.card_watch import CardWatch
 from device.clock_check import judge_clock
 from device.config import DeviceSettings
 from device.energy import Energy
@@ -134,4 +135,6 @@ class PreShift(Part):
         return self._history.judge_last_session(self._first_segment, daemon.unfinished, ran_out=ran_out)
 
     def _backlog(self) -> Seen:
-        return judge_backlog(self.daemon.boot.spool.files(), None, self.daemon.profile.profile.backlog_alarm_h)
+        daemon = self.daemon
+        oldest_s = daemon.part(CardWatch).oldest_waiting_s
+        return judge_backlog(daemon.boot.spool.files(), oldest_s, daemon.profile.profile.backlog_alarm_h)

@@ -72,7 +72,7 @@ class Writer:
         self._bytes = 0
         self._wake = threading.Condition()
         self._stopping = False
-        self._trouble = False
+        self._trouble: OSError | None = None
         self._impatient_until_ns = 0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -83,6 +83,11 @@ class Writer:
     def alive(self) -> bool:
         """True while the thread runs (the service watchdog asks)."""
         return self._thread.is_alive()
+
+    @property
+    def trouble(self) -> OSError | None:
+        """The storage's error from its first one until something is durable again."""
+        return self._trouble
 
     def put(self, job: Job) -> bool:
         """Queue a job; False if the queue is full (jobs without bytes always fit)."""
@@ -163,7 +168,7 @@ class Writer:
                 self._safely(job.name, job.lost, error)
 
     def _say(self, error: OSError | None) -> None:
-        self._trouble = error is not None
+        self._trouble = error
         self._safely("on_trouble", self._on_trouble, error)
 
     @staticmethod
@@ -213,7 +218,7 @@ class Writer:
                 for job in members:
                     if job.lost is not None:
                         self._safely(job.name, job.lost, OSError(errno.EIO, "an internal error"))
-        if self._trouble and first is None:
+        if self._trouble is not None and first is None:
             self._say(None)
         finished = {id(job) for job in done}
         for job in jobs:

@@ -239,6 +239,8 @@ class Status(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="status"
     """Components that a supervisor has overridden for this shift."""
     battery_percent: int | None = None
     free_bytes: int | None = None
+    storage_minutes_left: int | None = None
+    """Minutes of recording that the card still takes at the present bit rate."""
     buffered_s: float | None = None
     """Seconds of pre-event ring at hand."""
     log_head: LogHead | None = None

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 IN_FLIGHT: Final = 20
 PEERS_IN_FLIGHT: Final = 10
 """Room beside the telemetry, so that no backlog of ours delays a start."""
+_FLEETING: Final = frozenset({"uptime_s", "free_bytes", "buffered_s", "storage_minutes_left"})
+"""What changes all the time and is no news."""
 _CONNECT_S: Final = 20.0
 _ANSWERS_WAITING: Final = 20
 _MAILBOX: Final = 1000
@@ -110,7 +112,7 @@ class MqttTelemetry:
     async def state(self, status: Status) -> None:
         """Keep the state if it changed in more than its counters, or the last one is old."""
         data = messages.state_data(status, {})
-        lasting = {key: value for key, value in data.items() if key not in {"uptime_s", "free_bytes", "buffered_s"}}
+        lasting = {key: value for key, value in data.items() if key not in _FLEETING}
         now = time.monotonic()
         if self._last_state and self._last_state[0] == lasting and now - self._last_state[1] < self._config.state_s:
             return

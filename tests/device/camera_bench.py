@@ -156,6 +156,8 @@ class CameraBench:
         self.state = directory / "state"
         self.trust = Trust.load(pki / "root.pem")
         self.pki = pki
+        self.program: tuple[str, ...] = ("-m", "device")
+        """How the daemon is started."""
         self.notices: list[Notice] = []
         self.battery = BatteryFeed(directory / "power")
         self.battery.set(percent=battery_percent)
@@ -240,7 +242,7 @@ class CameraBench:
     def start(self, *, ready: bool = True) -> CameraBench:
         """Start the daemon; by default wait until its self-test is over and its ring is full."""
         self.log_path = self.directory / "log.txt"
-        command = [sys.executable, "-m", "device", "run", "--config", str(self.directory / "device.toml")]
+        command = [sys.executable, *self.program, "run", "--config", str(self.directory / "device.toml")]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen([*command, "--allow-simulated"], stderr=log, stdin=subprocess.DEVNULL)
         self.follow()
