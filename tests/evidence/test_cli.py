@@ -20,7 +20,7 @@ from evidence.sealed import seal
 
 Record = Callable[..., Path]
 Out = pytest.CaptureFixture[str]
-VERBS = ("verify", "inspect", "unpack", "export", "recover")
+VERBS = ("verify", "log", "inspect", "unpack", "export", "recover")
 
 
 def verify(agency: Agency, *paths: Path, more: tuple[str, ...] = ()) -> int:

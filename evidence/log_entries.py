@@ -1,0 +1,236 @@
+"""Statements of device logs and recordings as entries of one timeline: in order, each told once. Pure.
+
+Order: boots as the log tells them one after the other, then the monotonic clock of each boot; a clock that was wrong
+changes no order. What a recording and the log both tell is one entry (the log's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import msgspec
+
+from evidence.statements import (
+    AnyStatement,
+    ClockStep,
+    Close,
+    Event,
+    Gap,
+    Open,
+    Recovered,
+    Sealed,
+    Utc,
+    moment,
+    moment_ns,
+)
+
+TWIN_NS: Final = 2_000_000_000
+"""What the log and a recording both tell, they tell within this time of each other."""
+SAME: Final = {"open_recording": "recording_opened", "close_recording": "recording_closed"}
+"""The recording's own first and last statement, and what the log calls them."""
+TOLD_BY: Final = {
+    "recording": ("recording_opened", "stop_withdrawn"),
+    "docked": ("docked",),
+    "confirming_stop": ("stop_asked",),
+    "stating_reason": ("stop_confirmed",),
+}
+"""A state that another entry of the same moment tells already."""
+HIDDEN: Final = frozenset({"part", "event", "seq", "salt"})
+"""What a metadata object says about itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened, as one statement tells it."""
+
+    statement: AnyStatement
+    file: str
+    """Name of the file that it stands in."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What its sealed metadata adds; empty if it has none or if it was not opened."""
+    told_twice: bool = False
+    """The recording's own file tells the same."""
+    minor: bool = False
+    """Another entry of the same moment says it better."""
+
+    @property
+    def name(self) -> str:
+        """The name of its words."""
+        if isinstance(self.statement, Event):
+            return self.statement.event
+        kind = self.statement.kind
+        return f"{kind}_{self.statement.stream}" if kind in ("open", "close") else kind
+
+    @property
+    def recording(self) -> int | None:
+        """The number of the recording that it is about."""
+        if self.statement.stream == "recording":
+            return self.statement.number
+        return self.statement.recording if isinstance(self.statement, Event) else None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All that a sentence can use."""
+        found = {key: value for key, value in self.details.items() if key not in HIDDEN}
+        found |= _computed(self.details)
+        found |= _public(self.statement)
+        return {**found, "file": found.get("file"), "number": self.statement.number, "recording": self.recording}
+
+
+def _public(statement: AnyStatement) -> dict[str, Any]:
+    match statement:
+        case Event():
+            name = statement.file.name if statement.file is not None else None
+            shift = {} if statement.correction is None else {"shift_s": statement.correction.shift_us / 10**6}
+            return {"word": statement.word, "file": name, **shift}
+        case Gap():
+            seconds = (statement.end_ns - statement.start_ns) / 10**9
+            return {"cause": statement.cause, "seconds": seconds, "frames": statement.frames or None}
+        case ClockStep():
+            shift_ns = _middle_ns(statement.after) - _middle_ns(statement.before)
+            return {
+                "word": statement.cause,
+                "cause": statement.cause,
+                "shift_s": f"{shift_ns / 10**9:+.3f}",
+                "before": _clock(statement.before),
+                "after": _clock(statement.after),
+                "before_source": statement.before.source,
+                "after_source": statement.after.source,
+            }
+        case Recovered():
+            return {"cut_bytes": statement.cut_bytes, "lost": len(statement.lost) or None}
+        case Close():
+            return {"word": statement.reason, "frames": statement.frames}
+        case Open():
+            return {
+                "profile": f"{statement.profile.name} {statement.profile.version}",
+                "firmware": statement.camera.firmware,
+                "upload_class": statement.upload_class,
+                "continues": statement.continues,
+                "resumes": statement.resumes,
+            }
+        case _:
+            return {}
+
+
+def _computed(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Sums over the details, where these are lists that nobody reads as they are."""
+    found: dict[str, Any] = {}
+    checks = details.get("checks")
+    if isinstance(checks, list) and all(isinstance(one, Mapping) for one in checks):
+        found["checks_count"] = len(checks)
+        wrong = [one for one in checks if one.get("result") not in ("pass", "not_present")]
+        found["checks_not_passed"] = [
+            f"{one.get('name')} {one.get('result')}: {one.get('value')}, wanted {one.get('limit')}" for one in wrong
+        ]
+        found["checks_absent"] = [str(one.get("name")) for one in checks if one.get("result") == "not_present"]
+    begin_ns, end_ns = details.get("start_ns"), details.get("end_ns")
+    if isinstance(begin_ns, int) and isinstance(end_ns, int):
+        found["seconds"] = (end_ns - begin_ns) / 10**9
+    mutes = details.get("mutes")
+    if isinstance(mutes, list):
+        ended = [row for row in mutes if isinstance(row, list) and len(row) == 2 and None not in row]
+        found["muted_s"] = sum(end - begin for begin, end in ended) / 10**9 or None
+    if isinstance(details.get("failures"), list):
+        found["failures"] = [str(one.get("cause")) for one in details["failures"] if isinstance(one, Mapping)]
+    if isinstance(details.get("frames"), int):
+        found["frames"] = details["frames"] or None
+    return found
+
+
+def _middle_ns(utc: Utc) -> int:
+    return (moment_ns(utc.earliest) + moment_ns(utc.latest)) // 2
+
+
+def _clock(utc: Utc) -> str:
+    return "unknown" if utc.source == "none" else f"{moment(_middle_ns(utc))[:19].replace('T', ' ')} UTC"
+
+
+def timeline(entries: Iterable[Entry]) -> list[Entry]:
+    """All entries in order; objects are not told, and nothing is told twice."""
+    told = [one for one in entries if not isinstance(one.statement, Sealed)]
+    ranks = _boots(told)
+    told.sort(key=lambda one: (ranks[one.statement.boot], one.statement.mono_ns, one.statement.stream == "recording"))
+    return _once(told)
+
+
+def _boots(entries: Sequence[Entry]) -> dict[str, int]:
+    """The rank of each boot: as the log has them; those that only recordings tell of, by their claim of UTC."""
+    log = [one.statement for one in entries if one.statement.stream == "log"]
+    ordered = sorted(log, key=lambda one: (one.number, one.seq))
+    ranks = {boot: rank for rank, boot in enumerate(dict.fromkeys(one.boot for one in ordered))}
+    rest = [one.statement for one in entries if one.statement.boot not in ranks]
+    for statement in sorted(rest, key=lambda one: (one.number, one.seq)):
+        ranks.setdefault(statement.boot, len(ranks))
+    return ranks
+
+
+def _once(entries: list[Entry]) -> list[Entry]:
+    """Leave out what a recording tells of the same moment as the log, and mark what another entry says better."""
+    twins: dict[tuple[str, int | None], list[int]] = {}
+    for place, one in enumerate(entries):
+        if isinstance(one.statement, Event) and one.statement.stream == "log":
+            twins.setdefault((one.statement.event, one.recording), []).append(place)
+    dropped: set[int] = set()
+    for place, one in enumerate(entries):
+        if one.statement.stream == "log":
+            continue
+        known = twins.get((SAME.get(one.name, one.name), one.recording), [])
+        near = [at for at in known if _twins(entries[at].statement, one.statement)]
+        if near:
+            twin = min(near, key=lambda at: abs(entries[at].statement.mono_ns - one.statement.mono_ns))
+            known.remove(twin)
+            merged = {**_public(one.statement), **one.details, **entries[twin].details}
+            entries[twin] = replace(entries[twin], told_twice=True, details=merged)
+            dropped.add(place)
+    kept = [one for place, one in enumerate(entries) if place not in dropped]
+    return [replace(one, minor=_is_minor(one, kept[max(0, at - 4) : at + 5])) for at, one in enumerate(kept)]
+
+
+def _is_minor(one: Entry, around: Sequence[Entry]) -> bool:
+    if one.name != "state" or not isinstance(one.statement, Event):
+        return False
+    better = TOLD_BY.get(str(one.statement.word), ())
+    return any(other.name in better and _near(other.statement, one.statement) for other in around)
+
+
+def _twins(one: AnyStatement, other: AnyStatement) -> bool:
+    if isinstance(other, Open | Close):
+        return one.boot == other.boot
+    same_word = isinstance(one, Event) and isinstance(other, Event) and one.word == other.word
+    return same_word and _near(one, other)
+
+
+def _near(one: AnyStatement, other: AnyStatement) -> bool:
+    return one.boot == other.boot and abs(one.mono_ns - other.mono_ns) <= TWIN_NS
+
+
+def when(statement: AnyStatement, boot: int) -> str:
+    """UTC as the camera claims it, with its uncertainty and source; or the time since its boot."""
+    utc = statement.utc
+    if utc.source == "none":
+        return f"UTC unknown, boot {boot + 1}, {statement.mono_ns / 10**9:.3f} s"
+    half_ns = (moment_ns(utc.latest) - moment_ns(utc.earliest)) / 2
+    return f"{moment(_middle_ns(utc))[:23].replace('T', ' ')} ±{half_ns / 10**9:.3f} s {utc.source}"
+
+
+def values(one: Entry, sentence: str) -> dict[str, Any]:
+    """One entry for machines."""
+    statement = one.statement
+    return {
+        "serial": statement.serial,
+        "file": one.file,
+        "seq": statement.seq,
+        "boot": statement.boot,
+        "mono_ns": statement.mono_ns,
+        "utc": msgspec.to_builtins(statement.utc),
+        "name": one.name,
+        "word": statement.word if isinstance(statement, Event) else None,
+        "recording": one.recording,
+        "sentence": sentence,
+        "details": {key: value for key, value in one.details.items() if key not in HIDDEN},
+        "told_twice": one.told_twice,
+        "minor": one.minor,
+    }
