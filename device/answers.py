@@ -33,8 +33,11 @@ def lines_of(answer: Answer) -> list[str]:
     if isinstance(answer, SelfTestDone):
         return table_lines(answer, colour=coloured(sys.stdout), width=shutil.get_terminal_size((100, 24)).columns)
     if isinstance(answer, Facts):
+        from device.queue_page import queue_lines
         from device.usage_page import usage_lines
 
+        if answer.about == "queue":
+            return queue_lines(answer.facts)
         return usage_lines(answer.facts) if answer.about == "usage" else list(fact_lines(answer.facts))
     if isinstance(answer, Notice):
         return [notice_line(answer)]

@@ -48,7 +48,7 @@ class Item(Frozen, frozen=True, kw_only=True):
     """Absent while it lasts."""
     recording: Name | None = None
     frames: Count = 0
-    told: bool = False
+    told: bool
     """The officer was alarmed."""
 
 

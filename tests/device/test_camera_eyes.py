@@ -9,7 +9,7 @@ import pytest
 from camera_bench import SECOND, CameraBench, boottime_ns, statements, until
 
 from evidence.handover import Facts, FactsRequest, SelfTestDone, SelfTestRequest
-from evidence.statements import Event
+from evidence.statements import Event, Gap
 
 Make = Callable[..., CameraBench]
 
@@ -203,3 +203,45 @@ def test_the_self_test_looks_at_real_pictures_and_real_sound(bench: Make) -> Non
     camera.hold_to_stop()
     camera.stop()
     camera.verify(stem)
+
+
+@pytest.mark.requirement("R29")
+def test_frames_that_are_lost_are_counted_named_and_queued_and_alarm_nobody(bench: Make) -> None:
+    camera = bench().start()
+    stem = camera.double_press()
+    camera.fragments(1)
+    camera.world({"op": "camera", "drop_frames": 4})
+    camera.wait("failure_began", "frames_lost")
+    camera.hold_to_stop()
+    found = item(camera, "frames_lost")
+    assert (found["frames"], found["told"], found["recording"]) == (4, False, stem)
+    camera.stop()
+    camera.verify(stem)
+    assert [one.frames for one in statements(camera.path(stem)) if isinstance(one, Gap)] == [4]
+    assert not [one for one in camera.notices if one.event == "alarm"]
+
+
+@pytest.mark.requirement("R29")
+def test_a_clock_that_jumps_in_a_recording_is_queued(bench: Make) -> None:
+    camera = bench().start()
+    stem = camera.double_press()
+    camera.fragments(1)
+    camera.world({"op": "clock", "utc_offset_ns": 3600 * SECOND})
+    until(lambda: [one for one in queue_of(camera) if one["cause"] == "clock_stepped"], what="the item")
+    assert item(camera, "clock_stepped")["recording"] == stem
+    camera.hold_to_stop()
+    camera.stop()
+    camera.verify(stem)
+    assert ("failure_noted", "clock_stepped", 1) in camera.events()
+
+
+@pytest.mark.requirement("R29")
+def test_a_card_that_goes_while_the_camera_is_ready_is_told_and_told_when_it_is_back(bench: Make) -> None:
+    camera = bench().start()
+    elsewhere = camera.spool.rename(camera.spool.with_name("elsewhere"))
+    camera.wait("background_test", "storage_lost")
+    elsewhere.rename(camera.spool)
+    camera.wait("background_test", "storage_works")
+    camera.stop()
+    words = [word for event, word, _ in camera.events() if event == "background_test"]
+    assert words == ["storage_lost", "storage_works"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
-from device.background_test import QUIET_NS, Complaints, Errand
+from device.background_test import QUIET_NS, BackgroundTest, Complaints, Errand
 from device.failures import COMPONENTS, LOSSES_LAST_NS, NOTHING_NS, WRITTEN_ONLY, Failure, FailureBook, Recording
 from device.senses import Ailment, silent_part
 from device.supervisor_queue import MAX_ITEMS, Item, Queue, read_queue
+from evidence.errors import SigningFailed
+from hal.storage import StorageProbe
 
 S = 1_000_000_000
 RECORDING = Recording(number=7, stem="SIM-0001-000007", started_ns=100 * S, durable=True, lost_frames=0)
@@ -172,11 +175,32 @@ def test_a_card_that_does_not_answer_is_an_answer() -> None:
     asked[0].close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.requirement("R29")
+def test_a_lost_key_and_a_card_that_does_not_take_bytes_are_named() -> None:
+    def refuse(_: bytes) -> bytes:
+        raise SigningFailed("the token is gone")
+
+    def probe(_: int) -> StorageProbe:
+        return StorageProbe(0, False, 0, 0, 0, "the card fails; replace it")
+
+    broken = BackgroundTest(
+        SimpleNamespace(  # type: ignore[arg-type]
+            identity=SimpleNamespace(signer=SimpleNamespace(sign_digest=refuse)),
+            hardware=SimpleNamespace(storage=SimpleNamespace(probe=probe, read_only=True)),
+        )
+    )
+    assert (broken._ask_key(), broken._ask_probe(), broken._ask_card()) == (
+        "key_lost", "storage_fails", "storage_read_only",
+    )  # fmt: skip
+
+
 # --- the supervisor's queue ----------------------------------------------------------------------------------------
 
 
 def item(number: int) -> Item:
-    return Item(id=number, cause="picture_black", component="sensor", boot="b", noticed="2026-01-01T00:00:00.000000Z")
+    return Item(
+        id=number, cause="picture_black", component="sensor", boot="b", noticed="2026-01-01T00:00:00.000000Z", told=True
+    )
 
 
 @pytest.mark.requirement("R29")
