@@ -14,6 +14,7 @@ from device.driver_choice import DriverChoice
 from device.energy import Energy
 from device.failure_detector import FailureDetector
 from device.feedback import Feedback
+from device.hold_up import HoldUp
 from device.inspection import Inspection
 from device.labels import Labels
 from device.malfunction import Malfunction
@@ -67,5 +68,6 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         Inspection,
         SelfTestDesk,
         Vehicle,
+        HoldUp,
     )
     return tuple(kind(daemon) for kind in kinds)
