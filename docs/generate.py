@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import annotate
+import drawn_patterns
 import drawn_states
 import listed_notices
 import msgspec
@@ -25,7 +26,14 @@ import traceability
 from msgspec import inspect as types
 
 HERE = Path(__file__).resolve().parent
-PAGES = ("evidence-format.md", "configuration.md", "requirements.md", "design/states.md", "telemetry.md")
+PAGES = (
+    "evidence-format.md",
+    "configuration.md",
+    "requirements.md",
+    "design/states.md",
+    "telemetry.md",
+    "indicators.md",
+)
 ALIASES = ("Hash", "Nonce", "Serial", "Name", "Word", "Count", "Nanoseconds", "Moment")
 _BLOCK = re.compile(r"(<!-- table: (?P<what>[A-Za-z0-9_.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -167,6 +175,8 @@ def render(page: str) -> str:
             made = annotate.example(int(what.removeprefix("example.")))
         elif what in drawn_states.TABLES:
             made = drawn_states.TABLES[what]()
+        elif what in drawn_patterns.TABLES:
+            made = drawn_patterns.TABLES[what]()
         elif what in listed_notices.TABLES:
             made = listed_notices.TABLES[what]()
         elif what in traceability.TABLES:
@@ -180,7 +190,8 @@ def render(page: str) -> str:
 
 def stale() -> list[str]:
     """Names of pages whose tables are not what the code says."""
-    return [name for name in PAGES if (text := (HERE / name).read_text("utf-8")) != render(text)]
+    pages = [name for name in PAGES if (text := (HERE / name).read_text("utf-8")) != render(text)]
+    return pages + [str(path.relative_to(HERE)) for path in drawn_patterns.stale_images()]
 
 
 def main() -> int:
@@ -189,8 +200,12 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         print("\n".join(f"docs/{name} is not up to date: run `make docs`" for name in old) or "docs are up to date")
         return bool(old)
+    drawn_patterns.write_images()
     for name in old:
         page = HERE / name
+        if page.suffix == ".svg":
+            print(f"docs/{name} drawn")
+            continue
         page.write_text(render(page.read_text("utf-8")), "utf-8")
         print(f"docs/{name} written")
     return 0

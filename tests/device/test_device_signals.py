@@ -293,3 +293,12 @@ def test_the_same_hour_means_never_and_no_clock_means_bright() -> None:
 def test_a_beat_without_end_lasts_no_time_of_its_own() -> None:
     assert Beat(on_s=1, off_s=1).lasts_s == 0
     assert Beat(on_s=0.1, off_s=0.1, times=5).lasts_s == pytest.approx(1.0)
+
+
+def test_every_pattern_is_drawn_and_told_apart() -> None:
+    told = {}
+    for kind, many in (("states", CATALOG.states), ("conditions", CATALOG.conditions)):
+        for name, one in many.items():
+            told.setdefault((tuple(one.lamps.items()), tuple(one.beats.items())), []).append(f"{kind}.{name}")
+    confused = [names for names in told.values() if len(names) > 1 and len({n.split(".")[1] for n in names}) > 1]
+    assert not [names for names in confused if all(name.startswith("conditions.") for name in names)]
