@@ -44,7 +44,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Peers:
+class Access:
     """Which users may ask what (R33). Pure."""
 
     everything: frozenset[int]
@@ -77,7 +77,7 @@ class ControlServer:
     ) -> None:
         self._path = path
         self._handle = handle
-        self._peers = Peers(peer_uids | {0, os.getuid()}, trigger_uids)
+        self._access = Access(peer_uids | {0, os.getuid()}, trigger_uids)
         self._server: asyncio.Server | None = None
         self._followers: set[asyncio.Queue[Notice | None]] = set()
         self._connections: set[asyncio.Task[None]] = set()
@@ -118,7 +118,7 @@ class ControlServer:
             uid = self._peer_uid(writer)
             if len(self._connections) > MAX_CONNECTIONS:
                 await self._refuse(reader, writer, "too many connections: close one and try again")
-            elif (refusal := self._peers.refusal(uid)) is not None:
+            elif (refusal := self._access.refusal(uid)) is not None:
                 await self._refuse(reader, writer, refusal)
             else:
                 await self._serve(reader, writer, uid)
@@ -156,7 +156,7 @@ class ControlServer:
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 await _send(writer, Refused(error=f"not a request: {error}"))
                 continue
-            if (refusal := self._peers.refusal_of(uid, request)) is not None:
+            if (refusal := self._access.refusal_of(uid, request)) is not None:
                 await _send(writer, Refused(error=refusal))
                 continue
             if isinstance(request, EventsRequest):

@@ -41,6 +41,11 @@ def number_of(stem: str, serial: str) -> int | None:
     return int(match[2]) if match is not None and match[1] == serial else None
 
 
+def gone(stem: str) -> str:
+    """What to say to who wants to hold what is not here any more."""
+    return f"{stem} is not on this camera any more: have it held where it is stored"
+
+
 class Labels(Part):
     """What people say of recordings. Loop only; each method gives a refusal in one sentence, or None."""
 
@@ -57,8 +62,8 @@ class Labels(Part):
         if event != "labelled" or not isinstance(number, int):
             return
         category = category_named(str(fields.get("word")), self.daemon.profile.profile.all_categories)
-        if not isinstance(category, str):
-            stem = f"{self.daemon.identity.serial}-{number:06d}"
+        stem = f"{self.daemon.identity.serial}-{number:06d}"
+        if not isinstance(category, str) and self._on_card(stem):
             self.daemon.boot.spool.appended.categorize(stem, category.name, category.upload_class, category.hold)
 
     def end(self) -> None:
@@ -95,6 +100,8 @@ class Labels(Part):
         if isinstance(target, str):
             return target
         stem, number = target
+        if kind == "hold" and not self._on_card(stem):
+            return gone(stem)
         if kind == "hold":
             self.daemon.boot.spool.appended.hold(stem, "officer")
         self._append(stem, number, kind, {"label": kind, "text": text[:500]})
@@ -105,6 +112,8 @@ class Labels(Part):
         target = self._target(recording)
         if isinstance(target, str):
             return target
+        if not self._on_card(target[0]):
+            return gone(target[0])
         self.daemon.boot.spool.appended.hold(target[0], "command")
         self._append(*target, "hold", {"label": "hold", "text": reason}, command_sha256)
         return None
@@ -126,6 +135,12 @@ class Labels(Part):
             return target
         self._append(*target, "officer_corrected", details, command_sha256)
         return None
+
+    def _on_card(self, stem: str) -> bool:
+        """Whether there is anything left here to hold or to order; the log takes statements about all the same."""
+        session = self.daemon.recorder.session
+        running = session is not None and session.file.stem == stem
+        return running or (self.daemon.boot.spool.directory / f"{stem}.evidence").exists()
 
     def _target(self, recording: str | None) -> tuple[str, int] | str:
         """(stem, number) of what is meant, or why there is no such thing."""

@@ -90,8 +90,7 @@ class ShiftUsage(Part):
             if now_ns - self._usage.began_ns < LEAST_NS and not self._usage.recordings:
                 return
             summary = self._usage.summary(now_ns)
-            self._usage = Usage(now_ns)
-            self._usage.state(self.daemon.machine.state.value, now_ns)
+            self._usage = self._usage.next(now_ns)
         self.daemon.log("usage", word=why, details=summary)
         self.daemon.on_loop(self.daemon.publish, "usage", why)
 

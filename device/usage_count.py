@@ -147,6 +147,10 @@ class Usage:
             "interval_s": {name: ms // 1000 for name, ms in sorted(self.seconds.items()) if name in INTERVALS},
         }
 
+    def next(self, at_ns: int) -> Usage:
+        """The period after this one: what is under way goes on in it. Call it after `summary`."""
+        return Usage(at_ns, _since=dict.fromkeys(self._since, at_ns), _state=self._state)
+
     def _count(self, name: str, word: str) -> None:
         self.counts.setdefault(name, Counter())[word] += 1
 

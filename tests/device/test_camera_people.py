@@ -57,9 +57,13 @@ def test_the_officer_is_signed_in_by_the_dock_and_out_by_docking(bench: Make) ->
     assert isinstance(camera.ask(CommandRequest(command=taken)), Done)
     assert isinstance(camera.ask(CommandRequest(command=taken)), Refused), "a replay is refused"
     assert camera.status().assigned
+    cut_off = camera.double_press()
+    camera.fragments(1)
     camera.kill()
-    camera.start()  # the session outlives a crash
-    anns = record(camera)
+    camera.start()  # the session outlives a crash, and stands in the recording that goes on after it
+    anns = camera.status().recording
+    assert anns not in (None, cut_off)
+    camera.hold_to_stop()
     camera.ask_selftest()
     camera.line(DOCK, active=True)
     camera.wait("session_ended", "docked")
@@ -124,11 +128,14 @@ def test_categories_and_labels_are_appended_and_a_hold_keeps_a_receipted_recordi
     assert isinstance(command(camera, "release", recording=stem, reason="the case is closed"), Done)
     camera.wait("deleted", timeout_s=30)
     assert not camera.path(stem).exists()
+    late = command(camera, "hold", recording=stem, reason="too late here")
+    assert "not on this camera any more" in late.error
+    assert isinstance(camera.ask(LabelRequest(label="case", text="26-0815", recording=stem)), Done), "a late label"
     assert camera.stop() == 0
     labelled = [(word, number) for event, word, number in camera.events() if event == "labelled"]
-    assert labelled == [("cad", 1), ("use_of_force", 1), ("release", 1)]
+    assert labelled == [("cad", 1), ("use_of_force", 1), ("release", 1), ("case", 1)]
     texts = [one.get("text") for one in logged_details(camera, "labelled")]
-    assert texts == ["CAD-2026-0815", None, "the case is closed"]
+    assert texts == ["CAD-2026-0815", None, "the case is closed", "26-0815"]
 
 
 @pytest.mark.requirement("R35", "R33")
@@ -223,7 +230,8 @@ def test_the_verbs_talk_to_the_camera_in_json_and_in_words(bench: Make, capsys: 
     assert run("selftest")[0] == 0
     assert run("mark")[2] == "firsthand-device: nothing is being recorded\n"
     assert run("trigger", "nonsense")[0] == 1
-    stem = camera.double_press()
+    assert run("trigger", "pursuit")[:2] == (0, "done\n")
+    stem = camera.opened(0)
     assert run("mark")[:2] == (0, "done\n")
     assert run("category", "Use of force")[0] == 0
     assert run("label", "case", "26-0815", "--recording", stem)[0] == 0

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.appended import Appended, Seized
-from device.control import Peers
+from device.control import Access
 from device.labels import RESERVED, category_named, number_of
 from device.policy import Profile
 from device.sign_in import TIMEOUT_S, SignedIn, assignment_seen, keep, load, ran, training_seen
@@ -208,6 +208,19 @@ def test_usage_counts_what_the_log_says() -> None:
 
 
 @pytest.mark.requirement("R36")
+def test_what_is_under_way_at_the_end_of_a_period_goes_on_in_the_next() -> None:
+    usage = Usage(0)
+    usage.state("recording", 0)
+    usage.logged("muted", {}, 10 * SECOND)
+    assert usage.summary(30 * SECOND)["interval_s"] == {"muted": 20}
+    after = usage.next(30 * SECOND)
+    after.logged("unmuted", {}, 35 * SECOND)
+    facts = after.summary(40 * SECOND)
+    assert (facts["seconds"], facts["interval_s"], facts["state_s"]) == (10, {"muted": 5}, {"recording": 10})
+    assert facts["recordings"] == 0
+
+
+@pytest.mark.requirement("R36")
 def test_a_line_that_waited_without_a_recording_makes_a_late_start() -> None:
     active = {"lightbar": 10 * SECOND, "siren": 12 * SECOND}
     assert late_by_ns(30 * SECOND, active, 0) == ("lightbar", 20 * SECOND)
@@ -245,11 +258,11 @@ def test_a_mute_is_never_longer_than_the_period(order: list[str]) -> None:
 
 @pytest.mark.requirement("R33")
 def test_a_radios_bridge_may_trigger_and_look_and_nothing_else() -> None:
-    peers = Peers(frozenset({0, 100}), frozenset({200}))
-    assert peers.refusal(100) is None
-    assert peers.refusal(200) is None
-    assert peers.refusal(300) is not None
-    assert peers.refusal_of(200, TriggerRequest(name="holster")) is None
-    assert peers.refusal_of(200, StatusRequest()) is None
-    assert "only ask for the status" in str(peers.refusal_of(200, MarkRequest()))
-    assert peers.refusal_of(100, MarkRequest()) is None
+    access = Access(frozenset({0, 100}), frozenset({200}))
+    assert access.refusal(100) is None
+    assert access.refusal(200) is None
+    assert access.refusal(300) is not None
+    assert access.refusal_of(200, TriggerRequest(name="holster")) is None
+    assert access.refusal_of(200, StatusRequest()) is None
+    assert "only ask for the status" in str(access.refusal_of(200, MarkRequest()))
+    assert access.refusal_of(100, MarkRequest()) is None
