@@ -38,6 +38,8 @@ GENTLE: Final = frozenset({"picture_covered", "picture_defocused", "picture_upsi
 ONCE_S: Final = 36_000
 COVERED: Final = "covered"
 """The indicator's condition."""
+NOTICE: Final = patterns.CONDITIONS[COVERED]
+"""Felt once: the picture cannot be used as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class BackgroundTest(Part):
     def __init__(self, daemon: Daemon) -> None:
         super().__init__(daemon)
         self._complaints = Complaints()
+        self._fell_ns: int | None = None
         self._card = Errand(CARD_EVERY_NS, self._ask_card, "storage_hangs")
         self._probe = Errand(PROBE_EVERY_NS, self._ask_probe, "storage_hangs")
         self._key = Errand(KEY_EVERY_NS, self._ask_key, "key_hangs")
@@ -163,6 +166,8 @@ class BackgroundTest(Part):
             for errand in errands:
                 if errand.answer is not None and component not in ailments:
                     ailments[component] = Ailment(component, errand.answer, errand.since_ns)
+        if self.daemon.settings.role == "body":
+            self._fell_off(senses.fell_ns)
         for one in self._complaints.update(ailments, now_ns):
             if one.aloud:
                 self._tell(one, recording=recording)
@@ -176,7 +181,20 @@ class BackgroundTest(Part):
         if one.began and not recording and one.word not in GENTLE:
             daemon.signals.play(patterns.ALARM)
         elif one.began and one.word in GENTLE and one.word != "picture_covered":
-            daemon.signals.play(patterns.REFUSED)
+            daemon.signals.play(NOTICE)
+
+    def _fell_off(self, fell_ns: int | None) -> None:
+        """Logged, felt, and marked in the recording, which goes on (R12)."""
+        if fell_ns is None or fell_ns == self._fell_ns:
+            return
+        self._fell_ns = fell_ns
+        daemon = self.daemon
+        session = daemon.recorder.session
+        details = {"at_ns": fell_ns}
+        daemon.log("dislodged", recording=session.file.number if session is not None else None, details=details)
+        daemon.recorder.event("dislodged", None, details)
+        daemon.publish("dislodged", None, session.file.stem if session is not None else None)
+        daemon.signals.play(NOTICE)
 
     # --- on threads ---------------------------------------------------------------------------------------------------
 

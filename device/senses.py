@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from device import pictures, sounds
-from device.gravity import Gravity
+from device.gravity import Fall, Gravity
 from device.part import Part
 from device.pictures import PictureWatch
 from device.selftest import Check, Seen
@@ -77,6 +77,9 @@ class Senses(Part):
         self.picture = PictureWatch()
         self.sound = SoundWatch(daemon.power_on_ns)
         self.gravity = Gravity()
+        self._fall = Fall()
+        self.fell_ns: int | None = None
+        """When the camera last turned out to have fallen off, CLOCK_BOOTTIME."""
         self.sound_offset_us: int | None = None
         """Largest offset between sound and picture in the newest recording."""
         self._due_ns = daemon.power_on_ns
@@ -89,6 +92,8 @@ class Senses(Part):
     def moved(self, sample: Acceleration) -> None:
         """A sample of the accelerometer, from any thread."""
         self.gravity.add(sample)
+        if self._fall.add(sample):
+            self.fell_ns = sample.at_ns
 
     def each_second(self, now_ns: int) -> None:
         """One look, one ear."""

@@ -245,3 +245,24 @@ def test_a_card_that_goes_while_the_camera_is_ready_is_told_and_told_when_it_is_
     camera.stop()
     words = [word for event, word, _ in camera.events() if event == "background_test"]
     assert words == ["storage_lost", "storage_works"]
+
+
+@pytest.mark.requirement("R12")
+def test_a_camera_that_falls_off_and_one_that_hangs_upside_down_are_told_by_gravity(bench: Make) -> None:
+    camera = bench(motion=True).start()
+    stem = camera.double_press()
+    camera.world({"op": "motion", "x_mg": 0, "y_mg": -1000, "z_mg": 0})
+    camera.wait("background_test", "picture_upside_down", timeout_s=40)
+    camera.world({"op": "motion", "x_mg": 0, "y_mg": 1000, "z_mg": 0})
+    camera.wait("background_test", "picture_works", timeout_s=40)
+    camera.world({"op": "motion", "x_mg": 0, "y_mg": 0, "z_mg": 0})
+    falls_until_ns = boottime_ns() + 600_000_000
+    until(lambda: boottime_ns() > falls_until_ns)
+    camera.world({"op": "motion", "x_mg": 1000, "y_mg": 0, "z_mg": 0})
+    assert camera.wait("dislodged").recording == stem
+    camera.hold_to_stop()
+    camera.stop()
+    camera.verify(stem)
+    assert ("dislodged", None, 1) in camera.events()
+    assert "dislodged" in [one.event for one in statements(camera.path(stem)) if isinstance(one, Event)], "a bookmark"
+    assert not [one for one in camera.notices if one.event == "alarm"], "told, and no failure to record"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from device.gravity import LASTS_NS as HANGS_NS
-from device.gravity import Gravity
+from device.gravity import Fall, Gravity
 from device.pictures import LASTS_NS, LONGEST_PAUSE_NS, OVER_NS, PictureWatch, measure
 from device.sounds import LASTS_NS as SOUND_LASTS_NS
 from device.sounds import SoundWatch
@@ -199,6 +199,42 @@ def test_a_camera_that_hangs_upside_down_is_noticed_and_one_on_a_running_officer
     for tenth in range(800, 900):
         gravity.add(Acceleration(0, 990, 40, tenth * S // 10))
     assert gravity.upside_down_since_ns is None
+
+
+def falls(*parts: tuple[float, tuple[int, int, int]]) -> list[float]:
+    """Seconds at which a fall is told; each part lasts so many seconds with that acceleration, 50 samples a second."""
+    fall, at_ns, told = Fall(), 0, []
+    for seconds, (x_mg, y_mg, z_mg) in parts:
+        for _ in range(round(seconds * 50)):
+            at_ns += S // 50
+            if fall.add(Acceleration(x_mg, y_mg, z_mg, at_ns)):
+                told.append(at_ns / S)
+    return told
+
+
+WORN, FREE, ON_ITS_SIDE = (0, 1000, 0), (20, 0, 10), (990, 0, 100)
+
+
+@pytest.mark.requirement("R12")
+def test_a_camera_that_fell_off_is_told_once() -> None:
+    (at_s,) = falls((10, WORN), (0.5, FREE), (0.1, (4000, 9000, 0)), (60, ON_ITS_SIDE))
+    assert at_s == pytest.approx(13.6, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [(10, WORN), (60, ON_ITS_SIDE)],  # laid down
+        [(10, WORN), (0.5, FREE), (60, WORN)],  # a jump
+        [(10, WORN), (0.1, FREE), (60, ON_ITS_SIDE)],  # a jolt, and somebody lies down
+        [(10, WORN), (0.5, FREE), (2, ON_ITS_SIDE), (60, WORN)],  # caught, and put on again
+        [(0.5, FREE), (60, ON_ITS_SIDE)],  # nobody wore it
+    ],
+)
+def test_a_jump_a_jolt_or_a_camera_that_is_laid_down_has_not_fallen_off(
+    parts: list[tuple[float, tuple[int, int, int]]],
+) -> None:
+    assert falls(*parts) == []
 
 
 # --- false alarms ------------------------------------------------------------------------------------------------
