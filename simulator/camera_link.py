@@ -9,7 +9,7 @@ from typing import Any, Final
 from evidence.handover import Notice, Request, Spool, Status
 from simulator.processes import Child, Children
 from simulator.run_errors import ProcessDied, WorldRefused
-from simulator.socket_lines import LineSocket, Recorder, connected, drive_pin, tell_hardware
+from simulator.socket_lines import LineSocket, Recorder, connected, drive_pin, outputs, tell_hardware
 
 AGAIN_WITHIN_S: Final = 30.0
 """How long a camera that was killed may take to answer again."""
@@ -90,6 +90,13 @@ class CameraLink:
         self._device.process.kill()
         self._device.process.wait()
         self._again()
+
+    def outputs(self) -> dict[int, float]:
+        """Level of every output pin: lamps, vibration, tone. Empty while the board does not answer."""
+        try:
+            return outputs(self._board) if self._board is not None else {}
+        except WorldRefused:
+            return {}  # the next look finds out why
 
     def level(self, pin: int) -> int | None:
         """What we last drove a pin to; None if never."""

@@ -23,6 +23,11 @@ class Progress:
         self._shown_at_s = 0.0
 
     @property
+    def terminal(self) -> bool:
+        """Whether anybody sees the live line."""
+        return self._terminal
+
+    @property
     def elapsed_s(self) -> float:
         return self._clock() - self._began_s
 

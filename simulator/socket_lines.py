@@ -162,6 +162,13 @@ def tell_hardware(lines: LineSocket, operation: dict[str, Any]) -> None:
         raise WorldRefused(f"the simulated board refuses {operation}: {answer.get('error')}")
 
 
+def outputs(lines: LineSocket) -> dict[int, float]:
+    """Level of every output pin. Raises `WorldRefused`."""
+    lines.send(b'{"op":"pins"}')
+    answer = msgspec.json.decode(lines.receive())
+    return {pin["pin"]: pin["level"] for pin in answer.get("pins") or [] if pin["function"] == "output"}
+
+
 def drive_pin(lines: LineSocket, pin: int, level: int) -> None:
     """Put a level on an input pin. Raises `WorldRefused`."""
     tell_hardware(lines, {"op": "pin", "pin": pin, "level": level})

@@ -8,6 +8,7 @@ from typing import Final
 
 from device.policy import Profile
 from evidence.handover import Notice, Spool, Status
+from simulator.agency import INDICATORS
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
 from simulator.deeds import Deeds
@@ -50,7 +51,8 @@ class World:
         if now_s - self._battery_s >= 1.0:
             self.battery.tick(now_s - self._battery_s)
             self._battery_s = now_s
-        self.progress.live(live_text(self.status))
+        if self.progress.terminal:
+            self.progress.live(f"{lamps_text(self.camera.outputs())}  {live_text(self.status)}")
         return self.status
 
     def pause(self, seconds: float) -> None:
@@ -128,6 +130,18 @@ def told(notice: Notice) -> str:
         case "deleted":
             return f"{name} is deleted here, with a signed tombstone"
     return " ".join(part for part in (notice.event.replace("_", " "), word, name) if part)
+
+
+def lamps_text(outputs: dict[int, float]) -> str:
+    """What the officer sees, feels and hears at this moment: lamps by their first letter, small when dimmed."""
+    words = []
+    for name, pin in INDICATORS.items():
+        level = outputs.get(pin, 0.0)
+        if name in ("haptic", "tone"):
+            words.append(" " if level == 0 else "~" if name == "haptic" else "♪")
+        else:
+            words.append("·" if level == 0 else name[0].upper() if level == 1 else name[0])
+    return "".join(words)
 
 
 def live_text(status: Status) -> str:
