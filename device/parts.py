@@ -23,6 +23,7 @@ from device.pauses import Pauses
 from device.peers import Peers
 from device.pre_shift import PreShift
 from device.privacy import Privacy
+from device.remote_audio import RemoteAudio
 from device.ring_keeper import RingKeeper
 from device.self_test_desk import SelfTestDesk
 from device.senses import Senses
@@ -69,5 +70,6 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         SelfTestDesk,
         Vehicle,
         HoldUp,
+        RemoteAudio,
     )
     return tuple(kind(daemon) for kind in kinds)

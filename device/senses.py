@@ -15,6 +15,7 @@ from device import pictures, sounds
 from device.gravity import Fall, Gravity
 from device.part import Part
 from device.pictures import PictureWatch
+from device.remote_audio import RemoteAudio
 from device.selftest import Check, Seen
 from device.sounds import SKEW_LIMIT_US, SoundWatch
 from device.states import State
@@ -128,8 +129,8 @@ class Senses(Part):
 
     @property
     def muted(self) -> bool:
-        """True while sound is not recorded because the officer muted it."""
-        return self.daemon.recorder.muted
+        """True while sound is not recorded because the officer muted it, at the camera or at the remote microphone."""
+        return self.daemon.recorder.muted or self.daemon.part(RemoteAudio).muted
 
     def small_picture(self) -> SmallPicture | None:
         """The newest small picture, if this camera has any."""

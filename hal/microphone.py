@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hal.camera import SourceInfo
 
@@ -43,3 +43,27 @@ class Microphone(Protocol):
     def start(self, on_sound: Callable[[EncodedSound], None], on_fault: Callable[[str], None]) -> None: ...
 
     def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How a remote microphone and its radio link are."""
+
+    paired: bool
+    """It is connected to this camera now."""
+    battery_percent: int | None
+    """Charge of its own battery, 0..100; None if it does not say."""
+    muted: bool
+    """Its wearer muted it."""
+    offset_us: int | None
+    """How much later than its picture the sound arrives, as measured over the link, microseconds. The driver has taken
+    it off `captured_ns`; None if it is not measured."""
+
+
+@runtime_checkable
+class RemoteLink(Protocol):
+    """A microphone that is not wired: the remote audio recorder of a dashboard camera."""
+
+    def link(self) -> LinkState:
+        """The newest state. Never blocks. Raises `hal.errors.HalError` if the receiver itself is lost."""
+        ...

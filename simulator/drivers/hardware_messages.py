@@ -56,12 +56,20 @@ class CameraOp(msgspec.Struct, tag_field="op", tag="camera", forbid_unknown_fiel
 
 class MicrophoneOp(msgspec.Struct, tag_field="op", tag="microphone", forbid_unknown_fields=True, frozen=True):
     """Silence for `silent_s`, far too loud for `clipped_s`, nothing at all for `stall_s`, or lagging by `late_s` from
-    now on."""
+    now on. Of a remote one also its `link` (false: out of reach), its own battery, and its wearer's mute."""
 
     silent_s: _Seconds | None = None
     clipped_s: _Seconds | None = None
     stall_s: _Seconds | None = None
     late_s: Annotated[float, msgspec.Meta(ge=0, le=10)] | None = None
+    link: bool | None = None
+    battery_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
+    wearer_muted: bool | None = None
+
+    @property
+    def remote(self) -> bool:
+        """It asks for something that only a remote microphone has."""
+        return any(one is not None for one in (self.link, self.battery_percent, self.wearer_muted))
 
 
 _Mg = Annotated[int, msgspec.Meta(ge=-16_000, le=16_000)]

@@ -23,7 +23,7 @@ from hal.camera import SourceInfo
 from hal.errors import BadDriverOption, DeviceLost
 from hal.microphone import AudioFormat, EncodedSound
 from simulator.drivers.clip import ClipSamples, Samples, open_clip
-from simulator.drivers.hardware_messages import Answer, MicrophoneOp
+from simulator.drivers.hardware_messages import Answer, MicrophoneOp, OpRefused
 from simulator.drivers.live_source import LiveSource
 from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
@@ -133,6 +133,11 @@ class _SimulatedMicrophone(LiveSource[EncodedSound]):
             raise DeviceLost(f"the simulated microphone's encoder failed ({error.strerror})") from error
 
     def _fault(self, request: MicrophoneOp) -> Answer:
+        if request.remote:
+            raise OpRefused("this microphone is wired: it has neither link nor battery nor a wearer")
+        return self._play(request)
+
+    def _play(self, request: MicrophoneOp) -> Answer:
         now_ns = boottime_ns()
         if request.silent_s is not None:
             self._silent_until_ns = now_ns + int(request.silent_s * NS_PER_S)
