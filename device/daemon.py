@@ -26,7 +26,7 @@ from device.peers import Peers
 from device.profile import AcceptedProfile
 from device.selftest import Check
 from device.service import notify
-from device.signals import Signals
+from device.signals import Signals, reminders_s
 from device.sources import Sources
 from device.states import Event, Limits, Machine, Move, State
 from device.timekeeping import ClockWatch, Step
@@ -83,7 +83,7 @@ class Daemon:
         )
         self.inputs = InputLines(settings.inputs, policy, self.clock, self.gestures.act)
         self.sources = Sources(hardware, self.recorder, self.fault, self.boot.log_clock, self.conduct.hear)
-        self.signals = Signals(hardware.indicators, self.fault, self.clock.boottime_ns)
+        self.signals = Signals(hardware.indicators, self.fault, self.clock.boottime_ns, reminders_s(policy))
         self._clock_watch = ClockWatch(self.clock)
         self.unfinished: Unfinished | None = None
         """What a crash before this start left open; None before `run`."""

@@ -10,12 +10,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from device.indicators import CATALOG, CONDITIONS, LAMPS, STATE_PATTERNS, Lamp, Pattern
+from device.policy import Profile
 from device.states import State
 from hal.errors import HalError
 from hal.indicators import Dimmable, Indicators
@@ -25,6 +26,19 @@ PAUSE_NS: Final = SECOND
 """Between two patterns, so that four and three are not felt as seven."""
 STALE_NS: Final = 3 * SECOND
 """A play that could not be given within this time is not given at all."""
+
+
+def reminders_s(profile: Profile) -> dict[str, int]:
+    """What the policy says about how often a condition is told."""
+    return {
+        name: every_s
+        for name, every_s in (
+            ("muted", profile.mute_alarm_s),
+            ("asleep", profile.sleep_reminder_s),
+            ("reactivation", profile.reactivation_reminder_s),
+        )
+        if every_s
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +51,11 @@ class Signals:
     """The indicators of one camera. `on_fault` takes (part, sentence); `clock_ns` gives CLOCK_BOOTTIME."""
 
     def __init__(
-        self, indicators: Indicators | None, on_fault: Callable[[str, str], None], clock_ns: Callable[[], int]
+        self,
+        indicators: Indicators | None,
+        on_fault: Callable[[str, str], None],
+        clock_ns: Callable[[], int],
+        every_s: Mapping[str, int] | None = None,
     ) -> None:
         self._indicators = indicators
         self._fault = on_fault
@@ -45,7 +63,8 @@ class Signals:
         self._state: State | None = None
         self._due_ns: dict[str, int] = {}
         """Active conditions -> when each is told next."""
-        self._every_s: dict[str, int] = {}
+        self._every_s: dict[str, int] = dict(every_s or {})
+        """How often the policy wants conditions to be told, where it says so."""
         self._lit: list[tuple[Pattern, int]] = []
         """Plays that still have lamps, and until when."""
         self._waiting: list[_Waiting] = []

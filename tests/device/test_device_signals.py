@@ -13,7 +13,7 @@ from device import indicators as patterns
 from device.indicators import CATALOG, CONDITIONS, Beat
 from device.night import DIMMED, brightness
 from device.policy import Profile
-from device.signals import SECOND, Signals
+from device.signals import SECOND, Signals, reminders_s
 from device.states import State
 from hal.errors import DeviceLost
 
@@ -134,6 +134,16 @@ def test_the_policy_may_say_how_often() -> None:
     desk.signals.condition("muted", True, every_s=10)
     desk.seconds(30)
     assert desk.board.felt == [1, 1, 1, 1]
+
+
+def test_reminders_are_those_of_the_profile() -> None:
+    profile = Profile(v=1, name="p", version=1, mute_alarm_s=30, reactivation_reminder_s=0)
+    assert reminders_s(profile) == {"muted": 30, "asleep": 900}
+    desk = Desk()
+    desk.signals = Signals(desk.board, lambda *_: None, lambda: desk.now_ns, reminders_s(profile))
+    desk.signals.condition("muted", True)
+    desk.seconds(60)
+    assert desk.board.felt == [1, 1, 1]
 
 
 def test_lamps_show_the_most_important_and_what_was_below_comes_back() -> None:
