@@ -34,7 +34,7 @@ class About(Frozen, frozen=True, kw_only=True):
     category: Word | None = None
     """The newest one; earlier ones stand in the log."""
     upload_class: Literal["critical", "normal"] = "normal"
-    """The highest that any of its categories asked for."""
+    """The highest that any of its categories or later triggers asked for."""
     holds: Annotated[tuple[Word, ...], Meta(max_length=8)] = ()
     """Who asks for it to be held: `category`, `officer`, `command`."""
 
@@ -125,6 +125,12 @@ class Appended:
                     holds=_with(known.holds, "category") if hold else known.holds,
                 ),
             )
+
+    def urgent(self, stem: str) -> None:
+        """A recording became critical after its beginning: a pursuit joined it, say (R14)."""
+        with self._lock:
+            known = self._state.recordings.get(stem, About())
+            self._put(stem, msgspec.structs.replace(known, upload_class="critical"))
 
     def hold(self, stem: str, by: Literal["officer", "command"]) -> None:
         """Nothing cleans that recording up from now on."""

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from device import indicators as patterns
+from device.beginning import Beginning
 from device.boot import Unfinished
 from device.categories import Categories
-from device.opening import opening_metadata
 from device.pauses import Pauses
 from device.privacy import Privacy
 from device.session import Session
@@ -30,7 +30,7 @@ log = logging.getLogger("firsthand.conduct")
 
 ALARM_EVERY_NS: Final = 5_000_000_000
 PATIENCE: Final = 2
-"""An officer who is still speaking is not cut off for so many times the reason window."""
+"""An officer who is still speaking or choosing is not cut off for so many times the reason window."""
 CHOSEN_NS: Final = 2_500_000_000
 """A reason code stands when no further press came for this long."""
 
@@ -43,6 +43,7 @@ class Conduct:
         self.stopping: Stopping | None = None
         """The stop that is under way."""
         self.voice = VoiceHeard()
+        self._beginning = Beginning(daemon)
         self._stepped_ns = 0
         """When the reason wheel was last pressed."""
         self._alarmed_ns: dict[tuple[str, str], int] = {}
@@ -65,14 +66,22 @@ class Conduct:
             if chosen or (self.voice.heard and not speaking):
                 self.happen(Event.REASON_GIVEN)
                 return
-            if speaking and now_ns - machine.since_ns < PATIENCE * machine.limits.reason_ns:
+            choosing = self.stopping.code is not None
+            if (speaking or choosing) and now_ns - machine.since_ns < PATIENCE * machine.limits.reason_ns:
                 return
+        if machine.state is State.CONFIRMING_STOP and self._daemon.inputs.pressing():
+            return  # pressed in time; whether it is one press or two is known in a moment
         deadline_ns = machine.deadline_ns()
         if deadline_ns is not None and now_ns >= deadline_ns:
             self.happen(Event.TIME_UP)
 
     def hear(self, level_dbfs: float, at_ns: int, duration_ns: int) -> None:
-        """One piece of sound with its peak level (microphone's thread): does the officer speak?"""
+        """One piece of sound with its peak level (microphone's thread): does the officer speak?
+
+        What a muted recording does not have is no spoken reason (R26).
+        """
+        if self._daemon.machine.flags["muted"]:
+            return
         self.voice.sound(level_dbfs, at_ns, duration_ns)
 
     # --- events -----------------------------------------------------------------------------------------------------
@@ -82,13 +91,16 @@ class Conduct:
         event = Event.BUTTON if start.manual else Event.WAKING_TRIGGER if start.wakes else Event.TRIGGER
         row = self._daemon.machine.row(event)
         if row is not None and Action.BEGIN in row.actions and not self._daemon.desk.receipts.room_to_start():
-            self._refuse_full(start)
+            self._beginning.refused(start, "storage_full")
             return
         self.happen(event, start=start)
 
     def ask_to_stop(self, at_ns: int) -> None:
         """The officer held the record button (R25)."""
         if self._daemon.machine.state is State.RECORDING:
+            if not self._daemon.machine.limits.confirm_ns and self._is_false_start(at_ns):
+                self.stop("false_activation")
+                return
             self.stopping = Stopping(at_ns, confirmed_ns=None if self._daemon.machine.limits.confirm_ns else at_ns)
             self.happen(Event.STOP_ASKED)
 
@@ -97,13 +109,19 @@ class Conduct:
         session, stopping = self._daemon.recorder.session, self.stopping
         if session is None or stopping is None or self._daemon.machine.state is not State.CONFIRMING_STOP:
             return
-        kinds = {str(one["kind"]) for one in session.triggers}
-        within_s = self._daemon.profile.profile.false_start_cancel_s
-        if is_false_start(kinds, session.started_ns, stopping.asked_ns, within_s):
+        if self._is_false_start(stopping.asked_ns):
             self.stop("false_activation")
             return
         stopping.confirmed_ns = at_ns
         self.happen(Event.CONFIRMED)
+
+    def _is_false_start(self, asked_ns: int) -> bool:
+        session = self._daemon.recorder.session
+        if session is None:
+            return False
+        kinds = {str(one["kind"]) for one in session.triggers}
+        within_s = self._daemon.profile.profile.false_start_cancel_s
+        return is_false_start(kinds, session.started_ns, asked_ns, within_s)
 
     def give_reason(self, code: str, supervisor: str | None) -> bool:
         """The reason of the stop that waits for one; False if none does (R24 to R26)."""
@@ -140,6 +158,8 @@ class Conduct:
             self._do(action, start, "shutdown" if event is Event.SHUTDOWN else reason)
         if move.before is not move.after:
             self._daemon.moved(move)
+        if daemon.machine.recording and daemon.recorder.session is None:
+            self.happen(Event.END)  # the start failed: there is always a next one
         return move
 
     def _do(self, action: Action, start: Start | None, reason: str) -> None:
@@ -149,11 +169,11 @@ class Conduct:
         elif action is Action.ADD and start is not None:
             self._add(start)
         elif action is Action.SUPPRESS and start is not None:
-            word = "asleep" if daemon.machine.state is State.SLEEP else "out_of_service"
+            word = "asleep" if daemon.machine.state is State.SLEEP and not start.wakes else "out_of_service"
             daemon.log("suppressed", word=word, details={"name": start.trigger, "at_ns": start.at_ns})
             daemon.publish("suppressed", start.trigger)
         elif action is Action.REFUSE and start is not None:  # nobody would end it
-            daemon.log("failure_to_record", word="shutting_down", details={"name": start.trigger})
+            self._beginning.refused(start, "shutting_down")
         elif action is Action.ASK_CONFIRMATION:
             daemon.recorder.event("stop_asked", None, None)
         elif action is Action.ASK_REASON:
@@ -178,9 +198,9 @@ class Conduct:
     def _begin(self, start: Start) -> None:
         daemon = self._daemon
         now_ns = daemon.clock.boottime_ns()
-        extra = self._resumes or {}
-        opening = {**self._opening(start), **{key: extra[key] for key in extra if key != "number"}}
-        session = daemon.recorder.start(start, opening, resumes=extra.get("number"), incident=start.incident)
+        session = self._beginning.start(start, self._resumes or {})
+        if session is None:
+            return
         self._reminded_ns = now_ns
         daemon.signals.play(patterns.STARTED)
         log.info("recording %s: %s", session.file.stem, start.trigger)
@@ -198,6 +218,9 @@ class Conduct:
             session = daemon.recorder.session
             daemon.log("trigger", recording=session.file.number, details={"name": start.trigger, "kind": start.kind})
             daemon.part(Categories).preset(start, session.file.number, session.file.stem)
+            daemon.peers.announce(start, session.incident)
+            if start.critical and not any(one["critical"] for one in session.triggers[:-1]):
+                daemon.boot.spool.appended.urgent(session.file.stem)
 
     def _close(self, reason: str) -> None:
         daemon = self._daemon
@@ -219,34 +242,14 @@ class Conduct:
             daemon.log("stop_reason", word=word, recording=session.file.number, details=stopping.facts()["stop_reason"])
         number, stem = session.file.number, session.file.stem
         daemon.part(Pauses).stopped(number, stem, stopping if reason == "record_button" else None)
+        if reason == "false_activation":
+            daemon.part(Pauses).false_start()
         daemon.part(Categories).stopped(number, stem, reason)
 
     def _end_of_window(self) -> None:
         if self.stopping is not None:
             self.stopping.spoken = self.voice.heard
         self.voice.done()
-
-    def _refuse_full(self, start: Start) -> None:
-        """No room, and nothing that may go: the one start that is refused, and loudly (requirements, storage full)."""
-        log.error("the card is full: %s starts nothing; dock the camera", start.trigger)
-        self._daemon.signals.play(patterns.ALARM)
-        details = {"name": start.trigger, "at_ns": start.at_ns}
-        self._daemon.log("failure_to_record", word="storage_full", details=details)
-        self._daemon.publish("alarm", "storage_full")
-
-    def _opening(self, start: Start) -> dict[str, Any]:
-        daemon = self._daemon
-        return opening_metadata(
-            start,
-            daemon.profile.profile,
-            daemon.hardware,
-            power_on_ns=daemon.power_on_ns,
-            lines=daemon.inputs.levels,
-            timeline=daemon.inputs.timeline,
-            self_test=daemon.examination.last,
-            self_test_id=daemon.examination.id,
-            parts=daemon.gather("opening"),
-        )
 
     def mark(self, origin: str) -> bool:
         """Put a marker into the running recording; False if none runs."""

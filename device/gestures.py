@@ -52,6 +52,9 @@ class Gestures:
         elif isinstance(intent, LineFault):
             self._daemon.log("line_fault", word=intent.fault, details={"line": intent.line, "since_ns": intent.at_ns})
             self._daemon.publish("line_fault", intent.line)
+            configured = self._daemon.settings.inputs.get(intent.line)
+            if intent.fault == "stuck" and configured is not None and configured.kind == "function_button":
+                self._daemon.part(Privacy).unmute()  # nobody mutes for so long: the field's stuck microphone button
         else:
             self._function(intent)
 
@@ -63,7 +66,10 @@ class Gestures:
 
     def _function(self, intent: FunctionPress | FunctionDouble | FunctionHeld | FunctionReleased) -> None:
         machine, privacy = self._daemon.machine, self._daemon.part(Privacy)
-        if isinstance(intent, FunctionDouble):
+        if isinstance(intent, FunctionDouble) and self._turns_a_wheel:
+            for _ in range(2):
+                self._function(FunctionPress(intent.at_ns))
+        elif isinstance(intent, FunctionDouble):
             privacy.stealth(not machine.flags["stealth"], "function_button")
         elif isinstance(intent, FunctionReleased):
             privacy.released(intent.at_ns)
@@ -83,6 +89,12 @@ class Gestures:
             self._daemon.conduct.happen(Event.SLEEP_ASKED)
         else:
             self._daemon.part(Categories).press()
+
+    @property
+    def _turns_a_wheel(self) -> bool:
+        """Whether presses count now, so that two quick ones are two (R26, R31)."""
+        machine, wheel = self._daemon.machine, self._daemon.part(Categories).wheel
+        return machine.state is State.STATING_REASON or (wheel is not None and not machine.recording)
 
     def _ask_for_sleep(self, at_ns: int) -> None:
         """Privacy needs a hold and a press: nobody falls asleep by leaning on a button (R24)."""

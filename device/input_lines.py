@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from device.policy import Profile
 from device.triggers import BUTTON_DEBOUNCE_NS, Inputs, Intent, LineChanged, LineRule, standing
 from hal.clock import Clock
 from hal.switches import Edge
+
+log = logging.getLogger("firsthand.inputs")
 
 MAX_TIMELINE: Final = 2_000
 
@@ -45,6 +48,10 @@ class InputLines:
         """Lines that were caught chattering since the start."""
         return self._inputs.chattering
 
+    def pressing(self) -> bool:
+        """Whether a press of the record button is under way whose meaning is not known yet."""
+        return self._inputs.pressing
+
     @property
     def levels(self) -> dict[str, bool]:
         """Debounced levels by line."""
@@ -66,7 +73,10 @@ class InputLines:
         for intent in intents:
             if isinstance(intent, LineChanged):
                 self.note(intent.at_ns, intent.line, int(intent.active))
-            self._act(intent)
+            try:
+                self._act(intent)
+            except Exception:
+                log.exception("%s came to nothing", intent)  # and costs no other gesture its meaning (invariant 1)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -23,6 +23,8 @@ class Pauses(Part):
     def __init__(self, daemon: Daemon) -> None:
         super().__init__(daemon)
         self.pause: Pause | None = None
+        self._interrupted: Pause | None = None
+        """The pause that the recording in progress ended, in case that was a false start."""
         self._reminded_ns = 0
 
     def stopped(self, number: int, stem: str, stopping: Stopping | None) -> None:
@@ -37,9 +39,17 @@ class Pauses(Part):
     def reactivated(self, number: int, now_ns: int) -> None:
         """A recording began: the pause, if there was one, is over."""
         pause, self.pause = self.pause, None
+        self._interrupted = pause
         self.daemon.signals.condition("reactivation", False)
         if pause is not None:
             self.daemon.log("reactivated", word=pause.code, recording=number, details=pause.facts(now_ns))
+
+    def false_start(self) -> None:
+        """The recording that ended the pause was cancelled: the officer is reminded as before (R28)."""
+        self.pause, self._interrupted = self._interrupted, None
+        if self.pause is not None:
+            self._reminded_ns = self.daemon.clock.boottime_ns()
+            self.daemon.log("paused", word=self.pause.code, details={"recording": self.pause.recording})
 
     def opening(self) -> Mapping[str, Any]:
         """The recording that ends a pause names the one before it."""

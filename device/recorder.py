@@ -18,7 +18,7 @@ from device.recording_file import RecordingFile
 from device.ring import Ring
 from device.roll_over import FileLimits
 from device.rolling import Rolling
-from device.session import SILENT_NS, Session, trigger_facts
+from device.session import SILENT_NS, Session, is_known, trigger_facts
 from device.triggers import Start
 from device.writer import Writer
 from evidence.statements import Stamp
@@ -149,7 +149,6 @@ class Recorder:
                 group=file.number if group is None and self.channel is not None else group,
                 mutes=self._mutes.since(begin_ns),
             )  # fmt: skip
-            self.session = session
             metadata = {
                 "part": "opening",
                 **opening,
@@ -159,6 +158,7 @@ class Recorder:
                 **self._overlap(frames),
             }
             file.prepare_open({**self._open_fields(start, resumes), "group": session.group}, metadata)
+            self.session = session
             self._open(session)
             session.fragmenter.extend(
                 [sound for sound in self.ring.sounds if sound.captured_ns >= begin_ns],
@@ -179,7 +179,7 @@ class Recorder:
     def add_trigger(self, start: Start) -> bool:
         """Name another trigger in the running recording; False if that trigger stands there already."""
         session = self.session
-        if session is None or any(known["name"] == start.trigger for known in session.triggers):
+        if session is None or is_known(start, session.triggers):
             return False
         facts = trigger_facts(start)
         session.triggers.append(facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -140,6 +141,11 @@ def _row(epoch: GpsEpoch) -> list[int | None]:
     return [epoch.received_ns, epoch.latitude_nd, epoch.longitude_nd, epoch.altitude_mm, epoch.utc_ns]
 
 
+def is_known(start: Start, triggers: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether that trigger stands there already; a peer of another incident is another trigger (R23)."""
+    return any(one["name"] == start.trigger and one.get("incident") == start.incident for one in triggers)
+
+
 def trigger_facts(start: Start) -> dict[str, Any]:
     """A trigger as it stands in the metadata."""
     return {
@@ -149,4 +155,5 @@ def trigger_facts(start: Start) -> dict[str, Any]:
         "source": start.source,
         "critical": start.critical,
         "manual": start.manual,
+        **({"incident": start.incident} if start.incident is not None else {}),
     }

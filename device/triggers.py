@@ -2,8 +2,8 @@
 
 Vehicle lines: 200 ms debounce; going active is a trigger (R14, R15, R17, R18), going off is only noted, after the
 line's own off-delay, and never stops a recording (R15). Record button: two presses start (R13), a hold of 3 s asks to
-stop; a stray press is a marker while recording. Function button: press, double press, hold. A line that chatters, or a
-button that never lets go, is said.
+stop; a stray press, quick or slow, is a marker while recording. Function button: press, double press, hold. A line that
+chatters, or a button that never lets go, is said.
 """
 
 from __future__ import annotations
@@ -156,6 +156,8 @@ class _Line:
     """Begin of a press whose hold has not yet fired."""
     first_press_ns: int | None = None
     """Begin of a single press that waits for its second."""
+    slow_press_ns: int | None = None
+    """Begin of a press that is too long to be one of two, and may become a hold."""
     held: bool = False
     """The function button's hold has fired and its release has not."""
     edges: deque[int] = field(default_factory=lambda: deque(maxlen=CHATTER_EDGES))
@@ -191,6 +193,12 @@ class Inputs:
     def levels(self) -> dict[str, bool]:
         """Debounced levels by line."""
         return {name: line.level for name, line in self._lines.items()}
+
+    @property
+    def pressing(self) -> bool:
+        """Whether a press of the record button is under way whose meaning is not known yet."""
+        buttons = [line for line in self._lines.values() if line.rule.kind == "record_button"]
+        return any(one.first_press_ns is not None or one.pressed_at_ns is not None for one in buttons)
 
     @property
     def chattering(self) -> frozenset[str]:
@@ -259,8 +267,8 @@ class Inputs:
 
     def _record_button(self, line: _Line, at_ns: int) -> list[Intent]:
         if not line.level:
-            line.pressed_at_ns = None
-            return []
+            slow_ns, line.slow_press_ns, line.pressed_at_ns = line.slow_press_ns, None, None
+            return [] if slow_ns is None else [Press(line.name, slow_ns)]
         line.pressed_at_ns = at_ns
         first, line.first_press_ns = line.first_press_ns, at_ns
         if first is not None and at_ns - first <= self.double_press_ns:
@@ -271,9 +279,11 @@ class Inputs:
 
     def _function_button(self, line: _Line, at_ns: int) -> list[Intent]:
         if not line.level:
-            line.pressed_at_ns = None
+            slow_ns, line.slow_press_ns, line.pressed_at_ns = line.slow_press_ns, None, None
             held, line.held = line.held, False
-            return [FunctionReleased(at_ns)] if held else []
+            if held:
+                return [FunctionReleased(at_ns)]
+            return [] if slow_ns is None else [FunctionPress(slow_ns)]
         line.pressed_at_ns = at_ns
         first, line.first_press_ns = line.first_press_ns, at_ns
         if first is not None and at_ns - first <= self.double_press_ns:
@@ -286,7 +296,7 @@ class Inputs:
         function = line.rule.kind == "function_button"
         if line.pressed_at_ns is not None and now_ns - line.pressed_at_ns >= self.hold_ns:
             held_ns = line.pressed_at_ns + self.hold_ns
-            line.pressed_at_ns = line.first_press_ns = None
+            line.pressed_at_ns = line.first_press_ns = line.slow_press_ns = None
             line.held = function
             intents.append(FunctionHeld(held_ns) if function else Stop(held_ns))
         # A second press that comes within the time is known only when it is debounced.
@@ -295,6 +305,8 @@ class Inputs:
             if line.pressed_at_ns is None:
                 at_ns = line.first_press_ns
                 intents.append(FunctionPress(at_ns) if function else Press(line.name, at_ns))
+            else:
+                line.slow_press_ns = line.first_press_ns
             line.first_press_ns = None
         if line.stuck_at_ns is not None and now_ns >= line.stuck_at_ns:
             line.stuck = True

@@ -17,7 +17,7 @@ from device.part import Part
 from device.pauses import Pauses
 from device.policy import Profile
 from device.privacy import Privacy
-from device.session import trigger_facts
+from device.session import is_known, trigger_facts
 from device.states import Event, Limits, Machine, Move, State
 from device.triggers import Inputs, Intent, LineChanged, Start, standing
 from hal.switches import Edge
@@ -58,6 +58,8 @@ class PaperRecorder:
         self.recordings: list[PaperSession] = []
         self.ring = True
         self.mutes: list[tuple[str, int]] = []
+        self.fails = 0
+        """So many of the next starts fail, as an error of the program would."""
         self.added = 0
         """Triggers that the running recording was told of."""
 
@@ -65,6 +67,9 @@ class PaperRecorder:
         self, start: Start, opening: Mapping[str, Any], *, resumes: int | None, incident: str | None
     ) -> PaperSession:
         assert self.session is None, "a recording runs already"
+        if self.fails:
+            self.fails -= 1
+            raise RuntimeError("on purpose")
         number = len(self.recordings) + 1
         stem = f"PAPER-{number:06d}"
         file = SimpleNamespace(number=number, stem=stem)
@@ -75,7 +80,7 @@ class PaperRecorder:
     def add_trigger(self, start: Start) -> bool:
         assert self.session is not None
         self.added += 1
-        if any(one["name"] == start.trigger for one in self.session.triggers):
+        if is_known(start, self.session.triggers):
             return False
         self.session.triggers.append(trigger_facts(start))
         return True
@@ -147,9 +152,16 @@ class PaperCamera:
         self.signals = PaperSignals()
         self.room = True
         self.desk = SimpleNamespace(receipts=SimpleNamespace(room_to_start=lambda: self.room))
-        self.boot = SimpleNamespace(close_log=lambda reason: None, spool=SimpleNamespace(find=lambda name: None))
+        self.urgent: list[str] = []
+        """Stems of recordings that became critical later."""
+        appended = SimpleNamespace(urgent=self.urgent.append)
+        self.boot = SimpleNamespace(
+            close_log=lambda reason: None, spool=SimpleNamespace(find=lambda name: None, appended=appended)
+        )
         self.examination = SimpleNamespace(last=None, id=None, run=self._examine)
-        self.peers = SimpleNamespace(announce=lambda start, incident: None)
+        self.announced: list[tuple[str, str]] = []
+        """Triggers and incidents that the peers were told of."""
+        self.peers = SimpleNamespace(announce=lambda start, incident: self.announced.append((start.trigger, incident)))
         self.power_on_ns = 0
         self.degraded = False
         self.logged: list[tuple[str, str | None, int | None]] = []
@@ -161,7 +173,9 @@ class PaperCamera:
         self.parts = [kind(self) for kind in (Privacy, Pauses, Categories)]  # type: ignore[arg-type]
         rules = {name: line_rule(one, p) for name, one in INPUTS.items() if one.source == "line"}
         self.lines = Inputs(rules, p.double_press_ms * MS, p.hold_to_stop_ms * MS)
-        self.inputs = SimpleNamespace(levels={}, timeline=[], note=lambda *row: None)
+        self.inputs = SimpleNamespace(
+            levels={}, timeline=[], note=lambda *row: None, pressing=lambda: self.lines.pressing
+        )
         self.change(Event.SELF_TEST_BEGAN)
         self.change(Event.SELF_TEST_DONE)
 
