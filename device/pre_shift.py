@@ -21,7 +21,7 @@ from device.line_check import judge_lines, lines_of
 from device.part import Part
 from device.ring_keeper import RingKeeper
 from device.selftest import Check, Seen
-from device.storage_check import Need, judge_storage, judge_wear
+from device.storage_check import Need, judge_storage, judge_wear, probe_often
 from hal.errors import HalError
 from hal.rtc import find_rtc
 from hal.storage_health import StorageHealth, read_health
@@ -53,7 +53,8 @@ class PreShift(Part):
         spool = daemon.boot.spool
         self._history = LogHistory(spool.directory, spool.serial, daemon.identity.trust)
         self._first_segment = 1
-        self.probe_bytes = PROBE_BYTES
+        self.probes = 1
+        """How often the card is probed in one test; more than once only while nothing is recorded."""
 
     def begin(self) -> None:
         self._first_segment = self.daemon.boot.device_log.segment
@@ -78,7 +79,9 @@ class PreShift(Part):
     def storage(self) -> Seen:
         """Write, read back, and hold that against what the camera records."""
         daemon, policy = self.daemon, self.daemon.profile.profile
-        probe = daemon.hardware.storage.probe(self.probe_bytes)
+        probe = probe_often(
+            lambda: daemon.hardware.storage.probe(PROBE_BYTES), self.probes, lambda: daemon.recorder.session is not None
+        )
         daemon.part(RingKeeper).probed(probe.write_bytes_per_s)
         try:
             read_only = daemon.hardware.storage.read_only

@@ -5,7 +5,8 @@ Whoever calls gives what was measured; see `device.pre_shift`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from device.selftest import Seen
@@ -38,6 +39,19 @@ class Need:
 def hours_left(free_bytes: int, bitrate: int | None) -> float | None:
     """Hours of recording that fit; None if the bitrate is not known."""
     return free_bytes * 8 / bitrate / 3600 if bitrate else None
+
+
+def probe_often(probe: Callable[[], StorageProbe], times: int, recording: Callable[[], bool]) -> StorageProbe:
+    """The result of up to `times` probes as one: their mean speed, the longest flush, and the first that failed.
+
+    A recording that begins needs the card for itself: it ends the probing after the probe in hand (invariant 1).
+    """
+    found = [probe()]
+    while len(found) < times and found[-1].error is None and found[-1].read_ok and not recording():
+        found.append(probe())
+    speeds = [one.write_bytes_per_s for one in found]
+    mean = round(len(speeds) / sum(1 / speed for speed in speeds)) if all(speeds) else 0
+    return replace(found[-1], write_bytes_per_s=mean, flush_ms=max(one.flush_ms for one in found))
 
 
 def judge_storage(probe: StorageProbe, health: StorageHealth | None, need: Need, *, read_only: bool = False) -> Seen:

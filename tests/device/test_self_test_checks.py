@@ -19,7 +19,7 @@ from device.line_check import judge_lines, lines_of
 from device.policy import DEFAULT_SEVERITY, Profile
 from device.profile import BUILT_IN, AcceptedProfile
 from device.selftest import Seen, rate, run, with_row
-from device.storage_check import Need, judge_storage, judge_wear
+from device.storage_check import Need, judge_storage, judge_wear, probe_often
 from evidence import cms
 from evidence.handover import SpoolFile
 from evidence.keys import FileSigner
@@ -151,6 +151,22 @@ def test_a_card_that_cannot_take_the_shift_is_told(
     assert seen.outcome == outcome, seen
     assert words in seen.value
     assert seen.advice or outcome == "pass"
+
+
+def test_many_probes_are_one_result_and_a_recording_ends_them() -> None:
+    speeds = iter([10 * MIB, 30 * MIB, 10 * MIB, 30 * MIB])
+    made: list[StorageProbe] = []
+
+    def probe() -> StorageProbe:
+        made.append(dataclasses.replace(GOOD_CARD, write_bytes_per_s=next(speeds), flush_ms=7 - len(made)))
+        return made[-1]
+
+    whole = probe_often(probe, 2, lambda: False)
+    assert (whole.write_bytes_per_s, whole.flush_ms) == (15 * MIB, 7), "twice as many bytes at a third of the speed"
+    assert probe_often(probe, 32, lambda: len(made) == 3).write_bytes_per_s == 10 * MIB
+    broken = dataclasses.replace(GOOD_CARD, read_ok=False)
+    failing = iter([GOOD_CARD, broken])
+    assert probe_often(lambda: next(failing), 32, lambda: False).read_ok is False
 
 
 @pytest.mark.parametrize(
