@@ -132,7 +132,7 @@ class Appended:
             known = self._state.recordings.get(stem, About())
             self._put(stem, msgspec.structs.replace(known, upload_class="critical"))
 
-    def hold(self, stem: str, by: Literal["officer", "command"]) -> None:
+    def hold(self, stem: str, by: str) -> None:
         """Nothing cleans that recording up from now on."""
         with self._lock:
             known = self._state.recordings.get(stem, About())

@@ -3,7 +3,9 @@
 1. Each is an entry of the signed device log that names the recording, and, once it is closed, the file and its close
    hash; while it runs the entry stands in the recording too. What a person wrote is sealed.
 2. The category's upload class and hold rule from then on; a later category never lowers either.
-3. Words that take footage out of evidence (`test`, `training`, `false_activation`) come only from the state that made
+3. What is said of one file is said of all files of its incident, as far as this start of the camera knows them: those
+   that it rolled over from and into, and those of a vehicle's other cameras. A `release` lifts one file's hold only.
+4. Words that take footage out of evidence (`test`, `training`, `false_activation`) come only from the state that made
    it, never from here.
 """
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from device import indicators as patterns
@@ -19,10 +21,9 @@ from device.part import Part
 from device.policy import Category
 from evidence.handover import Answer, CategoryRequest, Done, LabelRequest, Refused, Request
 from evidence.settings import nearest
-from evidence.statements import FileFacts
 
 RESERVED: Final = frozenset({"test", "training", "false_activation"})
-"""Rule 3."""
+"""Rule 4."""
 DRAIN_S: Final = 5.0
 STEM: Final = re.compile(r"^([A-Z0-9][A-Z0-9-]{0,31})-([0-9]{6,15})\Z")
 
@@ -58,7 +59,9 @@ class Labels(Part):
 
     def logged(self, event: str, fields: Mapping[str, Any]) -> None:
         """Whoever gives a category (input's preset, wheel after the stop): rule 2 follows from the log's own entry."""
-        number = fields.get("recording")
+        number, details = fields.get("recording"), fields.get("details")
+        if event == "recording_opened" and isinstance(details, Mapping) and "continues" in details:
+            self.daemon.on_loop(self._go_on, number, str(details["continues"]))
         if event != "labelled" or not isinstance(number, int):
             return
         category = category_named(str(fields.get("word")), self.daemon.profile.profile.all_categories)
@@ -86,61 +89,77 @@ class Labels(Part):
     def categorize(self, name: str, recording: str | None = None) -> str | None:
         """Give a category (R31): to the recording with that stem, or to the one in progress."""
         category = category_named(name, self.daemon.profile.profile.all_categories)
-        target = self._target(recording)
         if isinstance(category, str):
             return category
-        if isinstance(target, str):
-            return target
-        self._append(*target, category.name, {"label": category.label, "origin": "officer"})
-        return None
+        return self._say(recording, category.name, {"label": category.label, "origin": "officer"})
 
     def label(self, kind: Literal["case", "cad", "note", "hold"], text: str, recording: str | None) -> str | None:
         """Append a case or CAD number, a note, or a hold."""
-        target = self._target(recording)
-        if isinstance(target, str):
-            return target
-        stem, number = target
-        if kind == "hold" and not self._on_card(stem):
-            return gone(stem)
-        if kind == "hold":
-            self.daemon.boot.spool.appended.hold(stem, "officer")
-        self._append(stem, number, kind, {"label": kind, "text": text[:500]})
-        return None
+        details = {"label": kind, "text": text[:500]}
+        return self._hold(recording, "officer", details) if kind == "hold" else self._say(recording, kind, details)
 
     def hold(self, recording: str, reason: str, command_sha256: str) -> str | None:
         """A signed `hold`."""
-        target = self._target(recording)
-        if isinstance(target, str):
-            return target
-        if not self._on_card(target[0]):
-            return gone(target[0])
-        self.daemon.boot.spool.appended.hold(target[0], "command")
-        self._append(*target, "hold", {"label": "hold", "text": reason}, command_sha256)
-        return None
+        return self._hold(recording, "command", {"label": "hold", "text": reason}, command_sha256)
 
     def release(self, recording: str, reason: str, command_sha256: str) -> str | None:
-        """A signed `release`: the only way to lift a hold."""
+        """A signed `release`, the only way to lift a hold: of this one file, whatever else its incident holds."""
         target = self._target(recording)
         if isinstance(target, str):
             return target
         if not self.daemon.boot.spool.appended.release(target[0]):
             return f"{recording} is not on hold"
-        self._append(*target, "release", {"label": "release", "text": reason}, command_sha256)
+        self._append([target], "release", {"label": "release", "text": reason}, command_sha256)
         return None
 
     def correct_officer(self, recording: str, details: dict[str, Any], command_sha256: str) -> str | None:
         """A signed correction: the recording was another officer's. What the recording says stays as it is."""
+        return self._say(recording, "officer_corrected", details, command_sha256)
+
+    def _say(
+        self, recording: str | None, word: str, details: dict[str, Any], command_sha256: str | None = None
+    ) -> str | None:
         target = self._target(recording)
         if isinstance(target, str):
             return target
-        self._append(*target, "officer_corrected", details, command_sha256)
+        self._append(self._incident(*target), word, details, command_sha256)
         return None
+
+    def _hold(
+        self, recording: str | None, by: Literal["officer", "command"], details: dict[str, Any],
+        command_sha256: str | None = None,
+    ) -> str | None:  # fmt: skip
+        target = self._target(recording)
+        if isinstance(target, str):
+            return target
+        if not self._on_card(target[0]):
+            return gone(target[0])
+        files = [one for one in self._incident(*target) if self._on_card(one[0])]
+        for stem, _ in files:
+            self.daemon.boot.spool.appended.hold(stem, by)
+        self._append(files, "hold", details, command_sha256)
+        return None
+
+    def _incident(self, stem: str, number: int) -> list[tuple[str, int]]:
+        """Rule 3: that file first, then all others of its incident."""
+        others = [(named, mine) for mine, named in self.daemon.recorder.same_incident(number) if mine != number]
+        return [(stem, number), *others]
+
+    def _go_on(self, number: int, before: str) -> None:
+        """Rule 3 for a recording that goes on in a new file."""
+        stem = f"{self.daemon.identity.serial}-{number:06d}"
+        about = self.daemon.boot.spool.appended.about(before)
+        if about.category is not None:
+            self._append([(stem, number)], about.category, {"origin": "continues", "text": f"as {before}"}, quiet=True)
+        for by in about.holds:
+            self.daemon.boot.spool.appended.hold(stem, by)
+        if about.holds:
+            self._append([(stem, number)], "hold", {"label": "hold", "text": f"as {before}"}, quiet=True)
 
     def _on_card(self, stem: str) -> bool:
         """Whether there is anything left here to hold or to order; the log takes statements about all the same."""
-        session = self.daemon.recorder.session
-        running = session is not None and session.file.stem == stem
-        return running or (self.daemon.boot.spool.directory / f"{stem}.evidence").exists()
+        running = {one.file.stem for one in self.daemon.recorder.sessions}
+        return stem in running or (self.daemon.boot.spool.directory / f"{stem}.evidence").exists()
 
     def _target(self, recording: str | None) -> tuple[str, int] | str:
         """(stem, number) of what is meant, or why there is no such thing."""
@@ -156,18 +175,20 @@ class Labels(Part):
         return f"{daemon.identity.serial}-{number:06d}", number
 
     def _append(
-        self, stem: str, number: int, word: str, details: dict[str, Any], command_sha256: str | None = None
-    ) -> None:
+        self, files: Sequence[tuple[str, int]], word: str, details: dict[str, Any],
+        command_sha256: str | None = None, *, quiet: bool = False,
+    ) -> None:  # fmt: skip
         daemon = self.daemon
-        known = daemon.boot.spool.find(f"{stem}.evidence")
-        facts: FileFacts | None = known.facts if known is not None else None
-        daemon.log(
-            "labelled", recording=number, word=word, file=facts, object_sha256=command_sha256,
-            details={"recording": stem, **details},
-        )  # fmt: skip
+        for stem, number in files:
+            known = daemon.boot.spool.find(f"{stem}.evidence")
+            daemon.log(
+                "labelled", recording=number, word=word, file=known.facts if known is not None else None,
+                object_sha256=command_sha256, details={"recording": stem, **details},
+            )  # fmt: skip
         session = daemon.recorder.session
-        if session is not None and session.file.stem == stem:
+        if session is not None and (session.file.stem, session.file.number) in files:
             daemon.recorder.event("labelled", word, details)
-        daemon.signals.play(patterns.MARKED)
-        daemon.publish("labelled", word, stem)
+        if not quiet:
+            daemon.signals.play(patterns.MARKED)
+            daemon.publish("labelled", word, files[0][0])
         daemon.spawn(asyncio.to_thread(daemon.boot.spool.appended.try_to_save))

@@ -11,22 +11,8 @@ from typing import Any, Final
 
 from evidence.export.happenings import words
 from evidence.export.window import RecordingTime, as_clock
+from evidence.log_words import load
 
-REASONS: Final = {
-    "interaction_ended": "the interaction had ended (D.2.c)",
-    "agency_talk": "communication with other agency personnel (D.3.a.(1))",
-    "undercover_informant": "an encounter with an undercover officer or informant (D.3.a.(2))",
-    "break": "a break or personal activity (D.3.a.(3))",
-    "medical_psychological": "a medical or psychological evaluation or treatment (D.3.a.(4))",
-    "hospital_non_suspect": "persons other than a suspect in a hospital or medical facility (D.3.a.(5))",
-    "mental_health_facility": "a mental health facility (D.3.a.(6))",
-    "private_conversation": "a private conversation (D.3.a.(7))",
-    "telephone": "a telephone conversation (D.3.a.(8))",
-    "strip_search": "a strip search (D.3.a.(9))",
-    "locker_rest_room": "a locker room or rest room (D.3.a.(10))",
-    "investigation_hampered": "recording would have hampered the investigation (D.3.b.(1))",
-}
-"""The codes in words, with the place in the policy."""
 SUPERVISOR: Final = {
     "consulted": "A supervisor was consulted.",
     "not_possible": "It was not possible to consult a supervisor.",
@@ -72,7 +58,7 @@ def _when(told: Mapping[str, Any], time: RecordingTime | None) -> str:
 def _reason(told: Mapping[str, Any], *, missing: bool) -> list[str]:
     code, spoken = told.get("code"), told.get("spoken") is True
     if code is not None:
-        said = [f"Reason given: {REASONS.get(str(code), words(code))}."]
+        said = [f"Reason given: {load().value(str(code))}."]
         return [*said, "It was also spoken on the recording."] if spoken else said
     if spoken:
         return ["The reason was spoken on the recording, just before its end."]

@@ -138,6 +138,32 @@ def test_categories_and_labels_are_appended_and_a_hold_keeps_a_receipted_recordi
     assert texts == ["CAD-2026-0815", None, "the case is closed", "26-0815"]
 
 
+@pytest.mark.requirement("R31", "R35", "R22")
+def test_what_is_said_of_one_file_is_said_of_its_whole_incident(bench: Make) -> None:
+    camera = bench(policy={"roll_over_s": 5}).start()
+    first = camera.double_press()
+    assert isinstance(camera.ask(CategoryRequest(category="use_of_force")), Done)
+    second = camera.wait("rolled_over", timeout_s=40).word
+    assert second is not None
+    until(lambda: camera.status().held >= 2, what="the file in which it goes on is held too")
+    assert isinstance(camera.ask(LabelRequest(label="case", text="26-0815", recording=first)), Done)
+    camera.hold_to_stop()
+    until(lambda: {first, second} <= {one.name.removesuffix(".evidence") for one in camera.files().files})
+    files = {one.name.removesuffix(".evidence"): one for one in camera.files().files}
+    assert (files[second].upload_class, files[second].hold, files[second].category) == (
+        "critical",
+        True,
+        "use_of_force",
+    )
+    assert isinstance(command(camera, "release", recording=second, reason="a copy"), Done)
+    files = {one.name.removesuffix(".evidence"): one for one in camera.files().files}
+    assert (files[first].hold, files[second].hold) == (True, False), "a release is of one file"
+    assert camera.stop() == 0
+    labelled = [(word, number) for event, word, number in camera.events() if event == "labelled"]
+    assert labelled[:3] == [("use_of_force", 1), ("use_of_force", 2), ("hold", 2)]
+    assert {("case", 1), ("case", 2)} <= set(labelled)
+
+
 @pytest.mark.requirement("R35", "R33")
 def test_a_supervisor_seizes_the_camera_and_nothing_is_deleted_until_it_is_given_back(bench: Make) -> None:
     camera = bench().start()
