@@ -230,14 +230,16 @@ class Energy(Part):
             return
         daemon, self.low_power = self.daemon, why
         percent = daemon.profile.profile.low_power_bitrate_percent if why is not None else 100
-        camera = daemon.hardware.camera
-        able = isinstance(camera, AdjustsBitrate)
-        if isinstance(camera, AdjustsBitrate):
-            try:
-                camera.set_bitrate_percent(percent)
-            except (HalError, OSError, ValueError) as error:
-                able = False
-                daemon.fault("camera", f"the bit rate cannot be changed: {error}")
+        cameras = daemon.hardware.all_cameras
+        able = bool(cameras)
+        for camera in cameras:
+            able = able and isinstance(camera, AdjustsBitrate)
+            if isinstance(camera, AdjustsBitrate):
+                try:
+                    camera.set_bitrate_percent(percent)
+                except (HalError, OSError, ValueError) as error:
+                    able = False
+                    daemon.fault("camera", f"the bit rate cannot be changed: {error}")
         details = {**self._row(), "heat": self.band, "bitrate_percent": percent if able else 100}
         session = daemon.recorder.session
         number = session.file.number if session is not None else None

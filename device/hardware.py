@@ -57,6 +57,12 @@ class Hardware:
     overruled: list[Overruled] = field(default_factory=list)
     """Where the signed profile and device.toml name different drivers."""
 
+    @property
+    def all_cameras(self) -> tuple[Camera, ...]:
+        """Every camera that could be loaded, the first one first."""
+        every = (self.camera, *(one.camera for one in self.channels.values()))
+        return tuple(one for one in every if one is not None)
+
 
 def channel_drivers(settings: DeviceSettings) -> list[tuple[str, Driver]]:
     """Seam and driver of all that a vehicle's other cameras are made of."""

@@ -18,7 +18,7 @@ from device.recording_file import RecordingFile
 from device.ring import Ring
 from device.roll_over import FileLimits
 from device.rolling import Rolling
-from device.session import SILENT_NS, Session, is_known, trigger_facts
+from device.session import Session, is_known, trigger_facts
 from device.triggers import Start
 from device.writer import Writer
 from evidence.statements import Stamp
@@ -29,8 +29,6 @@ from hal.microphone import EncodedSound
 __all__ = ["Recorder", "Told"]
 
 MAX_FILES: Final = 256
-BEHIND_NS: Final = 2_000_000_000
-"""A fragment that waits longer for the card is told to the officer (invariant 3)."""
 
 
 class Recorder:
@@ -234,20 +232,10 @@ class Recorder:
             waiting = session.fragmenter.flush(now_ns)
             if waiting is not None:
                 self._delivery.fragment(session, waiting)
-            newest = max(session.started_ns, self.last_frame_ns or 0)
-            silent = now_ns - newest > SILENT_NS
-            behind = now_ns - min(tuple(session.waiting.values()), default=now_ns) > BEHIND_NS
-            newly_silent, newly_behind = silent and not session.alarmed, behind and not session.behind
-            away = session.file.key_away
-            newly_away = away and not session.key_away
-            session.alarmed, session.behind, session.key_away = silent, behind, away
+            troubles = session.troubles(now_ns, self.last_frame_ns)
             full = self._rolling.due(session, self.last_frame_ns)
-        if newly_silent:
-            self._told.trouble(session, "camera_silent")
-        if newly_behind:
-            self._told.trouble(session, "writer_behind")
-        if newly_away:
-            self._told.trouble(session, "signing_key")
+        for cause in troubles:
+            self._told.trouble(session, cause)
         if full:
             self.on_full()
 

@@ -18,6 +18,8 @@ from hal.gps import GpsEpoch
 MAX_TRACK_POINTS: Final = 100_000
 SILENT_NS: Final = 1_000_000_000
 """A recording without a new frame for this long is told to the officer (invariant 1)."""
+BEHIND_NS: Final = 2_000_000_000
+"""A fragment that waits longer for the card is told to the officer (invariant 3)."""
 
 
 @dataclass
@@ -108,6 +110,21 @@ class Session:
         """A fragment is durable (writer thread)."""
         self.durable_ns = now_ns
         self.sound_offset_us = larger_offset(self.sound_offset_us, facts.sound_offset_us)
+
+    def troubles(self, now_ns: int, last_frame_ns: int | None) -> list[str]:
+        """What is newly wrong with it: no frames, a card that is behind, a key that does not sign."""
+        silent = now_ns - max(self.started_ns, last_frame_ns or 0) > SILENT_NS
+        behind = now_ns - min(tuple(self.waiting.values()), default=now_ns) > BEHIND_NS
+        away = self.file.key_away
+        found = []
+        if silent and not self.alarmed:
+            found.append("camera_silent")
+        if behind and not self.behind:
+            found.append("writer_behind")
+        if away and not self.key_away:
+            found.append("signing_key")
+        self.alarmed, self.behind, self.key_away = silent, behind, away
+        return found
 
     def note_end(self, now_ns: int) -> None:
         """A camera that is silent at the stop was silent since its last frame."""

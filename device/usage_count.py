@@ -71,9 +71,10 @@ def late_by_ns(at_ns: int, active_since: Mapping[str, int], idle_since_ns: int) 
 
 
 def is_new_recording(event: str, fields: Mapping[str, Any]) -> bool:
-    """A recording was begun, and not only gone on with in a new file."""
+    """A recording was begun, and not only gone on with in a new file, or beside the first camera's by another."""
     details = fields.get("details")
-    return event == "recording_opened" and not (isinstance(details, Mapping) and "continues" in details)
+    told = details if isinstance(details, Mapping) else {}
+    return event == "recording_opened" and "continues" not in told and "channel" not in told
 
 
 @dataclass

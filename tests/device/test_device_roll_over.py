@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import errno
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from camera_bench import SECOND, media, statements
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from recorder_rig import RATE, Rig, encoded
 
 from device.fragments import Fragment
 from device.recording_file import RecordingFile
 from device.roll_over import FileLimits, bytes_on_card
 from evidence.durable import AppendFile
-from evidence.statements import Close, Open
+from evidence.statements import Close, Gap, Open
 from hal.camera import EncodedFrame
 from hal.microphone import EncodedSound
 
@@ -281,3 +284,49 @@ def test_without_limits_a_recording_stays_in_one_file(pki: Path, tmp_path: Path,
     made.settle()
     made.writer.stop()
     assert made.number == 1
+
+
+@pytest.fixture(scope="module")
+def everlasting(pictures: list[tuple[bytes, bool]]) -> list[tuple[bytes, bool]]:
+    return pictures * 3
+
+
+STEPS = st.lists(st.sampled_from(["film", "film", "film", "ask", "lose", "sound", "tick"]), min_size=5, max_size=25)
+
+
+@pytest.mark.requirement("R22")
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, few=st.integers(1, 9))
+def test_whatever_comes_between_every_frame_is_in_one_file_or_in_a_gap(
+    pki: Path, tmp_path: Path, everlasting: list[tuple[bytes, bool]], steps: list[str], few: int
+) -> None:
+    spool = Path(tempfile.mkdtemp(dir=tmp_path))
+    made = Rig(pki, spool, everlasting, limits=FileLimits(4 * SECOND, 10**9))
+    made.writer.start()
+    film(made, 0, 20)
+    made.start(20)
+    at = 20
+    for step in steps:
+        if step == "film":
+            film(made, at, at + few)
+            at += few
+        elif step == "ask":
+            made.recorder.roll_over()
+        elif step == "lose":
+            at += 2
+        elif step == "sound":
+            made.recorder.on_sound(EncodedSound(b"aac", made.at_ns(at) - SECOND // 3, -20.0))
+        else:
+            made.recorder.tick(made.at_ns(at))
+    film(made, at, at + 1)
+    made.stop(at + 1)
+    made.settle()
+    made.writer.stop()
+    numbers = [n for path in paths(made) for n in held(path)]
+    assert numbers == sorted(set(numbers)), "no frame is doubled, and all are in order"
+    lost = sum(one.frames for path in paths(made) for one in statements(path) if isinstance(one, Gap))
+    assert len(numbers) + lost == at + 1
+    for path in paths(made):
+        made.verify(path)
+        assert path.exists()
+    assert made.closed == ["rolled_over"] * (made.number - 1) + ["record_button"]
