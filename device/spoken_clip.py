@@ -2,7 +2,8 @@
 
 1. It is an ordinary recording, started by the trigger `self_test`: not critical, and it wakes nobody.
 2. It ends by itself after the policy's `test_clip_s`.
-3. Any other trigger, and any press of any button, makes it a real recording: it simply goes on, without the label.
+3. Any other trigger, any press of any button, and any category or label that somebody gives it make it a real
+   recording: it simply goes on, without the label.
 4. The label `test` takes footage out of evidence. So it is written only at the end, into the closing metadata, and
    only by this part while rule 3 has not struck (invariant 11). A crash in the middle leaves no label.
 5. Where the camera may not start it (asleep, out of service and barred by the policy, recording already) there is none.
@@ -38,12 +39,16 @@ class Clip:
     buttons: Collection[str]
     """Names of the lines that are buttons."""
     loudest_dbfs: float | None = None
+    labelled: str | None = None
+    """A category or label that somebody gave this recording meanwhile."""
 
     def cleared_by(self, triggers: Sequence[Mapping[str, Any]], timeline: Sequence[Sequence[Any]]) -> str | None:
-        """What made this recording a real one: the name of a trigger or button; None while it is only a test.
+        """What made this recording a real one: a trigger, button or label by name; None while it is only a test.
 
         `triggers` are those of the recording, `timeline` its rows of (ns, line, level).
         """
+        if self.labelled is not None:
+            return self.labelled
         for position, one in enumerate(triggers):
             ours = position == 0 and one["name"] == RESERVED_TRIGGER and one["at_ns"] == self.at_ns
             if not ours:
@@ -84,10 +89,12 @@ class SpokenClip(Part):
     def __init__(self, daemon: Daemon) -> None:
         super().__init__(daemon)
         self._clip: Clip | None = None
+        self._number = 0
+        """Number of the recording that is the clip."""
         self._wanted = False
         """The camera was taken out of the dock: the clip follows the self-test."""
 
-    def logged(self, event: str, fields: Mapping[str, Any]) -> None:  # noqa: ARG002 - the event says enough
+    def logged(self, event: str, fields: Mapping[str, Any]) -> None:
         if event == "undocked":
             self._wanted = self.daemon.recorder.session is None
         elif event == "docked":
@@ -95,6 +102,12 @@ class SpokenClip(Part):
         elif event == "self_test" and self._wanted:
             self._wanted = False
             self.daemon.on_loop(self._after_test)
+        elif event == "labelled" and fields.get("recording") == self._number and fields.get("word") != LABEL:
+            self._label(str(fields.get("word")))
+
+    def _label(self, word: str) -> None:
+        if self._clip is not None:
+            self._clip.labelled = word
 
     def _after_test(self) -> None:
         if self.daemon.profile.profile.test_clip_s:
@@ -128,7 +141,7 @@ class SpokenClip(Part):
         session = daemon.recorder.session
         if session is None:
             return "the camera does not start the test clip in its present state"
-        self._clip, number = clip, session.file.number
+        self._clip, self._number = clip, session.file.number
         daemon.publish("test_clip", "say_name_and_badge", session.file.stem)
         try:
             word, cleared_by = await self._follow(clip)
@@ -140,7 +153,12 @@ class SpokenClip(Part):
             daemon.profile.severity("test_clip"),
             (daemon.clock.boottime_ns() - clip.at_ns) // 1_000_000,
         )
-        daemon.log("test_clip", word=word, recording=number, details={"check": row.row(), "id": daemon.examination.id})
+        daemon.log(
+            "test_clip",
+            word=word,
+            recording=session.file.number,
+            details={"check": row.row(), "id": daemon.examination.id},
+        )
         daemon.examination.add_row(row)
         daemon.publish("test_clip", word, session.file.stem)
         return None

@@ -11,7 +11,7 @@ import pytest
 from camera_bench import DOCK, LIGHTBAR, CameraBench, until
 from people_bench import command, logged_details, metadata_of
 
-from evidence.handover import Done, Refused
+from evidence.handover import CategoryRequest, Done, Refused
 
 Make = Callable[..., CameraBench]
 ANN: dict[str, Any] = {
@@ -133,3 +133,18 @@ def test_a_signed_command_begins_the_inspection(bench: Make) -> None:
     assert details["signed_command"] is True
     assert details["next_due"] is not None
     assert {one["name"] for one in details["checks"]} >= {"storage", "whole_log", "signing_pace", "line_pursuit"}
+
+
+@pytest.mark.requirement("R8", "R31")
+def test_a_category_given_during_the_clip_makes_it_evidence(bench: Make) -> None:
+    camera = bench(policy={"test_clip_s": 6}).start()
+    seen = len(camera.notices)
+    camera.line(DOCK, active=True)
+    camera.wait("docked", since=seen)
+    camera.line(DOCK, active=False)
+    stem = camera.wait("test_clip", "say_name_and_badge", since=seen).recording
+    assert isinstance(camera.ask(CategoryRequest(category="use_of_force")), Done)
+    camera.wait("test_clip", "cleared", since=seen)
+    assert camera.status().recording == stem
+    camera.stop()
+    assert all("test" not in one.get("labels", ()) for one in metadata_of(camera, camera.path("SIM-0001-000001")))

@@ -45,6 +45,10 @@ def test_only_a_recording_that_nobody_else_wanted_is_a_test(
     assert clip().cleared_by(triggers, timeline) == cleared
 
 
+def test_a_category_that_somebody_gives_makes_it_evidence() -> None:
+    assert clip(labelled="use_of_force").cleared_by([OURS], []) == "use_of_force"
+
+
 def test_no_input_may_bear_the_name_of_the_test_clips_trigger(tmp_path: Path) -> None:
     path = tmp_path / "device.toml"
     path.write_text(GOOD + '[inputs.self_test]\nkind = "trigger"\n')

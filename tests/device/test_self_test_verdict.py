@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from device.examination import Examination
 from device.policy import Profile
@@ -68,6 +70,27 @@ def test_an_override_is_for_one_component_that_blocks_if_the_policy_allows_any()
     assert overrides.left(made("battery", "remote_audio")) == ()
     assert overrides.left(made("battery", "encoder")) == ("encoder",), "what fails later is not covered"
     assert overrides.given == 2
+
+
+NAMES = st.sampled_from(["battery", "encoder", "remote_audio", *sorted(NEVER_OVERRIDDEN)])
+
+
+@pytest.mark.requirement("R9")
+@given(st.lists(st.tuples(st.sampled_from(["ask", "end"]), NAMES, st.sets(NAMES)), max_size=40))
+def test_whatever_is_asked_in_whatever_order_no_override_hides_more_than_its_component(
+    asked: list[tuple[str, str, set[str]]],
+) -> None:
+    overrides, granted = Overrides(allowed=True), set[str]()
+    for what, component, failed in asked:
+        test = made(*sorted(failed))
+        if what == "end":
+            overrides.end()
+            granted.clear()
+        elif overrides.refusal(component, overrides.left(test)) is None:
+            overrides.add(Override(component, "sgt-1", SHA, 0))
+            granted.add(component)
+        assert set(overrides.left(test)) == failed - granted
+        assert not granted & NEVER_OVERRIDDEN
 
 
 # --- the examination around it ----------------------------------------------------------------------------------------
