@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from device import indicators as patterns
-from device.opening import opening_metadata
+from device.opening import opening_of
 from device.session import Session
 from device.triggers import Start
 
@@ -33,7 +33,7 @@ class Beginning:
         metadata = {key: value for key, value in resumes.items() if key != "number"}
         recorder = self._daemon.recorder
         try:
-            opening = {**self._opening(start), **metadata}
+            opening = {**opening_of(self._daemon, start), **metadata}
             return recorder.start(start, opening, resumes=number, incident=start.incident)
         except Exception as error:
             log.exception("%s starts nothing: tried again without metadata", start.trigger)
@@ -52,17 +52,3 @@ class Beginning:
         details = {"name": start.trigger, "at_ns": start.at_ns}
         self._daemon.log("failure_to_record", word=word, details=details)
         self._daemon.publish("alarm", word)
-
-    def _opening(self, start: Start) -> dict[str, Any]:
-        daemon = self._daemon
-        return opening_metadata(
-            start,
-            daemon.profile.profile,
-            daemon.hardware,
-            power_on_ns=daemon.power_on_ns,
-            lines=daemon.inputs.levels,
-            timeline=daemon.inputs.timeline,
-            self_test=daemon.examination.last,
-            self_test_id=daemon.examination.id,
-            parts=daemon.gather("opening"),
-        )

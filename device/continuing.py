@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from device.opening import opening_metadata
+from device.opening import opening_of
 from device.session import Session
 from device.triggers import Start
 
@@ -24,19 +24,9 @@ class Continuing:
 
     def opening(self, session: Session) -> Mapping[str, Any]:
         """Opening metadata of the file in which the recording goes on: what is known now."""
-        daemon = self._daemon
         first = session.triggers[0]
-        return opening_metadata(
-            Start(first["name"], first["critical"], daemon.clock.boottime_ns(), first["manual"]),
-            daemon.profile.profile,
-            daemon.hardware,
-            power_on_ns=daemon.power_on_ns,
-            lines=daemon.inputs.levels,
-            timeline=daemon.inputs.timeline,
-            self_test=daemon.examination.last,
-            self_test_id=daemon.examination.id,
-            parts=daemon.gather("opening"),
-        )
+        now_ns = self._daemon.clock.boottime_ns()
+        return opening_of(self._daemon, Start(first["name"], first["critical"], now_ns, first["manual"]))
 
     def rolled(self, old: Session, new: Session) -> None:
         """The new file has begun, the old one is about to be closed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,6 +11,24 @@ from device.hardware import Hardware
 from device.policy import Profile
 from device.selftest import SelfTest
 from device.triggers import Start
+
+if TYPE_CHECKING:
+    from device.daemon import Daemon
+
+
+def opening_of(daemon: Daemon, start: Start) -> dict[str, Any]:
+    """The opening metadata of a recording, or of the file in which one goes on, that begins now."""
+    return opening_metadata(
+        start,
+        daemon.profile.profile,
+        daemon.hardware,
+        power_on_ns=daemon.power_on_ns,
+        lines=daemon.inputs.levels,
+        timeline=daemon.inputs.timeline,
+        self_test=daemon.examination.last,
+        self_test_id=daemon.examination.id,
+        parts=daemon.gather("opening"),
+    )
 
 
 def opening_metadata(

@@ -305,7 +305,7 @@ class Recorder:
         session = self.session
         if session is None or not self._rolling.free:
             return
-        opening = self._rolling.opening_again(session)
+        opening = self._rolling.prepare(session)
         with self._lock:
             if self.session is session and self._rolling.free:
                 self._rolling.prepared = opening

@@ -6,6 +6,7 @@ The order on the card (docs/design/ring.md): `open` of the new file, the old fil
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from device.delivery import Delivery, Told
 from device.roll_over import SOUND_WAITS_NS, FileLimits
 from device.session import Session
+
+log = logging.getLogger("firsthand.rolling")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Ending:
 
 
 class Rolling:
-    """Roll-over of one recorder. Under the recorder's lock, but for `close_old`."""
+    """Roll-over of one recorder. Under the recorder's lock, but for `prepare` and `close_old`."""
 
     def __init__(
         self,
@@ -35,8 +38,7 @@ class Rolling:
         delivery: Delivery,
         told: Told,
     ) -> None:
-        self.opening_again = opening_again
-        """Gives the opening metadata of the file in which a recording goes on; on the loop, without the lock."""
+        self._opening_again = opening_again
         self.prepared: Mapping[str, Any] | None = None
         """Opening metadata of the next file: the next key frame begins it."""
         self._limits = limits
@@ -45,6 +47,14 @@ class Rolling:
         self._ending: Ending | None = None
         self._ended: list[Ending] = []
         """Have all their frames, and wait to be closed on the loop."""
+
+    def prepare(self, session: Session) -> Mapping[str, Any]:
+        """Opening metadata of the next file; what goes wrong over it keeps no recording from going on."""
+        try:
+            return self._opening_again(session)
+        except Exception as error:
+            log.exception("%s goes on without metadata", session.file.stem)
+            return {"opening_failed": f"{type(error).__name__}: {error}"[:300]}
 
     def due(self, session: Session, last_frame_ns: int | None) -> bool:
         """True if a next file should be prepared."""
@@ -93,5 +103,10 @@ class Rolling:
         """Close the files that went on in others. Loop only, without the lock."""
         while self._ended:
             ending = self._ended.pop(0)
-            self._told.rolled(ending.old, ending.new)
+            try:
+                self._told.rolled(ending.old, ending.new)
+            except Exception:  # of every kind: whatever is said about it, the file is closed
+                log.exception(
+                    "%s goes on in %s, and that could not be told", ending.old.file.stem, ending.new.file.stem
+                )
             self._delivery.close(ending.old, "rolled_over", ending.new.file)

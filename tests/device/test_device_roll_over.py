@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import itertools
 import tempfile
@@ -330,3 +331,21 @@ def test_whatever_comes_between_every_frame_is_in_one_file_or_in_a_gap(
         made.verify(path)
         assert path.exists()
     assert made.closed == ["rolled_over"] * (made.number - 1) + ["record_button"]
+
+
+def test_metadata_that_cannot_be_made_and_parts_that_fail_keep_no_recording_from_going_on(
+    rig: Rig, openings: list[Any]
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise RuntimeError("a defect")
+
+    rig.recorder._rolling._opening_again = fails
+    rig.recorder._rolling._told = dataclasses.replace(rig.recorder._rolling._told, rolled=fails)
+    film(rig, 0, 20)
+    rig.start(20)
+    film(rig, 20, 60)
+    rig.stop(60)
+    rig.settle()
+    assert rig.closed == ["rolled_over", "record_button"]
+    assert [n for path in paths(rig) for n in held(path)] == list(range(60))
+    assert openings[1]["opening_failed"] == "RuntimeError: a defect"
