@@ -13,13 +13,14 @@ SECONDS ?= 60
 DEBIAN := chromium e2fsprogs ffmpeg libimage-exiftool-perl mosquitto mount openssl poppler-utils softhsm2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint docs fuzz clean debian-packages
+.PHONY: help run test lint docs fuzz bench clean debian-packages
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
 	@echo "make test    all tests (installs what is missing; Debian packages only as root)"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make fuzz    hostile bytes for every reader, SECONDS=$(SECONDS) for each"
+	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
 	@echo "make docs    write the tables of docs/*.md from the code"
 	@echo "make clean   remove build/ and .venv"
 
@@ -42,6 +43,12 @@ docs: $(VENV)/.test
 
 fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
+
+# Alone on the machine, else the figures are somebody else's. As root the camera gets a card that can be slowed and stalled.
+bench: $(VENV)/.test
+	@for one in startup trigger_latency recording_cpu under_stress seal_vs_openssl; do \
+	  PYTHONPATH=. $(BIN)/python benchmarks/$$one.py || echo "$$one did not run: see above"; \
+	done
 
 clean:
 	rm -rf build $(VENV)

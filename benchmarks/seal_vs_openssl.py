@@ -1,6 +1,6 @@
 """Sealing and signing 1 MB on the camera, beside openssl's own AES-256-GCM plus SHA-256 of the same bytes.
 
-    python benchmarks/seal_vs_openssl.py [--rounds 200] [--json FILE]
+    python benchmarks/seal_vs_openssl.py [--rounds 200]
 
 Ours is sealing and signing one fragment: salt, commitment (SHA-256 of the plaintext), key agreement, AES-256-GCM,
 SHA-256 of the object, and the signed statement. Said beside it: what `commit` adds without a card, which is the running
@@ -11,13 +11,14 @@ Aim: less than 3 times.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+import results
 
 from evidence.durable import AppendFile
 from evidence.evidence_file import EvidenceWriter
@@ -83,8 +84,8 @@ def openssl_ms(algorithm: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    results.announce()
     with tempfile.TemporaryDirectory() as directory:
         ours, commit = min(ours_ms(arguments.rounds, Path(directory) / str(turn)) for turn in range(3))
     gcm, sha = openssl_ms("aes-256-gcm"), openssl_ms("sha256")
@@ -92,10 +93,7 @@ def main() -> None:
     print(f"sealing and signing 1 MB: {ours:.2f} ms; openssl AES-256-GCM {gcm:.2f} ms + SHA-256 {sha:.2f} ms")
     print(f"commit without a card (running SHA-256 of the file): {commit:.2f} ms")
     print(f"seal_vs_openssl {ratio:.2f} (aim: below 3)")
-    if arguments.json:
-        arguments.json.write_text(
-            json.dumps({"seal_vs_openssl": ratio, "seal_ms_per_mb": ours, "commit_ms_per_mb": commit}, indent=2) + "\n"
-        )
+    results.keep({"seal_vs_openssl": ratio, "seal_ms_per_mb": ours, "commit_ms_per_mb": commit})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+"""The benchmarks' own sums: percentiles, merged results, and the stream that is played again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield
+    for name in ("replay", "results"):
+        sys.modules.pop(name, None)
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    import results
+
+    values = [5.0, 1.0, 4.0, 2.0, 3.0]
+    assert [results.percentile(values, percent) for percent in (1, 50, 99, 100)] == [1.0, 3.0, 5.0, 5.0]
+    assert results.percentile([float(one) for one in range(1, 101)], 99) == 99.0
+
+
+def test_figures_are_merged_by_name(tmp_path: Path) -> None:
+    import results
+
+    file = tmp_path / "build" / "bench.json"
+    results.keep({"ready_s": 0.5, "frames_lost": 3}, file)
+    results.keep({"frames_lost": 0, "rss_mib": 48.25}, file)
+    assert json.loads(file.read_text()) == {"ready_s": 0.5, "frames_lost": 0, "rss_mib": 48.25}
+
+
+def test_a_replayed_stream_gives_each_access_unit_back_in_order(tmp_path: Path) -> None:
+    import replay
+
+    delimiter, sps = b"\x00\x00\x00\x01\x09\x10", b"\x00\x00\x00\x01\x67sps"
+    units = [sps + b"\x00\x00\x01\x65key", b"\x00\x00\x01\x41one", b"\x00\x00\x01\x41two"]
+    path = tmp_path / "stream.h264"
+    path.write_bytes(b"".join(delimiter + unit for unit in units))
+    stream = replay.Stream(path)
+    assert len(stream) == 3
+    assert [stream.frame(number, 0).data for number in range(4)] == [*units, units[0]]
+    assert [stream.frame(number, 0).keyframe for number in range(3)] == [True, False, False]
+    assert stream.frame(7, 99).sequence == 7
