@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from device.background_test import Complaints
+from device.channel_senses import Ailment
 from device.pictures import PictureWatch
-from device.senses import Ailment
 from hal.camera import SmallPicture
 from simulator.drivers.clip import ClipPictures, open_clip
 from simulator.drivers.looks import SMALL_WIDTH_PX, small_picture

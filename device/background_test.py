@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from device import indicators as patterns
+from device.channel_senses import Ailment
 from device.part import Part
-from device.senses import Ailment, Senses
+from device.senses import Senses
 from evidence.errors import EvidenceError
 from hal.errors import HalError
 
@@ -33,7 +34,7 @@ PROBE_BYTES: Final = 4096
 KEY_EVERY_NS: Final = 60 * NS
 HANGS_NS: Final = 5 * NS
 """A card or key that has not answered for so long is lost."""
-GENTLE: Final = frozenset({"picture_covered", "picture_defocused", "picture_upside_down", "microphone_clipped"})
+GENTLE: Final = ("picture_covered", "picture_defocused", "picture_upside_down", "microphone_clipped")
 """The officer should know; nothing is broken (R12: told by vibration, logged, never an alarm)."""
 ONCE_S: Final = 36_000
 COVERED: Final = "covered"
@@ -171,16 +172,17 @@ class BackgroundTest(Part):
         for one in self._complaints.update(ailments, now_ns):
             if one.aloud:
                 self._tell(one, recording=recording)
-        self.daemon.signals.condition(COVERED, "picture_covered" in self._complaints.causes, every_s=ONCE_S)
+        covered = any(cause.endswith("picture_covered") for cause in self._complaints.causes)
+        self.daemon.signals.condition(COVERED, covered, every_s=ONCE_S)
 
     def _tell(self, one: Told, *, recording: bool) -> None:
         daemon = self.daemon
         details = {"component": one.component, "since_ns": one.since_ns}
         daemon.log("background_test", word=one.word, details=details)
         daemon.publish("background_test", one.word)
-        if one.began and not recording and one.word not in GENTLE:
+        if one.began and not recording and not one.word.endswith(GENTLE):
             daemon.signals.play(patterns.ALARM)
-        elif one.began and one.word in GENTLE and one.word != "picture_covered":
+        elif one.began and one.word.endswith(GENTLE) and not one.word.endswith("picture_covered"):
             daemon.signals.play(NOTICE)
 
     def _fell_off(self, fell_ns: int | None) -> None:

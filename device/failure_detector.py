@@ -1,16 +1,17 @@
 """Notices a failure to record (R29, D.4): alarm to the officer, signed record, an item for the supervisor.
 
-The rules are in `device.failures`, what is kept in `device.supervisor_queue`; here they meet the daemon. What the
-recorder tells by itself (a silent camera, a card that refuses) has alarmed the officer already, by `device.conduct`:
-that alarm is taken up, not doubled.
+The rules are in `device.failures`, how each camera's are told in `device.channel_failures`, what is kept in
+`device.supervisor_queue`; here they meet the daemon. What the recorder tells by itself (a silent camera, a card that
+refuses) has alarmed the officer already, by `device.conduct`: that alarm is taken up, not doubled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from device.failures import COMPONENTS, SILENT, WRITTEN_ONLY, Failure, FailureBook, Recording
+from device.channel_failures import ChannelFailures, log_failure
+from device.failures import COMPONENTS, Failure
 from device.part import Part
 from device.senses import Senses
 from device.supervisor_queue import SupervisorQueue
@@ -21,92 +22,36 @@ if TYPE_CHECKING:
 
 FAILURE: Final = "failure"
 """The indicator's condition: it is felt every few seconds as long as it lasts."""
-MAX_IN_CLOSING: Final = 100
 AFTER_A_CRASH: Final = frozenset({"recording_recovered", "recording_void"})
+TAKEN_UP: Final = AFTER_A_CRASH | {"failure_to_record", "malfunction", "died_last_shift", "remote_audio"}
 
 
 class FailureDetector(Part):
-    """The detector of one camera."""
+    """The detector of one camera, or of all cameras of a vehicle."""
 
     name = "failure_detector"
 
     def __init__(self, daemon: Daemon) -> None:
         super().__init__(daemon)
-        self._book = FailureBook()
-        self._items: dict[str, int] = {}
-        """Open causes -> their items in the queue."""
-        self._alarmed: set[str] = set()
-        """Causes for which conduct has alarmed."""
-        self._of_recording: list[dict[str, Any]] = []
+        self._channels: dict[str | None, ChannelFailures] = {None: ChannelFailures(daemon, daemon.recorder, None)}
+        for name, recorder in daemon.recorder.followers.items():
+            self._channels[name] = ChannelFailures(daemon, recorder, name)
         self._clock_watch = ClockWatch(daemon.clock)
 
     def each_second(self, now_ns: int) -> None:
-        """Look at the recording in progress."""
-        self._look(now_ns)
-        self.daemon.signals.condition(FAILURE, self._book.alarming)
-
-    def closing(self) -> Mapping[str, Any]:
-        """The recording ends, and its failures with it: they stand in its sealed metadata."""
-        self._changed(self._book.look(self.daemon.clock.boottime_ns(), None, {}))
-        failures, self._of_recording = self._of_recording, []
-        return {"failures": failures}
-
-    def _look(self, now_ns: int) -> None:
-        recording = self._recording()
-        if recording is None:
-            self._alarmed.clear()
-        seen = {one.cause: one.since_ns for one in self.daemon.part(Senses).ailments(now_ns).values()}
-        self._changed(self._book.look(now_ns, recording, seen))
-        step = self._clock_watch.look()
+        """Look at the recordings in progress."""
+        senses = self.daemon.part(Senses)
+        for channel, one in self._channels.items():
+            one.look(now_ns, senses.causes(channel, now_ns))
+        self.daemon.signals.condition(FAILURE, any(one.alarming for one in self._channels.values()))
+        step, recording = self._clock_watch.look(), self._channels[None].recording()
         if step is not None and step.cause != "source_changed" and recording is not None:
             self._note("clock_stepped", step.after.mono_ns, step.after.mono_ns, recording.number, recording.stem)
 
-    def _changed(self, failures: Sequence[Failure]) -> None:
-        for failure in failures:
-            if failure.end_ns is None:
-                self._began(failure)
-            else:
-                self._ended(failure)
-
-    def _recording(self) -> Recording | None:
-        session = self.daemon.recorder.session
-        if session is None:
-            return None
-        return Recording(
-            number=session.file.number,
-            stem=session.file.stem,
-            started_ns=session.started_ns,
-            durable=session.durable_ns is not None,
-            lost_frames=session.lost_frames,
-            behind=session.behind,
-            key_away=session.key_away,
-        )
-
-    def _began(self, failure: Failure) -> None:
-        daemon = self.daemon
-        self._items[failure.cause] = daemon.part(SupervisorQueue).add(failure)
-        self._log("failure_began", failure)
-        daemon.recorder.event("failure_began", failure.cause, self._details(failure))
-        daemon.publish("failure_began", failure.cause, failure.stem)
-        if failure.cause not in WRITTEN_ONLY and not self._was_alarmed(failure):
-            daemon.publish("alarm", failure.cause, failure.stem)
-
-    def _was_alarmed(self, failure: Failure) -> bool:
-        """The recorder told the same; a stalled encoder looks to it like a silent camera."""
-        return bool(self._alarmed & (SILENT if failure.cause in SILENT else {failure.cause}))
-
-    def _ended(self, failure: Failure) -> None:
-        self._alarmed -= SILENT if failure.cause in SILENT else {failure.cause}
-        number = self._items.pop(failure.cause, None)
-        if number is not None:
-            self.daemon.part(SupervisorQueue).over(number, failure)
-        self._log("failure_ended", failure)
-        self.daemon.publish("failure_ended", failure.cause, failure.stem)
-        if len(self._of_recording) < MAX_IN_CLOSING:
-            self._of_recording.append({"cause": failure.cause, **self._details(failure)})
-        session = self.daemon.recorder.session
-        if session is not None and session.file.number == failure.recording:
-            self.daemon.recorder.event("failure_ended", failure.cause, self._details(failure))
+    def closing(self) -> Mapping[str, Any]:
+        """The recordings end, and their failures with them: they stand in the sealed metadata."""
+        now_ns = self.daemon.clock.boottime_ns()
+        return {"failures": [row for one in self._channels.values() for row in one.finish(now_ns)]}
 
     def _note(
         self, cause: str, start_ns: int | None, end_ns: int | None, number: int | None, stem: str | None,
@@ -116,26 +61,13 @@ class FailureDetector(Part):
         failure = Failure(cause, component or COMPONENTS[cause], number, stem, start_ns, end_ns, told=told)
         self.daemon.part(SupervisorQueue).add(failure)
         if cause != "malfunction":  # that has its own entry
-            self._log("failure_noted", failure)
-
-    def _log(self, event: str, failure: Failure) -> None:
-        self.daemon.log(event, word=failure.cause, recording=failure.recording, details=self._details(failure))
-
-    @staticmethod
-    def _details(failure: Failure) -> dict[str, Any]:
-        return {
-            "component": failure.component,
-            "start_ns": failure.start_ns,
-            "end_ns": failure.end_ns,
-            "frames": failure.frames,
-            "officer_told": failure.told,
-        }
+            log_failure(self.daemon, "failure_noted", failure)
 
     # --- what others log ----------------------------------------------------------------------------------------------
 
     def logged(self, event: str, fields: Mapping[str, Any]) -> None:
         """Entries that are about failures, from any thread."""
-        if event in ("failure_to_record", "malfunction", "died_last_shift") or event in AFTER_A_CRASH:
+        if event in TAKEN_UP:
             self.daemon.on_loop(self._take_up, event, fields.get("word"), fields.get("recording"))
 
     def _take_up(self, event: str, word: str | None, number: int | None) -> None:
@@ -143,6 +75,11 @@ class FailureDetector(Part):
         stem = None if number is None else f"{self.daemon.settings.serial}-{number:06d}"
         if event == "malfunction":
             self._note(event, now_ns, now_ns, number, stem, component=word or "unknown")
+        elif event == "remote_audio":
+            if (
+                word == "lost"
+            ):  # alarmed for by its own name; the sound that is missing is a failure record all the same
+                self._channels[None].alarmed("microphone_dead")
         elif event == "died_last_shift":
             self._note(event, None, now_ns, number, stem)
         elif event in AFTER_A_CRASH:
@@ -153,5 +90,6 @@ class FailureDetector(Part):
         elif number is None:  # a trigger that started nothing
             self._note(word, now_ns, now_ns, None, None, told=True)
         else:
-            self._alarmed.add(word)
-            self._book.told(word, now_ns)
+            mine = (one for one in self._channels.values() if (known := one.recording()) and known.number == number)
+            for one in mine:
+                one.told(word, now_ns)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from device import pictures, sounds
+from device.channel_senses import Ailment, ChannelSenses
 from device.gravity import Fall, Gravity
 from device.part import Part
 from device.pictures import PictureWatch
 from device.remote_audio import RemoteAudio
 from device.selftest import Check, Seen
-from device.sounds import SKEW_LIMIT_US, SoundWatch
+from device.sounds import SKEW_LIMIT_US
 from device.states import State
 from evidence.statements import larger_offset
-from hal.camera import ShowsPictures, SmallPicture
+from hal.camera import ShowsPictures
 from hal.motion import Acceleration
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 AWAY: Final = frozenset({"boot", "sleep", "docked", "updating", "shutting_down"})
 """States in which nobody wears the camera, or it does not look."""
-SILENT_NS: Final = 1_500_000_000
-"""A sensor or encoder that delivers nothing for so long is silent; small pictures come twice a second."""
 WAIT_S: Final = 3.0
 PIECES: Final = 12
 """Pieces of sound that the self-test listens to: a quarter of a second."""
@@ -46,28 +45,6 @@ ADVICE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Ailment:
-    """What is wrong with one component."""
-
-    component: str
-    cause: str
-    """One public word, `picture_black` say."""
-    since_ns: int
-    """CLOCK_BOOTTIME."""
-
-
-def silent_part(now_ns: int, frame_ns: int, picture_ns: int | None) -> tuple[str, str] | None:
-    """(component, cause) if no encoded frames come: the sensor's fault, or only the encoder's. Pure.
-
-    `frame_ns` is the newest frame, or when frames were first due; `picture_ns` the newest small picture.
-    """
-    if now_ns - frame_ns < SILENT_NS:
-        return None
-    alive = picture_ns is not None and picture_ns > frame_ns and now_ns - picture_ns < SILENT_NS
-    return ("encoder", "encoder_stalled") if alive else ("sensor", "camera_silent")
-
-
 class Senses(Part):
     """Eyes and ears of one camera."""
 
@@ -75,16 +52,16 @@ class Senses(Part):
 
     def __init__(self, daemon: Daemon) -> None:
         super().__init__(daemon)
-        self.picture = PictureWatch()
-        self.sound = SoundWatch(daemon.power_on_ns)
+        now_ns, hardware, group = daemon.power_on_ns, daemon.hardware, daemon.recorder
+        self.lead = ChannelSenses(group, hardware.camera, hardware.microphone, now_ns)
+        self.channels: dict[str | None, ChannelSenses] = {None: self.lead}
+        """Of the first camera, and of a vehicle's others by name."""
+        for name, one in hardware.channels.items():
+            self.channels[name] = ChannelSenses(group.followers[name], one.camera, one.microphone, now_ns)
         self.gravity = Gravity()
         self._fall = Fall()
         self.fell_ns: int | None = None
         """When the camera last turned out to have fallen off, CLOCK_BOOTTIME."""
-        self.sound_offset_us: int | None = None
-        """Largest offset between sound and picture in the newest recording."""
-        self._due_ns = daemon.power_on_ns
-        """Frames are due since then."""
 
     def begin(self) -> None:
         """The sensors were just started."""
@@ -97,20 +74,13 @@ class Senses(Part):
             self.fell_ns = sample.at_ns
 
     def each_second(self, now_ns: int) -> None:
-        """One look, one ear."""
+        """One look through each camera, one ear at each microphone."""
         if self.away:
             self._anew(now_ns)
             return
-        small = self.small_picture()
-        if small is not None:
-            self.picture.look(small)
-        if self.daemon.hardware.microphone is not None and not self.muted:
-            self.sound.look(self.daemon.recorder.last_sound, now_ns)
-        else:
-            self.sound.forget(now_ns)
-        session = self.daemon.recorder.session
-        if session is not None:
-            self.sound_offset_us = session.sound_offset_us
+        worn_muted = self.daemon.part(RemoteAudio).muted  # at the remote microphone itself
+        for one in self.channels.values():
+            one.look(now_ns, muted=one.recorder.muted or (one is self.lead and worn_muted))
 
     def state_changed(self, state: State) -> None:
         """What was seen before a sleep says nothing about what is seen after it."""
@@ -118,43 +88,32 @@ class Senses(Part):
             self._anew(self.daemon.clock.boottime_ns())
 
     def _anew(self, now_ns: int) -> None:
-        self.picture.forget()
-        self.sound.forget(now_ns)
-        self._due_ns = now_ns
+        for one in self.channels.values():
+            one.anew(now_ns)
 
     @property
     def away(self) -> bool:
         """True while nobody needs the picture."""
         return self.daemon.machine.state.value in AWAY and self.daemon.recorder.session is None
 
-    @property
-    def muted(self) -> bool:
-        """True while sound is not recorded because the officer muted it, at the camera or at the remote microphone."""
-        return self.daemon.recorder.muted or self.daemon.part(RemoteAudio).muted
-
-    def small_picture(self) -> SmallPicture | None:
-        """The newest small picture, if this camera has any."""
-        camera = self.daemon.hardware.camera
-        return camera.small_picture() if isinstance(camera, ShowsPictures) else None
+    def causes(self, channel: str | None, now_ns: int) -> dict[str, int]:
+        """What is wrong with one camera now, and since when."""
+        if self.away:
+            return {}
+        return {one.cause: one.since_ns for one in self.channels[channel].ailments(now_ns).values()}
 
     def ailments(self, now_ns: int) -> dict[str, Ailment]:
-        """What is wrong now, by component: sensor, encoder, picture, microphone."""
+        """What is wrong now, by component. Those of a vehicle's other cameras begin with the camera's name."""
         found: dict[str, Ailment] = {}
         if self.away:
             return found
-        frame_ns = max(self._due_ns, self.daemon.recorder.last_frame_ns or 0)
-        small = self.small_picture()
-        silent = silent_part(now_ns, frame_ns, small.captured_ns if small is not None else None)
-        if silent is not None and self.daemon.hardware.camera is not None:
-            found[silent[0]] = Ailment(*silent, frame_ns)
-        if self.picture.trouble is not None and "sensor" not in found:
-            found["picture"] = Ailment("picture", f"picture_{self.picture.trouble}", self.picture.since_ns or now_ns)
+        for channel, senses in self.channels.items():
+            for component, one in senses.ailments(now_ns).items():
+                name = _named(channel, component)
+                found[name] = Ailment(name, _named(channel, one.cause), one.since_ns)
         down_ns = self.gravity.upside_down_since_ns
         if down_ns is not None and "picture" not in found and self.daemon.settings.role == "body":
             found["picture"] = Ailment("picture", "picture_upside_down", down_ns)
-        if self.sound.trouble is not None:
-            cause = f"microphone_{self.sound.trouble}"
-            found["microphone"] = Ailment("microphone", cause, self.sound.since_ns or now_ns)
         return found
 
     # --- self-test (threads) ------------------------------------------------------------------------------------------
@@ -169,7 +128,7 @@ class Senses(Part):
         looks, last_ns = 0, self.daemon.clock.boottime_ns()  # what was seen before says nothing about now
         until_ns = last_ns + int(WAIT_S * 1e9)
         while self.daemon.clock.boottime_ns() < until_ns:
-            small = self.small_picture()
+            small = self.lead.small_picture()
             if small is not None and small.captured_ns > last_ns:
                 watch.look(small)
                 looks, last_ns = looks + 1, small.captured_ns
@@ -231,7 +190,7 @@ class Senses(Part):
 
     def _offset_us(self) -> int | None:
         session = self.daemon.recorder.session
-        return larger_offset(self.sound_offset_us, session.sound_offset_us if session is not None else None)
+        return larger_offset(self.lead.sound_offset_us, session.sound_offset_us if session is not None else None)
 
     def _listen(self) -> list[float]:
         """Peak levels of what arrives from now on (a thread)."""
@@ -246,3 +205,8 @@ class Senses(Part):
                 last_ns = sound.captured_ns
             pause.wait(0.01)
         return levels
+
+
+def _named(channel: str | None, word: str) -> str:
+    """A public word, which has at most 48 letters."""
+    return word if channel is None else f"{channel[: 47 - len(word)]}_{word}"

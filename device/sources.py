@@ -40,7 +40,7 @@ class Sources:
             self._microphones.append(("microphone", hardware.microphone, self._on_sound))
         for name, channel in hardware.channels.items():
             recorder = group.followers[name]
-            self._feeds.append(CameraFeed(f"camera_{name}", channel.camera, recorder, clock, on_fault, tells=True))
+            self._feeds.append(CameraFeed(f"camera_{name}", channel.camera, recorder, clock, on_fault))
             if channel.microphone is not None:
                 self._microphones.append((f"microphone_{name}", channel.microphone, recorder.on_sound))
 
@@ -72,7 +72,7 @@ class Sources:
     def watch(self, now_ns: int) -> None:
         """Try again what did not start.
 
-        One that started and fell silent is the driver's to bring back; `device.senses` notices the first camera.
+        One that started and fell silent is the driver's to bring back, and `device.senses` notices it.
         """
         for feed in self._feeds:
             feed.watch(now_ns)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -266,3 +268,26 @@ def test_a_camera_that_falls_off_and_one_that_hangs_upside_down_are_told_by_grav
     assert ("dislodged", None, 1) in camera.events()
     assert "dislodged" in [one.event for one in statements(camera.path(stem)) if isinstance(one, Event)], "a bookmark"
     assert not [one for one in camera.notices if one.event == "alarm"], "told, and no failure to record"
+
+
+@pytest.mark.requirement("R29", "R17")
+def test_each_camera_of_a_vehicle_is_watched_for_itself(bench: Make) -> None:
+    with tempfile.TemporaryDirectory(prefix="cabin-") as directory:
+        board = Path(directory) / "hw.sock"
+        size = {"width": 320, "height": 180, "frame_rate": 10, "bitrate": 100_000}
+        cabin = {"driver": "simulated-scene", "options": {**size, "seed": 2, "hardware_socket": str(board)}}
+        extra = {"role": "dash", "vehicle": "CT-4711", "cameras": {"cabin": cabin}}
+        camera = bench(camera=size, extra=extra).start()
+        camera.world({"op": "camera", "look": "black"}, board=board)
+        camera.wait("background_test", "cabin_picture_black")
+        stem = camera.double_press()
+        other = f"{stem[:-6]}{int(stem[-6:]) + 1:06d}"
+        assert camera.wait("alarm", "picture_black").recording == other, "it was black before, and now it counts"
+        camera.hold_to_stop()
+        found = item(camera, "picture_black")
+        assert (found["component"], found["recording"]) == ("cabin_sensor", other)
+        camera.stop()
+        for one in (stem, other):
+            camera.verify(one)
+        assert in_recording(camera, stem) == [], "the windshield saw all of it"
+        assert [event for event, _ in in_recording(camera, other)] == ["failure_began", "failure_ended"]

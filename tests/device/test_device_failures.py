@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from device.background_test import QUIET_NS, BackgroundTest, Complaints, Errand
+from device.channel_senses import Ailment, silent_part
 from device.failures import COMPONENTS, LOSSES_LAST_NS, NOTHING_NS, WRITTEN_ONLY, Failure, FailureBook, Recording
-from device.senses import Ailment, silent_part
 from device.supervisor_queue import MAX_ITEMS, Item, Queue, read_queue
 from evidence.errors import SigningFailed
 from hal.storage import StorageProbe
