@@ -35,12 +35,13 @@ class Categories(Part):
         if configured is not None and configured.category is not None:
             self._label(configured.category, number, stem, "preset")
 
-    def stopped(self, number: int, stem: str, reason: str) -> None:
-        """Open the wheel over a recording that the officer ended."""
+    def stopped(self, number: int, stem: str, reason: str, earlier: tuple[tuple[int, str], ...] = ()) -> None:
+        """Open the wheel over a recording that the officer ended; `earlier` are the files from which it went on."""
         if reason in BY_OFFICER:
             policy = self.daemon.profile.profile
             timeout_ns = policy.category_timeout_s * 10**9
-            self.wheel = Wheel(number, stem, policy.all_categories, timeout_ns, self.daemon.clock.boottime_ns())
+            now_ns = self.daemon.clock.boottime_ns()
+            self.wheel = Wheel(number, stem, policy.all_categories, timeout_ns, now_ns, earlier=earlier)
             self.daemon.publish("category_wheel", "open", stem)
 
     def press(self) -> None:
@@ -64,7 +65,8 @@ class Categories(Part):
         wheel, self.wheel = self.wheel, None
         assert wheel is not None
         if wheel.chosen is not None:
-            self._label(wheel.chosen.name, wheel.recording, wheel.stem, "wheel")
+            for number, stem in (*wheel.earlier, (wheel.recording, wheel.stem)):
+                self._label(wheel.chosen.name, number, stem, "wheel")
         self.daemon.publish("category_wheel", "closed", wheel.stem)
 
     def _label(self, category: str, number: int, stem: str, origin: str) -> None:

@@ -244,7 +244,7 @@ class Conduct:
         daemon.part(Pauses).stopped(number, stem, stopping if reason == "record_button" else None)
         if reason == "false_activation":
             daemon.part(Pauses).false_start()
-        daemon.part(Categories).stopped(number, stem, reason)
+        daemon.part(Categories).stopped(number, stem, reason, session.earlier)
 
     def _end_of_window(self) -> None:
         if self.stopping is not None:

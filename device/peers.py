@@ -41,6 +41,8 @@ log = logging.getLogger("firsthand.peers")
 FRESH_NS: Final = 30_000_000_000
 """An announcement older than this by both clocks' claims is a replay."""
 REMEMBERED: Final = 256
+REFUSALS_EVERY_NS: Final = 10_000_000_000
+"""So often at most a refusal stands in the signed log: whoever has the socket cannot fill the card with them."""
 
 
 class Peers(Part):
@@ -51,6 +53,9 @@ class Peers(Part):
     def __init__(self, daemon: Daemon) -> None:
         super().__init__(daemon)
         self._seen: deque[str] = deque(maxlen=REMEMBERED)
+        self._refused = 0
+        """Refusals since the last one that was logged."""
+        self._refused_ns = -REFUSALS_EVERY_NS
 
     # --- what this camera says ----------------------------------------------------------------------------------------
 
@@ -108,12 +113,20 @@ class Peers(Part):
         try:
             message = self._checked(announcement)
         except (EvidenceError, ValueError) as error:
-            self.daemon.log("peer_start_refused", details={"why": str(error)[:300]})
+            self._log_refusal(str(error))
             return Refused(error=f"the peer's announcement is refused: {error}")
         self._seen.append(message.nonce)
         self.daemon.log("peer_start_taken", details={"incident": message.incident, "serial": message.serial})
         self._start(named[0], named[1], message.incident)
         return Done()
+
+    def _log_refusal(self, why: str) -> None:
+        """Sign the first one at once, and after that how many there were."""
+        self._refused += 1
+        now_ns = self.daemon.clock.boottime_ns()
+        if now_ns - self._refused_ns >= REFUSALS_EVERY_NS:
+            self.daemon.log("peer_start_refused", details={"why": why[:300], "refused": self._refused})
+            self._refused, self._refused_ns = 0, now_ns
 
     def _checked(self, announcement: bytes) -> PeerStart:
         """Raises `EvidenceError` or ValueError with one sentence."""

@@ -41,6 +41,8 @@ class Session:
     frames: int = 0
     bytes: int = 0
     """About how many bytes its file has on the card."""
+    earlier: tuple[tuple[int, str], ...] = ()
+    """(number, stem) of the files from which the same recording went on, oldest first (R22)."""
     incident: str = ""
     """What it belongs to: the stem of the incident's first recording, or the incident of a peer (R23)."""
     channel: str | None = None
@@ -82,6 +84,7 @@ class Session:
             incident=self.incident, channel=self.channel, group=self.group,
             mutes=[row for row in self.mutes if row[1] is None or row[1] > at_ns],
         )  # fmt: skip
+        new.earlier = (*self.earlier, (self.file.number, self.file.stem))
         new.last_frame = self.fragmenter.last_frame or self.last_frame  # a hole between the files is a gap of the new
         new.fragmenter.extend(*self.fragmenter.take_from(at_ns))
         return new

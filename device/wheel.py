@@ -24,6 +24,8 @@ class Wheel:
     touched_ns: int
     """When it was opened or last pressed, CLOCK_BOOTTIME."""
     presses: int = 0
+    earlier: tuple[tuple[int, str], ...] = ()
+    """(number, stem) of the files from which the recording went on: the category is theirs too (R22)."""
 
     def press(self, now_ns: int) -> Category:
         """One category further; the one that is chosen now."""

@@ -54,6 +54,7 @@ NOTICES: Final[dict[str, About]] = {
     "clock": About("UTC stepped, or its source changed", "the cause"),
     "command_refused": About("a signed command was refused"),
     "deleted": About("a receipted file was deleted"),
+    "dislodged": About("the camera has turned on the body, or fallen off (R12)"),
     "docked": About("the camera is in the dock"),
     "fault": About("a driver's fault; recording goes on", "the part"),
     "hold_up_over": About("the ignition was off for long enough: the camera switches itself off (R17)"),

@@ -48,6 +48,7 @@ class PaperSession:
     extra: dict[str, Any] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
     reason: str | None = None
+    earlier: tuple[tuple[int, str], ...] = ()
 
 
 class PaperRecorder:

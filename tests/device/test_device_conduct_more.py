@@ -234,3 +234,16 @@ def test_nothing_that_a_line_does_while_it_is_faulty_stops_a_recording() -> None
     camera.wait(60)
     assert camera.recorder.session is not None
     assert camera.recorder.recordings[0].started_ns < camera.now_ns - 60 * SECOND
+
+
+@pytest.mark.requirement("R22", "R31", "R35")
+def test_a_category_is_given_to_all_files_of_a_recording_that_went_on() -> None:
+    camera = recording(stop_reason_s=0)
+    session = camera.recorder.session
+    assert session is not None
+    session.earlier = ((98, "PAPER-000098"), (99, "PAPER-000099"))
+    stop(camera)
+    camera.one_press("function")
+    camera.wait(10)
+    labelled = [(word, number) for event, word, number in camera.logged if event == "labelled"]
+    assert labelled == [("arrest_search", 98), ("arrest_search", 99), ("arrest_search", 1)]
