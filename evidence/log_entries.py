@@ -28,8 +28,6 @@ from evidence.statements import (
 
 TWIN_NS: Final = 2_000_000_000
 """What the log and a recording both tell, they tell within this time of each other."""
-SAME: Final = {"open_recording": "recording_opened", "close_recording": "recording_closed"}
-"""The recording's own first and last statement, and what the log calls them."""
 TOLD_BY: Final = {
     "recording": ("recording_opened", "stop_withdrawn"),
     "docked": ("docked",),
@@ -37,6 +35,7 @@ TOLD_BY: Final = {
     "stating_reason": ("stop_confirmed",),
 }
 """A state that another entry of the same moment tells already."""
+FAILURES: Final = frozenset({"failure_began", "failure_ended", "failure_to_record"})
 HIDDEN: Final = frozenset({"part", "event", "seq", "salt"})
 """What a metadata object says about itself."""
 
@@ -121,10 +120,9 @@ def _computed(details: Mapping[str, Any]) -> dict[str, Any]:
     checks = details.get("checks")
     if isinstance(checks, list) and all(isinstance(one, Mapping) for one in checks):
         found["checks_count"] = len(checks)
-        wrong = [one for one in checks if one.get("result") not in ("pass", "not_present")]
-        found["checks_not_passed"] = [
-            f"{one.get('name')} {one.get('result')}: {one.get('value')}, wanted {one.get('limit')}" for one in wrong
-        ]
+        wrong = [one for one in checks if one.get("result") not in ("pass", "not_present", "note")]
+        found["checks_not_passed"] = [f"{one.get('result')}, {_seen(one)}" for one in wrong]
+        found["checks_noted"] = [_seen(one) for one in checks if one.get("result") == "note"]
         found["checks_absent"] = [str(one.get("name")) for one in checks if one.get("result") == "not_present"]
     begin_ns, end_ns = details.get("start_ns"), details.get("end_ns")
     if isinstance(begin_ns, int) and isinstance(end_ns, int):
@@ -133,6 +131,12 @@ def _computed(details: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(mutes, list):
         ended = [row for row in mutes if isinstance(row, list) and len(row) == 2 and None not in row]
         found["muted_s"] = sum(end - begin for begin, end in ended) / 10**9 or None
+    zones = details.get("zones_mc")
+    if isinstance(zones, Mapping):
+        found["zones"] = [f"{name} {mc / 1000:.1f} °C" for name, mc in zones.items() if isinstance(mc, int)]
+    check = details.get("check")
+    if isinstance(check, Mapping):
+        found["check_seen"] = str(check.get("value"))
     if isinstance(details.get("failures"), list):
         found["failures"] = [str(one.get("cause")) for one in details["failures"] if isinstance(one, Mapping)]
     if isinstance(details.get("frames"), int):
@@ -140,8 +144,19 @@ def _computed(details: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _seen(check: Mapping[str, Any]) -> str:
+    return f"{check.get('name')}: {check.get('value')} (wanted: {check.get('limit')})"
+
+
 def _middle_ns(utc: Utc) -> int:
     return (moment_ns(utc.earliest) + moment_ns(utc.latest)) // 2
+
+
+def at_utc(statement: AnyStatement, mono_ns: int) -> str:
+    """UTC of an instant of the same boot by a statement's claim, as people read it; `unknown` without one."""
+    if statement.utc.source == "none":
+        return "unknown"
+    return moment(_middle_ns(statement.utc) - statement.mono_ns + mono_ns)[11:23]
 
 
 def _clock(utc: Utc) -> str:
@@ -171,13 +186,13 @@ def _once(entries: list[Entry]) -> list[Entry]:
     """Leave out what a recording tells of the same moment as the log, and mark what another entry says better."""
     twins: dict[tuple[str, int | None], list[int]] = {}
     for place, one in enumerate(entries):
-        if isinstance(one.statement, Event) and one.statement.stream == "log":
-            twins.setdefault((one.statement.event, one.recording), []).append(place)
+        if one.statement.stream == "log":
+            twins.setdefault((one.name, one.recording), []).append(place)
     dropped: set[int] = set()
     for place, one in enumerate(entries):
         if one.statement.stream == "log":
             continue
-        known = twins.get((SAME.get(one.name, one.name), one.recording), [])
+        known = twins.get(_name_in_log(one), [])
         near = [at for at in known if _twins(entries[at].statement, one.statement)]
         if near:
             twin = min(near, key=lambda at: abs(entries[at].statement.mono_ns - one.statement.mono_ns))
@@ -189,16 +204,40 @@ def _once(entries: list[Entry]) -> list[Entry]:
     return [replace(one, minor=_is_minor(one, kept[max(0, at - 4) : at + 5])) for at, one in enumerate(kept)]
 
 
+def _name_in_log(one: Entry) -> tuple[str, int | None]:
+    """What the log calls a statement of a recording."""
+    match one.statement:
+        case Open():
+            return "recording_opened", one.recording
+        case Close(reason="recovered"):
+            return "recording_recovered", one.recording
+        case Close():
+            return "recording_closed", one.recording
+        case ClockStep():
+            return one.name, None
+    return one.name, one.recording
+
+
 def _is_minor(one: Entry, around: Sequence[Entry]) -> bool:
-    if one.name != "state" or not isinstance(one.statement, Event):
+    """A state whose cause is told, and what the camera noticed when that is told as a failure to record."""
+    if not isinstance(one.statement, Event):
         return False
-    better = TOLD_BY.get(str(one.statement.word), ())
-    return any(other.name in better and _near(other.statement, one.statement) for other in around)
+    word, near = str(one.statement.word), [other for other in around if _near(other.statement, one.statement)]
+    if one.name == "state":
+        return any(other.name in TOLD_BY.get(word, ()) for other in near)
+    if one.name != "background_test":
+        return False
+    if word.endswith("_works"):
+        return any(other.name == "failure_ended" for other in near)
+    told = {other.statement.word for other in near if isinstance(other.statement, Event) and other.name in FAILURES}
+    return word in told
 
 
 def _twins(one: AnyStatement, other: AnyStatement) -> bool:
     if isinstance(other, Open | Close):
         return one.boot == other.boot
+    if isinstance(other, ClockStep):
+        return isinstance(one, ClockStep) and one.cause == other.cause and _near(one, other)
     same_word = isinstance(one, Event) and isinstance(other, Event) and one.word == other.word
     return same_word and _near(one, other)
 

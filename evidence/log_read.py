@@ -13,7 +13,7 @@ from evidence.cms import SIGNED_DATA
 from evidence.errors import EvidenceError, NotEvidence
 from evidence.export.decrypt import Vault, read_metadata
 from evidence.export.items import ObjectItem, StatementItem, walk
-from evidence.log_entries import Entry
+from evidence.log_entries import Entry, at_utc
 from evidence.statements import AnyStatement, Close, Event, Open, Sealed
 from evidence.trust import Trust
 from evidence.verify import READ_BYTES, Report, StreamVerifier, file_name
@@ -96,6 +96,7 @@ def _entries(
     """What holds, each with the details that stand behind it."""
     entries: dict[int, Entry] = {}
     opened: Open | None = None
+    span: dict[str, Any] = {}
     notes: dict[str, dict[str, Any]] = {}
     for item in walk(file):
         if isinstance(item, StatementItem):
@@ -103,8 +104,10 @@ def _entries(
             if statement is None:
                 break  # the first rule that is broken: nothing behind it is told
             opened = statement if isinstance(statement, Open) else opened
-            if not isinstance(statement, Sealed):
-                entries[statement.seq] = Entry(statement, name)
+            if isinstance(statement, Sealed):
+                _note_span(statement, span)
+            else:
+                entries[statement.seq] = Entry(statement, name, dict(span) if isinstance(statement, Close) else {})
         elif isinstance(item, ObjectItem) and vault is not None and opened is not None:
             if item.announced is None or item.announced.object != "metadata":
                 continue
@@ -118,6 +121,14 @@ def _entries(
     return [_noted(one, notes) for one in entries.values()]
 
 
+def _note_span(statement: Sealed, span: dict[str, Any]) -> None:
+    """From when until when there are pictures: what a judge asks of a recording that was cut off."""
+    media = statement.media
+    if media is not None:
+        span.setdefault("pictures_from", at_utc(statement, media.start_ns))
+        span["pictures_until"] = at_utc(statement, media.start_ns + media.duration_ns)
+
+
 def _attach(details: dict[str, Any], entries: dict[int, Entry], notes: dict[str, dict[str, Any]]) -> None:
     """An event's details name its `seq`; opening and closing metadata belong to `open` and `close`."""
     part, seq = details.get("part"), details.get("seq")
@@ -129,4 +140,6 @@ def _attach(details: dict[str, Any], entries: dict[int, Entry], notes: dict[str,
 
 def _noted(one: Entry, notes: dict[str, dict[str, Any]]) -> Entry:
     part = "opening" if isinstance(one.statement, Open) else "closing" if isinstance(one.statement, Close) else None
-    return Entry(one.statement, one.file, notes[part]) if part is not None and part in notes else one
+    if part is None or part not in notes:
+        return one
+    return Entry(one.statement, one.file, {**notes[part], **one.details})

@@ -87,7 +87,10 @@ class Language(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if isinstance(value, float):
             return f"{value:.3f}".rstrip("0").rstrip(".")
         if isinstance(value, Mapping):
-            return ", ".join(f"{self.value(key)} {self.value(one)}" for key, one in value.items())
+            return ", ".join(
+                f"{one} × {self.value(key)}" if isinstance(one, int) else f"{self.value(key)} {self.value(one)}"
+                for key, one in value.items()
+            )
         if isinstance(value, list | tuple):
             return ", ".join(self.value(one) for one in value)
         text = str(value)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from evidence.handover import PeerRequest, StopReasonRequest, TriggerRequest
+from evidence.handover import LabelRequest, PeerRequest, Request, StopReasonRequest, TriggerRequest
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
 from simulator.gps_feed import GpsFeed
 from simulator.hands import Hands
+from simulator.people import People
 from simulator.run_errors import WorldRefused
 from simulator.second_camera import SecondCamera
 from simulator.thermal_feed import ThermalFeed
@@ -34,6 +35,7 @@ class Deeds:
     battery: BatteryFeed
     thermal: ThermalFeed
     peer: SecondCamera
+    people: People
     clock_offset_ns: int = 0
     """How far the camera's clock was put off."""
 
@@ -47,7 +49,7 @@ class Deeds:
         elif deed.amount is not None:
             self._amount(deed.action, deed.amount)
         elif deed.reason:
-            self.camera.ask(StopReasonRequest(code=deed.reason, supervisor=deed.supervisor))
+            self.camera.ask(self._said(deed))
         else:
             self._plain(deed.action)
 
@@ -70,6 +72,17 @@ class Deeds:
                 self.camera.world({"op": "microphone", "silent_s": amount})
             case "turn the wheel by":
                 self.hands.press_slowly("function", int(amount))
+
+    def _said(self, deed: Deed) -> Request:
+        """What is told to the recorder: a reason, a number, a signed command."""
+        match deed.action:
+            case "case number":
+                return LabelRequest(label="case", text=deed.reason)
+            case "cad number":
+                return LabelRequest(label="cad", text=deed.reason)
+            case "supervisor overrides":
+                return self.people.overrides(deed.reason)
+        return StopReasonRequest(code=deed.reason, supervisor=deed.supervisor)
 
     def _plain(self, action: str) -> None:
         hands = self.hands
@@ -100,6 +113,10 @@ class Deeds:
         match action:
             case "weapon drawn":
                 self.camera.ask(TriggerRequest(name="weapon"))
+            case "officer signs in":
+                self.camera.ask(self.people.signs_in())
+            case "officer signs out":
+                self.camera.ask(self.people.signs_out())
             case "peer starts":
                 self.camera.ask(PeerRequest(announcement=self.peer.announcement()))
             case "crash":

@@ -28,6 +28,7 @@ from simulator.hands import Hands
 from simulator.layout import RunLayout, run_layout
 from simulator.log_watch import LogWatch
 from simulator.measured import measure
+from simulator.people import People
 from simulator.processes import Child, Children, python_module
 from simulator.progress import Progress
 from simulator.report import build_report
@@ -165,7 +166,7 @@ def _world(
         world.pause(seconds)
 
     hands = Hands(camera, profile, pause)
-    deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki))
+    deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki), People(layout.pki, agency.SERIAL))
     world = World(camera, battery, profile, progress, deeds, LogWatch((layout.spool, layout.store)))
     return world
 

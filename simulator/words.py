@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from device.policy import CHECKS
 from device.states import State
 from device.stopping import REASONS
 
@@ -34,6 +35,7 @@ ACTIONS: Final = (
     "nothing", "press record button twice", "press record button once", "hold record button",
     "press emergency button", "press function button once", "press function button twice", "hold function button",
     "release function button", *(f"{line} {way}" for line in LINES for way in ("on", "off")), "weapon drawn",
+    "officer signs in", "officer signs out",
     "peer starts", "crash", "officer speaks", "dock", "undock", "lose gps", "find gps", "clock unset", "clock set",
     "power cut",
     *(f"camera {look}" for look in LOOKS),
@@ -53,7 +55,7 @@ TRIGGERS: Final = {
 }
 """The trigger that an action should leave in the evidence."""
 NUMBER: Final = r"([0-9]{1,5}(?:\.[0-9]{1,3})?)"
-LOG_S: Final = 5.0
+LOG_S: Final = 10.0
 """How long a word of the device log may take to be on the card, unless the scenario says otherwise."""
 
 
@@ -92,6 +94,10 @@ AMOUNTS: Final = (
     Amount("gps jumps", r"gps jumps ([0-9]{1,6}) m", 1, 999_999, "let it jump by 1 m at least", "gps jumps 5000 m"),
     Amount("turn the wheel by", r"turn the wheel by ([0-9]{1,2})", 1, 40, "turn it by 1 to 40", "turn the wheel by 3"),
 )  # fmt: skip
+SAID: Final = ("give reason telephone", "supervisor overrides microphone", "case number 26-01234")
+"""Examples of what takes words."""
+_OVERRIDE: Final = re.compile(r"supervisor overrides ([a-z_ ]+)")
+_NUMBERED: Final = re.compile(r"(case|cad) number ([A-Za-z0-9][A-Za-z0-9 ./-]{0,40})")
 _REASON: Final = re.compile(r"give reason ([a-z_ ]+?)(?:, supervisor (consulted|not possible))?")
 _WITHIN: Final = re.compile(rf"(.+?)(?: (within|for) {NUMBER} s)?")
 _LOG: Final = re.compile(r"(no )?log ([a-z][a-z0-9_]*)(?: ([a-z][a-z0-9_]*))?")
@@ -102,11 +108,11 @@ class Deed:
     """What a step does."""
 
     action: str
-    """One of `ACTIONS`, the `action` of one of `AMOUNTS`, or ``give reason``."""
+    """One of `ACTIONS`, the `action` of one of `AMOUNTS`, or the first words of one of `SAID`."""
     amount: float | None = None
     """The number of an amount: percent, degrees Celsius, km/h, seconds, metres, presses."""
     reason: str = ""
-    """The reason's code."""
+    """The reason's code, the check that is overridden, or the case's number."""
     supervisor: Literal["consulted", "not_possible"] | None = None
     """Whether a supervisor was asked (D.3.b.(1))."""
 
@@ -155,8 +161,17 @@ def deed(text: str) -> Deed:
             "consulted": "consulted", "not possible": "not_possible"
         }  # fmt: skip
         return Deed("give reason", None, code, asked.get(reason[2] or ""))
+    override = _OVERRIDE.fullmatch(text)
+    if override is not None:
+        check = override[1].replace(" ", "_")
+        if check not in CHECKS:
+            raise UnknownWord(nearest(check, CHECKS))
+        return Deed("supervisor overrides", None, check)
+    numbered = _NUMBERED.fullmatch(text)
+    if numbered is not None:
+        return Deed(f"{numbered[1]} number", None, numbered[2])
     if text not in ACTIONS:
-        raise UnknownWord(nearest(text, (*ACTIONS, *(one.example for one in AMOUNTS), "give reason telephone")))
+        raise UnknownWord(nearest(text, (*ACTIONS, *(one.example for one in AMOUNTS), *SAID)))
     return Deed(text)
 
 

@@ -60,7 +60,7 @@ def a_shift(camera: Camera) -> None:
 def test_a_shift_is_told_in_order_each_thing_once(camera: Camera, agency: Agency, capsys: Out) -> None:
     a_shift(camera)
     lines = told(agency, capsys, camera.card)
-    assert sentences(lines) == [
+    assert [re.sub(r"\d\d:\d\d:\d\d\.\d{3}", "TIME", one) for one in sentences(lines)] == [
         "log segment 1 begins; profile test 1; firmware 0.1.0",
         "the camera was started, for the 7. time",
         "the light bar started nothing: the camera was asleep",
@@ -69,7 +69,7 @@ def test_a_shift_is_told_in_order_each_thing_once(camera: Camera, agency: Agency
         "the officer muted the sound (recording 1)",
         "the sound is back after 5 s (recording 1)",
         "GAP of 2.5 s: the camera delivered no picture (recording 1)",
-        "recording 1 ends: stopped by the officer; 50 pictures",
+        "recording 1 ends: stopped by the officer; 50 pictures from TIME to TIME",
         "stopped by the officer; reason: telephone (D.3.a.(8)); a supervisor was consulted (D.3.b.(1)) (recording 1)",
         "log segment 1 is closed: the camera is in the dock",
     ]
@@ -191,8 +191,8 @@ def language(text: str, **values: str) -> Language:
 
 def test_values_are_told_as_people_read_them() -> None:
     words = language("{a}; {b}; {c.d}; {e}; {f}", light_bar="the light bar")
-    fields = {"a": "light_bar", "b": 2.50, "c": {"d": True}, "e": ["one_two", 3], "f": {"x_y": 4}}
-    assert words.sentence("e", fields) == "the light bar; 2.5; yes; one two, 3; x y 4"
+    fields = {"a": "light_bar", "b": 2.50, "c": {"d": True}, "e": ["one_two", 3], "f": {"x_y": 4, "z": "w"}}
+    assert words.sentence("e", fields) == "the light bar; 2.5; yes; one two, 3; 4 × x y, z w"
     assert words.sentence("e", {**fields, "b": None}) == "e", "a sentence with an unknown field is not told"
     long = language("{a}").sentence("e", {"a": "A" * 5000})
     assert len(long) < 700

@@ -13,10 +13,11 @@ import pytest
 
 from device.policy import Profile
 from evidence.cms import parse_signed
+from evidence.commands import Assign, Override, parse_command, powers_of
 from evidence.durable import AppendFile
 from evidence.evidence_file import EvidenceWriter
 from evidence.export.decrypt import Vault
-from evidence.handover import PeerRequest, StopReasonRequest, TriggerRequest, decode_peer_start
+from evidence.handover import LabelRequest, PeerRequest, StopReasonRequest, TriggerRequest, decode_peer_start
 from evidence.keys import FileSigner
 from evidence.statements import CameraFacts, ProfileRef, Stamp, Utc, moment
 from evidence.trust import Trust
@@ -29,11 +30,12 @@ from simulator.expecting import expect
 from simulator.hands import Hands
 from simulator.log_watch import LogWatch
 from simulator.nmea import RouteReceiver
+from simulator.people import People
 from simulator.run_errors import BadScenario, NotAsExpected
 from simulator.scenario import load_scenario
 from simulator.second_camera import SecondCamera
 from simulator.thermal_feed import ThermalFeed
-from simulator.words import ACTIONS, AMOUNTS, LINES, Deed, Expectation, deed, expectation
+from simulator.words import ACTIONS, AMOUNTS, LINES, SAID, Deed, Expectation, deed, expectation
 
 POLICY = Profile(v=1, name="words", version=1)
 
@@ -80,9 +82,8 @@ def deeds(tmp_path: Path) -> Deeds:
     write_credential(pki, second_camera.STEM, other)
     hands = Hands(link, POLICY, lambda seconds: link.said.append(seconds))
     receiver: Any = PaperReceiver(link.said)
-    return Deeds(
-        link, hands, receiver, BatteryFeed(tmp_path / "b"), ThermalFeed(tmp_path / "t"), SecondCamera(pki)
-    )  # fmt: skip
+    feeds = BatteryFeed(tmp_path / "b"), ThermalFeed(tmp_path / "t")
+    return Deeds(link, hands, receiver, *feeds, SecondCamera(pki), People(pki, "SIM-0001"))
 
 
 def done(deeds: Deeds, text: str) -> list[Any]:
@@ -92,7 +93,7 @@ def done(deeds: Deeds, text: str) -> list[Any]:
     return [one for one in link.said if not isinstance(one, float)]
 
 
-@pytest.mark.parametrize("text", [*ACTIONS, *(one.example for one in AMOUNTS), "give reason telephone"])
+@pytest.mark.parametrize("text", [*ACTIONS, *(one.example for one in AMOUNTS), *SAID])
 def test_every_word_is_understood_and_done(deeds: Deeds, text: str) -> None:
     did = done(deeds, text)
     other = deeds.battery.percent == 50 or deeds.thermal.celsius == 85
@@ -124,6 +125,19 @@ def test_a_reason_and_the_supervisor_reach_the_recorder(deeds: Deeds) -> None:
     ]
     assert deed("give reason telephone, supervisor consulted").supervisor == "consulted"
     assert deed("give reason break").supervisor is None
+
+
+@pytest.mark.requirement("R9")
+def test_desk_and_supervisor_sign_what_they_tell_the_camera(deeds: Deeds) -> None:
+    (request,) = done(deeds, "officer signs in")
+    command, message = parse_command(request.command)
+    assert isinstance(command, Assign)
+    assert (command.serial, command.officer) == ("SIM-0001", "4711")
+    assert powers_of(message.certificate) == {"assign"}
+    command, message = parse_command(done(deeds, "supervisor overrides microphone")[1].command)
+    assert isinstance(command, Override)
+    assert (command.component, "supervise" in powers_of(message.certificate)) == ("microphone", True)
+    assert done(deeds, "case number 26-01234")[2] == LabelRequest(label="case", text="26-01234")
 
 
 @pytest.mark.requirement("R18", "R23")
@@ -177,6 +191,7 @@ STEP = "title = 'a'\n[[step]]\nat = 'start'\n"
     [
         ("do = 'siren onn'", ":2: do: 'siren onn' is not known; did you mean 'siren on'?"),
         ("do = 'give reason telefone'", "did you mean 'telephone'?"),
+        ("do = 'supervisor overrides microfone'", "did you mean 'microphone'?"),
         ("do = 'drive at 900'", ":2: do: no car drives at 900 km/h"),
         ("do = 'camera blakc'", "did you mean 'camera black'?"),
         ("do = 'press function button thrice'", "did you mean"),

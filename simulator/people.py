@@ -1,0 +1,60 @@
+"""The people behind the camera: the check-out desk and the supervisor, whose commands are signed (R10, R33)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from evidence.cms import sign
+from evidence.commands import KINDS, sequence_at
+from evidence.handover import CommandRequest
+from evidence.keys import FileSigner
+from evidence.statements import encode_canonical, moment
+
+OFFICER: Final = {
+    "officer": "4711",
+    "name": "P. Rivera",
+    "badge": "B-4711",
+    "identified_by": "pin",
+    "vehicle": "CAR-12",
+    "shift": "evening-1",
+    "training_valid_until": "2099-12-31",
+}
+SUPERVISOR: Final = "Sgt. Chen"
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Commands for one camera, signed at this instant."""
+
+    pki: Path
+    serial: str
+
+    def signs_in(self) -> CommandRequest:
+        """The desk hands the camera to the officer of all scenarios. Raises OSError, `EvidenceError`."""
+        return self._command("assign", "checkout", OFFICER)
+
+    def signs_out(self) -> CommandRequest:
+        """The officer's session is over."""
+        return self._command("end_session", "checkout", {})
+
+    def overrides(self, component: str) -> CommandRequest:
+        """The supervisor lets the camera go although a component failed its test (R9)."""
+        return self._command("override", "supervisor", {"component": component, "supervisor": SUPERVISOR})
+
+    def _command(self, kind: str, signer: str, fields: dict[str, Any]) -> CommandRequest:
+        now = dt.datetime.now(dt.UTC)
+        common = {
+            "command": kind,
+            "v": 1,
+            "serial": self.serial,
+            "sequence": sequence_at(now),
+            "issued": moment(int(now.timestamp() * 10**6) * 1000),
+        }
+        command = msgspec.convert({**common, **fields}, KINDS[kind])
+        key = FileSigner.load(self.pki / f"{signer}.key", self.pki / f"{signer}.pem")
+        return CommandRequest(command=sign(encode_canonical(command), key, now))
