@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,23 +11,18 @@ from device.config import DeviceSettings
 from device.errors import CannotStart
 from evidence.errors import EvidenceError
 from evidence.keys import Signer, load_certificates, load_signer
+from evidence.release import code_sha256
 from evidence.roles import is_simulated, serial_of
 from evidence.sealed import Recipient
 from evidence.statements import CameraFacts
 from evidence.trust import Trust
 
 FIRMWARE: Final = version("firsthand")
-_ROOMS: Final = ("device", "evidence", "hal")
 
 
 def firmware_sha256() -> str:
-    """SHA-256 over the recorder's own Python files (name, NUL, content), in the order of their names."""
-    digest = hashlib.sha256()
-    base = Path(__file__).resolve().parent.parent
-    for room in _ROOMS:
-        for path in sorted((base / room).rglob("*.py")):
-            digest.update(str(path.relative_to(base)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+    """SHA-256 over the recorder's own files (see `evidence.release`)."""
+    return code_sha256(Path(__file__).resolve().parent.parent)
 
 
 @dataclass(frozen=True, slots=True)

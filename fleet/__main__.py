@@ -1,4 +1,4 @@
-"""Technicians' tools: `firsthand-fleet new-agency | sign-profile | sign-command | show`."""
+"""Technicians' tools: `firsthand-fleet new-agency | sign-profile | sign-command | sign-release | show`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from evidence.roles import is_simulated, key_level_of, role_of, serial_of
 from evidence.settings import SETTINGS_BYTES, BadSettings
 from evidence.statements import encode_canonical
 from evidence.usage import UsageParser
-from fleet import sign_command
+from fleet import sign_command, sign_release
 
 
 def _parser() -> UsageParser:
@@ -42,6 +42,7 @@ def _parser() -> UsageParser:
     profile.add_argument("--cert", type=Path, required=True, help="that certificate with its intermediate")
     profile.add_argument("--out", type=Path, required=True, metavar="FILE.p7s")
     sign_command.add_to(verbs)
+    sign_release.add_to(verbs)
     show = verbs.add_parser("show", help="say what a certificate of ours is for")
     show.add_argument("certificate", type=Path, metavar="FILE.pem")
     return parser
@@ -57,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _sign_profile(arguments)
         if arguments.verb == "sign-command":
             return sign_command.run(arguments)
+        if arguments.verb == "sign-release":
+            return sign_release.run(arguments)
         return _show(arguments)
     except EvidenceError as error:
         print(f"firsthand-fleet: {error}", file=sys.stderr)

@@ -285,6 +285,7 @@ def create_agency(
     write_credential(directory, "broker-tls", authority.tls_server("localhost"))
     write_credential(directory, "station-receipt", authority.signer("receipt", "Docking station 1", serial="STATION-1"))
     write_credential(directory, "profile", authority.signer("profile", "Policy office", serial="POLICY-1"))
+    write_credential(directory, "release", authority.signer("release", "Release desk", serial="RELEASE-1"))
     supervisor = authority.signer("command", "Supervisor 1", serial="SUP-1", powers=["supervise"])
     write_credential(directory, "supervisor", supervisor)
     checkout = authority.signer("command", "Check-out at docking station 1", serial="STATION-1", powers=["assign"])

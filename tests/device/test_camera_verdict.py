@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from camera_bench import DOCK, LIGHTBAR, CameraBench, until
 from people_bench import command, logged_details, metadata_of
 
+from device.identity import FIRMWARE
+from evidence import cms
 from evidence.handover import CategoryRequest, Done, Refused
+from evidence.keys import FileSigner
+from evidence.release import Release, code_sha256
+from evidence.statements import encode_canonical
 
 Make = Callable[..., CameraBench]
 ANN: dict[str, Any] = {
@@ -148,3 +155,23 @@ def test_a_category_given_during_the_clip_makes_it_evidence(bench: Make) -> None
     assert camera.status().recording == stem
     camera.stop()
     assert all("test" not in one.get("labels", ()) for one in metadata_of(camera, camera.path("SIM-0001-000001")))
+
+
+@pytest.mark.requirement("R8", "R9")
+def test_code_that_is_not_the_signed_release_is_out_of_service(bench: Make) -> None:
+    camera = bench()
+    camera.state.mkdir(exist_ok=True)
+    signer = FileSigner.load(camera.pki / "release.key", camera.pki / "release.pem")
+    code = Path(__file__).resolve().parents[2]
+
+    def install(sha256: str) -> None:
+        release = Release(v=1, version=FIRMWARE, sha256=sha256)
+        (camera.state / "release.p7s").write_bytes(cms.sign(encode_canonical(release), signer, dt.datetime.now(dt.UTC)))
+
+    install(code_sha256(code))
+    camera.start()
+    assert camera.status().do_not_use == ()
+    install("0" * 64)
+    assert camera.ask_selftest() == "block"
+    assert camera.status().do_not_use == ("firmware",)
+    assert camera.double_press(), "it records all the same"

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from device.firmware_check import judge_firmware
+from device.identity import firmware_sha256
 from device.profile import parse_profile
+from evidence.statements import CameraFacts
 from evidence.trust import Trust
 from fleet.__main__ import main
 
@@ -73,3 +76,18 @@ def test_wrong_usage_exits_64() -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["no-such-verb"])
     assert stopped.value.code == 64
+
+
+@pytest.mark.requirement("R8")
+def test_a_signed_release_is_what_the_camera_tests_its_code_by(
+    agency: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, trust = Path(__file__).resolve().parents[2], tmp_path / "release.p7s", Trust.load(agency / "root.pem")
+    arguments = ["sign-release", str(code), "--version", "1.2.3", "--out", str(out)]
+    assert main([*arguments, "--key", str(agency / "release.key"), "--cert", str(agency / "release.pem")]) == 0
+    running = CameraFacts(model="bench", firmware="1.2.3", firmware_sha256=firmware_sha256())
+    assert judge_firmware(running, [out], trust).outcome == "pass"
+    assert main([*arguments, "--key", str(agency / "camera.key"), "--cert", str(agency / "camera.pem")]) == 1
+    assert "release role" in capsys.readouterr().err
+    assert main(["sign-release", str(tmp_path), *arguments[2:], "--key", "x", "--cert", "y"]) == 1
+    assert "holds no device/" in capsys.readouterr().err
