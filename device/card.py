@@ -66,15 +66,19 @@ class Room:
     receipted_bytes: int
     """Of copies that a station's receipt lets go when the space is needed."""
     reserve_bytes: int
-    """Kept for the end of a recording and the log's word about it."""
+    """Still to be set aside for the end of a recording and the log's word about it; 0 once it is."""
+
+    @property
+    def usable_bytes(self) -> int:
+        """What recordings may take."""
+        return max(0, self.free_bytes + self.receipted_bytes - self.reserve_bytes)
 
 
 def minutes_left(room: Room, bits_per_s: int | None) -> float | None:
     """Minutes of recording that fit; None as long as nobody knows what a minute takes."""
     if not bits_per_s:
         return None
-    usable = max(0, room.free_bytes + room.receipted_bytes - room.reserve_bytes)
-    return usable * 8 / bits_per_s / 60
+    return room.usable_bytes * 8 / bits_per_s / 60
 
 
 def level_of(minutes: float | None, *, startable: bool, alarm_min: int, before: Level) -> Level:

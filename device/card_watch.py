@@ -20,7 +20,7 @@ from device.card import (
     written_by_this_process,
 )
 from device.part import Part
-from device.receipts import RESERVE_BYTES
+from device.receipts import RESERVE_BYTES, RESERVE_NAME, START_BYTES
 from device.writer import FULL, Job
 from evidence.handover import Answer, Facts, FactsRequest, Request
 from hal.errors import HalError
@@ -147,8 +147,9 @@ class CardWatch(Part):
         except (HalError, OSError):
             return  # the writer and the probe tell what is wrong
         receipted = sum(known.facts.bytes for known in daemon.boot.spool.receipted() if not known.hold)
-        self._room = Room(free, receipted, RESERVE_BYTES)
-        startable = daemon.desk.receipts.room_to_start()
+        spool = daemon.boot.spool.directory
+        self._room = Room(free, receipted, 0 if (spool / RESERVE_NAME).exists() else RESERVE_BYTES)
+        startable = daemon.desk.receipts.room_to_start() and self._room.usable_bytes >= START_BYTES
         alarm_min = daemon.profile.profile.alarm_free_min
         level = level_of(self.minutes_left, startable=startable, alarm_min=alarm_min, before=self.level)
         daemon.signals.condition("storage_low", level != "good")

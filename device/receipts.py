@@ -36,6 +36,7 @@ log = logging.getLogger("firsthand.receipts")
 
 RESERVE_BYTES: Final = 1024 * 1024
 """Kept free on the card so that a full card can still take the end of a recording and the log's word about it."""
+RESERVE_NAME: Final = ".reserve"
 START_BYTES: Final = 256 * 1024
 """Least room beside the reserve for which a recording is worth to be begun."""
 
@@ -246,7 +247,7 @@ class Receipts:
 
     @property
     def _reserve(self) -> Path:
-        return self._spool.directory / ".reserve"
+        return self._spool.directory / RESERVE_NAME
 
     def _free_reserve(self) -> bool:
         try:

@@ -13,12 +13,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from device.service import EXIT_POWER_OFF
 from simulator.run_errors import ProcessDied
 
 STOP_DEADLINE_S: Final = 15.0
@@ -69,6 +70,10 @@ class Children:
         self._children: list[Child] = []
         self.restarts: list[tuple[str, int]] = []
         """(name, signal) of every service that was killed and started again."""
+        self.power_offs = 0
+        """How often a service ended because its battery was empty."""
+        self.on_power_off: Callable[[], None] = lambda: None
+        """Somebody charges the battery, before the service is started again."""
 
     def __enter__(self) -> Children:
         return self
@@ -108,6 +113,11 @@ class Children:
         for child in self._children:
             code = child.process.poll()
             if code is not None and not child.expected:
+                if code == EXIT_POWER_OFF and child.service and self.power_offs < MAX_RESTARTS:
+                    self.power_offs += 1
+                    self.on_power_off()
+                    child.process = self._launch(child.log, child.command, None)
+                    continue
                 if code < 0 and child.service and len(self.restarts) < MAX_RESTARTS:
                     self.restarts.append((child.name, -code))
                     child.process = self._launch(child.log, child.command, None)

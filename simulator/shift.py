@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -87,6 +88,7 @@ def run_shift(order: Order, progress: Progress) -> dict[str, Any]:
         agency.found_agency(layout, order.scenario)
         battery = BatteryFeed(layout.battery, percent=87.0)
         thermal = ThermalFeed(layout.thermal)
+        children.on_power_off = partial(_charge, battery, progress)
         gps.start()
         programs = _start(layout, children, order, gps.port, progress)
         with contextlib.closing(Recorder(layout.recorder_socket)) as recorder:
@@ -97,6 +99,11 @@ def run_shift(order: Order, progress: Progress) -> dict[str, Any]:
         report["elapsed_s"] = round(time.monotonic() - began_s, 1)
         layout.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         return report
+
+
+def _charge(battery: BatteryFeed, progress: Progress) -> None:
+    progress.event("    the camera has closed everything and switched itself off; somebody changes its battery")
+    battery.set(percent=60)
 
 
 def _receiver(nmea: Path | None) -> GpsFeed:

@@ -9,12 +9,13 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from camera_bench import CameraBench, statements, until
 
 from evidence import cms
-from evidence.handover import Receipt, ReceiptRequest, ReceiptTaken
+from evidence.handover import Facts, FactsRequest, Receipt, ReceiptRequest, ReceiptTaken
 from evidence.keys import FileSigner
 from evidence.statements import Event, Gap, encode_canonical, moment
 
@@ -81,6 +82,12 @@ def receipt(camera: CameraBench, name: str) -> bytes:
     return cms.sign(encode_canonical(document), signer, dt.datetime.now(dt.UTC))
 
 
+def storage(camera: CameraBench) -> dict[str, Any]:
+    answer = camera.ask(FactsRequest(about="storage"))
+    assert isinstance(answer, Facts)
+    return answer.facts
+
+
 def gaps(camera: CameraBench, stem: str) -> list[str]:
     return [one.cause for one in statements(camera.path(stem)) if isinstance(one, Gap)]
 
@@ -107,8 +114,10 @@ def test_a_full_card_ends_the_recording_loudly_and_deletes_nothing(bench: Make, 
     assert camera.process.poll() is None
     assert camera.path(stem).exists(), "nothing is deleted without a receipt"
 
+    until(lambda: storage(camera)["level"] == "full", what="it goes on saying so")
     ballast.unlink()  # room again: it records without a restart
     until(lambda: (card / ".reserve").exists(), 30, what="the reserve is set aside again")
+    until(lambda: storage(camera)["level"] != "full", what="no longer full")
     again = camera.double_press()
     camera.fragments(2)
     camera.hold_to_stop()

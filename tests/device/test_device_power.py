@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from device import last_shift, power_checks
 from device.heat import HeatWatch
 from device.last_shift import LastShift, ran_out
 from device.policy import Profile
-from device.power import SECOND, Forecast, Judgement, Limits, PowerWatch, Prediction, health_percent
+from device.power import SECOND, Forecast, Judgement, Limits, PowerWatch, Prediction, discharging, health_percent
 from hal.battery import BatteryReading
 
 LIMITS = Limits(low_min=20, critical_min=10, off_percent=2)
@@ -197,3 +199,27 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     last_shift.save(tmp_path / "state" / "power.json", state)
     assert last_shift.load(tmp_path / "state" / "power.json") == state
     assert last_shift.load(tmp_path / "nothing.json") is None
+
+
+READINGS = st.builds(
+    BatteryReading,
+    status=st.sampled_from(["charging", "discharging", "full", "not_charging", "unknown"]),
+    percent=st.none() | st.integers(0, 100),
+    voltage_uv=st.none() | st.integers(0, 100_000_000),
+    current_ua=st.none() | st.integers(-5_000_000, 5_000_000),
+    charge_now_uah=st.none() | st.integers(0, 10_000_000),
+    time_to_empty_s=st.none() | st.integers(0, 600_000),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(READINGS, min_size=1, max_size=40))
+def test_whatever_a_gauge_says_three_believed_readings_come_before_the_end(readings: list[BatteryReading]) -> None:
+    watch, before, seen = PowerWatch(LIMITS), "good", 0
+    for number, one in enumerate(readings):
+        judged = watch.look(one, number * 2 * SECOND)
+        low = one.percent is not None and one.percent <= LIMITS.off_percent and judged.believed and discharging(one)
+        seen = seen + 1 if low else 0
+        if judged.level == "empty" and before != "empty":
+            assert seen >= 3, "one odd reading switched the camera off"
+        before = judged.level

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from device import indicators as patterns
 from device.indicators import CATALOG, CONDITIONS, Beat
@@ -310,3 +312,40 @@ def test_no_two_conditions_are_shown_alike() -> None:
     for name, one in CONDITIONS.items():
         told.setdefault(repr((one.lamps, one.beats)), []).append(name)
     assert not [names for names in told.values() if len(names) > 1]
+
+
+ACTS = st.one_of(
+    st.tuples(st.just("condition"), st.sampled_from(sorted(CONDITIONS)), st.booleans()),
+    st.tuples(st.just("play"), st.sampled_from(sorted(CATALOG.plays)), st.just(True)),
+    st.tuples(st.just("show"), st.sampled_from(sorted(patterns.STATE_PATTERNS, key=str)), st.just(True)),
+    st.tuples(st.just("stealth"), st.just(""), st.booleans()),
+    st.tuples(st.just("seconds"), st.just(""), st.just(True)),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(ACTS, max_size=60))
+def test_after_any_sequence_what_is_left_is_shown_and_an_alarm_is_felt(acts: list[tuple[str, Any, bool]]) -> None:
+    desk = Desk()
+    for what, name, on in acts:
+        if what == "condition":
+            desk.signals.condition(name, on)
+        elif what == "play":
+            desk.signals.play(CATALOG.plays[name])
+        elif what == "show":
+            desk.signals.show(name)
+        elif what == "stealth":
+            desk.signals.stealth = on
+        else:
+            desk.seconds(1)
+    desk.board.played.clear()
+    desk.signals.play(patterns.ALARM)
+    assert desk.board.felt == [5], "nothing keeps an alarm from the officer"
+    for name in list(desk.signals.conditions):
+        desk.signals.condition(name, False)
+    desk.signals.stealth = False
+    desk.signals.show(State.RECORDING)
+    desk.seconds(10)
+    lit = {lamp: how for lamp, how in desk.board.lamps.items() if lamp in patterns.LAMPS and how != "off"}
+    assert lit == {"red": (0.5, 0.5, None)}
+    assert desk.faults == []

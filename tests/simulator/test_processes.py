@@ -134,3 +134,14 @@ def test_a_service_that_ends_by_itself_ends_the_run(tmp_path: Path) -> None:
         service.process.wait(20)
         with pytest.raises(ProcessDied, match="exit code 3"):
             children.check()
+
+
+def test_a_service_whose_battery_was_empty_is_charged_and_started_again(tmp_path: Path) -> None:
+    charged: list[int] = []
+    with Children(tmp_path) as children:
+        children.on_power_off = lambda: charged.append(1)
+        service = children.start("device", [sys.executable, "-c", "raise SystemExit(20)"], service=True)
+        service.process.wait(20)
+        children.check()
+        assert (charged, children.power_offs, children.restarts) == ([1], 1, [])
+        children.stop(service)
