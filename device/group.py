@@ -94,21 +94,29 @@ class Group(Recorder):
         numbers: Mapping[str | None, int] = {}
         if resumes is not None:
             numbers, incident = self._resumes, incident or self._resumes_incident
-            resumes = numbers.get(self.channel, resumes)
-        lead = super().start(start, opening, resumes=resumes, incident=incident, group=group)
-        stem = lead.file.stem.rpartition("-")[0]
+            resumes = numbers.get(self.channel) if numbers else resumes
+        lead = super().start(
+            start, self._resuming(opening, resumes),
+            resumes=resumes, incident=incident, group=group,
+        )  # fmt: skip
 
         def begin(one: Recorder) -> None:
             mine = numbers.get(one.channel)
-            named = {} if mine is None else {"resumes": f"{stem}-{mine:06d}"}
-            plain = {key: value for key, value in opening.items() if key != "resumes"}
             session = one.start(
-                start, {**plain, **named}, resumes=mine, incident=lead.incident, group=lead.group or lead.file.number
-            )
+                start, self._resuming(opening, mine),
+                resumes=mine, incident=lead.incident, group=lead.group or lead.file.number,
+            )  # fmt: skip
             self._on_begun(session, start)
 
         self._others("start", begin)
         return lead
+
+    @staticmethod
+    def _resuming(opening: Mapping[str, Any], number: int | None) -> dict[str, Any]:
+        """The opening metadata of one camera: it names the recording that this camera goes on from, and no other's."""
+        serial = str(opening.get("resumes", "")).rpartition("-")[0]
+        mine = {key: value for key, value in opening.items() if key != "resumes"}
+        return mine if number is None else {**mine, "resumes": f"{serial}-{number:06d}"}
 
     def stop(self, reason: str, now_ns: int) -> Session | None:
         """End the recordings of all; the lead's."""

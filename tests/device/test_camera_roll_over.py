@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from camera_bench import CameraBench, media, statements, until
+from camera_bench import CameraBench, media, metadata, statements, until
 
 from evidence.audit import audit
 from evidence.audit_read import read_heap
@@ -40,6 +40,10 @@ def test_a_recording_goes_on_in_the_next_file_without_a_frame_lost_or_doubled(
         camera.verify(stem)
     opened = [statements(camera.path(stem))[0] for stem in stems]
     assert [one.continues for one in opened if isinstance(one, Open)] == [None, *range(1, len(stems))]
+    openings = [metadata(camera.path(stem), camera.pki)[0] for stem in stems]
+    assert [one.get("continues") for one in openings] == [None, *stems[:-1]]
+    assert {one["incident"] for one in openings} == {first}
+    assert all(one["triggers"] == openings[0]["triggers"] for one in openings)
     closed = [statements(camera.path(stem))[-1] for stem in stems]
     reasons = [one.reason for one in closed if isinstance(one, Close)]
     assert reasons == ["rolled_over"] * (len(stems) - 1) + ["shutdown"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera_bench import PURSUIT, SECOND, CameraBench, boottime_ns, media, statements, until
+from camera_bench import PURSUIT, SECOND, CameraBench, boottime_ns, media, metadata, statements, until
 
 from evidence.audit import audit
 from evidence.audit_read import read_heap
@@ -77,6 +77,10 @@ def test_a_pursuit_starts_all_cameras_as_one_incident(vehicle: CameraBench) -> N
     for stem in STEMS:
         vehicle.verify(stem)
         assert whole(vehicle.path(stem))
+    openings = [metadata(vehicle.path(stem), vehicle.pki)[0] for stem in STEMS]
+    assert [one["channel"] for one in openings] == ["windshield", "cabin", "rear"]
+    assert {(one["incident"], one["vehicle"]) for one in openings} == {(STEMS[0], "CT-4711")}
+    assert all(one["triggers"] == openings[0]["triggers"] for one in openings)
     begun = [one for one in vehicle.events() if one[0] == "recording_opened"]
     assert sorted(number for _, _, number in begun if number is not None) == [1, 2, 3]
     (audited,) = audit(read_heap([vehicle.spool], vehicle.trust, now=dt.datetime.now(dt.UTC)))
@@ -121,5 +125,9 @@ def test_a_power_cut_half_a_second_after_the_trigger_recovers_all_cameras(vehicl
     opened = [statements(vehicle.path(stem))[0] for stem in resumed]
     assert [one.resumes for one in opened if isinstance(one, Open)] == [1, 2, 3]
     assert vehicle.stop() == 0
+    openings = [metadata(vehicle.path(stem), vehicle.pki)[0] for stem in resumed]
+    assert [one["channel"] for one in openings] == ["windshield", "cabin", "rear"]
+    assert [one["resumes"] for one in openings] == STEMS
+    assert {one["incident"] for one in openings} == {STEMS[0]}, "the same incident"
     (audited,) = audit(read_heap([vehicle.spool], vehicle.trust, now=dt.datetime.now(dt.UTC)))
     assert audited.findings == []

@@ -232,7 +232,7 @@ def test_after_a_crash_each_camera_goes_on_from_its_own_recording_in_the_same_in
     rig.film_all(20, 30)
     rig.end(30)
     assert [one.resumes for one in rig.opened()] == [4, 6, 5]
-    assert [one["resumes"] for one in rig.metadata[1:3]] == ["SIM-0001-000006", "SIM-0001-000005"]
+    assert [one["resumes"] for one in rig.metadata[:3]] == [f"SIM-0001-{number:06d}" for number in (4, 6, 5)]
     assert {one["incident"] for one in rig.metadata[:3]} == {"PEER-7-000012"}
 
 
