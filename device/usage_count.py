@@ -92,6 +92,8 @@ class Usage:
     _since: dict[str, int] = field(default_factory=dict)
     """Intervals that are under way."""
     _state: tuple[str, int] | None = None
+    _others: set[int] = field(default_factory=set)
+    """Numbers of files by a vehicle's other cameras: their ends are not counted once more."""
 
     def logged(self, event: str, fields: Mapping[str, Any], at_ns: int) -> None:
         """Take one entry of the log."""
@@ -101,6 +103,10 @@ class Usage:
             self._trigger(fields.get("details"), "trigger")
         elif event == "trigger":
             self._trigger(fields.get("details"), "name")
+        if event == "recording_opened" and not is_new_recording(event, fields):
+            self._other_camera(fields)
+        if event == "recording_closed" and (word == "rolled_over" or fields.get("recording") in self._others):
+            return
         if event == "stop_reason" and word == "reason_missing":
             self.plain["stops_without_reason"] += 1
         elif event in BY_WORD:
@@ -150,10 +156,17 @@ class Usage:
 
     def next(self, at_ns: int) -> Usage:
         """The period after this one: what is under way goes on in it. Call it after `summary`."""
-        return Usage(at_ns, _since=dict.fromkeys(self._since, at_ns), _state=self._state)
+        return Usage(at_ns, _since=dict.fromkeys(self._since, at_ns), _state=self._state, _others=self._others)
 
     def _count(self, name: str, word: str) -> None:
         self.counts.setdefault(name, Counter())[word] += 1
+
+    def _other_camera(self, fields: Mapping[str, Any]) -> None:
+        number, details = fields.get("recording"), fields.get("details")
+        told = details if isinstance(details, Mapping) else {}
+        before = str(told.get("continues", "")).rpartition("-")[2]
+        if isinstance(number, int) and ("channel" in told or (before.isdecimal() and int(before) in self._others)):
+            self._others.add(number)
 
     def _gap(self, cause: str, details: object) -> None:
         """A part of a recording that is not there: how often, how long, how many frames."""

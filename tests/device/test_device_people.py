@@ -208,6 +208,28 @@ def test_usage_counts_what_the_log_says() -> None:
 
 
 @pytest.mark.requirement("R36")
+def test_a_vehicles_cameras_and_a_roll_over_are_one_recording() -> None:
+    usage = Usage(0)
+
+    def opened(number: int, **details: object) -> None:
+        usage.logged("recording_opened", {"recording": number, "details": {"trigger": "pursuit", **details}}, number)
+
+    def closed(number: int, word: str) -> None:
+        usage.logged("recording_closed", {"recording": number, "word": word}, number)
+
+    opened(2, channel="cabin")
+    opened(1)
+    opened(3, continues="SIM-0001-000001")
+    opened(4, continues="SIM-0001-000002")
+    closed(1, "rolled_over")
+    closed(2, "rolled_over")
+    closed(3, "record_button")
+    closed(4, "record_button")
+    facts = usage.summary(SECOND)
+    assert (facts["recordings"], facts["triggers"], facts["stops"]) == (1, {"pursuit": 1}, {"record_button": 1})
+
+
+@pytest.mark.requirement("R36")
 def test_what_is_under_way_at_the_end_of_a_period_goes_on_in_the_next() -> None:
     usage = Usage(0)
     usage.state("recording", 0)
