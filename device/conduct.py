@@ -240,6 +240,8 @@ class Conduct:
         if stopping is not None and reason == "record_button":
             word = "reason_missing" if stopping.reason_missing else stopping.code or "spoken"
             daemon.log("stop_reason", word=word, recording=session.file.number, details=stopping.facts()["stop_reason"])
+            if stopping.reason_missing and daemon.machine.limits.reason_ns:  # it was asked for
+                daemon.publish("reason_missing", None, session.file.stem)
         number, stem = session.file.number, session.file.stem
         daemon.part(Pauses).stopped(number, stem, stopping if reason == "record_button" else None)
         if reason == "false_activation":

@@ -42,6 +42,9 @@ NOTICES: Final[dict[str, About]] = {
     "out_of_service": About("the camera must not be checked out (R9); no word: it may be again", "components", True),
     "override": About("a supervisor put a component into service for one shift (R9)", "the component", True),
     "queue": About("the supervisor's queue has one more item; its number is `number` (R29)", "the cause", True),
+    "reason_missing": About(
+        "a recording was stopped without a reason; the officer's report must give it (R26)", "", True
+    ),
     "receipt_refused": About("a receipt was refused; the file stays", "", True),
     "self_test_expired": About("the self-test's verdict holds no longer", "why", True),
     "storage": About("the card fails, or works again", "which of these", True),

@@ -95,6 +95,19 @@ def test_what_is_said_while_muted_is_no_spoken_reason_since_the_recording_does_n
     assert camera.words("stop_reason") == ["reason_missing"]
 
 
+@pytest.mark.requirement("R26", "R27")
+def test_a_supervisor_hears_of_a_stop_without_a_reason_and_of_no_other() -> None:
+    camera = recording()
+    stop(camera)
+    camera.wait(12)
+    assert camera.notices.count(("reason_missing", None)) == 1
+    camera.double_press()
+    stop(camera)
+    assert camera.conduct.give_reason("telephone", None)
+    camera.wait(1)
+    assert camera.notices.count(("reason_missing", None)) == 1
+
+
 @pytest.mark.requirement("R26")
 def test_quick_presses_step_the_reason_wheel_and_do_not_darken_the_camera() -> None:
     camera = recording()

@@ -1,8 +1,12 @@
-"""A start at one camera starts another (R23): recorders, agents and mosquitto as processes, with the shipped ACL."""
+"""Cameras over a broker: a start at one starts another (R23), and a supervisor hears of malfunctions (R11).
+
+Recorders, agents and mosquitto are processes, with the broker's configuration that we ship.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import secrets
 import shutil
@@ -21,12 +25,12 @@ from camera_bench import LIGHTBAR, CameraBench
 
 from dock.mqtt.peers import peers_topic
 from evidence import cms
-from evidence.handover import PeerStart
+from evidence.handover import Done, PeerStart, ReportRequest
 from evidence.keys import FileSigner
 from evidence.statements import Utc, encode_canonical, moment
 from fleet.ca import Authority, create_agency, write_credential
 
-pytestmark = [pytest.mark.requirement("R23"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 A, B, C = "SIM-0001", "SIM-0002", "SIM-0003"
 SYSTEM = "test-pd"
 INPUTS = {
@@ -112,6 +116,7 @@ def announcement(signer: FileSigner, serial: str, *, age_s: float = 0, incident:
     return cms.sign(encode_canonical(said), signer, dt.datetime.now(dt.UTC))
 
 
+@pytest.mark.requirement("R23")
 def test_a_light_bar_at_one_camera_starts_the_other_with_the_same_incident_and_neither_stops_the_other(
     broker: Broker, pki: Path, camera: Callable[[str], CameraBench], run: Callable[[str, Path], Process]
 ) -> None:
@@ -140,6 +145,7 @@ def test_a_light_bar_at_one_camera_starts_the_other_with_the_same_incident_and_n
     assert not any("peer_start" in topic for topic, _, _ in broker.heard), "peers' business is no telemetry"
 
 
+@pytest.mark.requirement("R23")
 def test_a_replayed_a_stale_and_a_forged_announcement_start_nothing_and_a_storm_delays_no_other_camera(
     broker: Broker,
     pki: Path,
@@ -163,7 +169,8 @@ def test_a_replayed_a_stale_and_a_forged_announcement_start_nothing_and_a_storm_
         "in another's name": announcement(camera_a, C),
         "garbage": b"\xff" * 900,
         "empty": b"",
-        "huge": b"\x30" * 100_000,
+        "large": b"\x30" * 20_000,
+        "too large for the broker": b"\x30" * 200_000,
     }
     for payload in bad.values():
         third.publish(topic, payload, 1).wait_for_publish(10)
@@ -198,6 +205,7 @@ def test_a_replayed_a_stale_and_a_forged_announcement_start_nothing_and_a_storm_
         client.loop_stop()
 
 
+@pytest.mark.requirement("R23")
 def test_with_a_dead_broker_the_start_is_not_delayed_and_reaches_the_peers_when_it_comes_back_in_time(
     broker: Broker,
     pki: Path,
@@ -219,3 +227,21 @@ def test_with_a_dead_broker_the_start_is_not_delayed_and_reaches_the_peers_when_
     poll_until(lambda: published.search(log.read_text()), why="QoS 1, not retained, when there is a broker again")
     assert first.status().recording == stem
     first.hold_to_stop()
+
+
+@pytest.mark.requirement("R11", "R29", "R1")
+def test_a_reported_malfunction_reaches_the_supervisor_without_what_the_officer_wrote(
+    broker: Broker, pki: Path, camera: Callable[[str], CameraBench], run: Callable[[str, Path], Process]
+) -> None:
+    broker.listen()
+    first = camera(A)
+    assert first.ask(ReportRequest(component="lens", symptom="cracked when Smith fell")) == Done()  # nobody listens yet
+    agent(run, pki, broker.port, first, A)
+    (item,) = poll_until(lambda: broker.topic("evt/queue_item"))
+    assert (item["data"]["cause"], item["data"]["component"]) == ("malfunction", "lens")
+    listening(broker, A)
+    assert first.ask(ReportRequest(component="microphone", symptom="crackles since Smith fell")) == Done()
+    (notice,) = poll_until(lambda: broker.topic("evt/malfunction"))
+    assert (notice["data"]["word"], notice["data"]["attention"]) == ("microphone", True)
+    poll_until(lambda: [one["data"]["component"] for one in broker.topic("evt/queue_item")] == ["lens", "microphone"])
+    assert "Smith" not in json.dumps(broker.heard)
