@@ -70,7 +70,7 @@ def status_lines(status: Status) -> list[str]:
     custody = "  SEIZED: in custody, nothing is deleted" if status.seized else ""
     lines.append(f"officer    {'signed in' if status.assigned else 'unassigned'}{custody}")
     if status.held:
-        lines.append(f"on hold    {status.held} recordings")
+        lines.append(f"on hold    {status.held} recording{'s' if status.held != 1 else ''}")
     return [*lines, f"up         {status.uptime_s} s"]
 
 
