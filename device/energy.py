@@ -226,7 +226,7 @@ class Energy(Part):
     def _set_low_power(self) -> None:
         """Fewer bits while the battery is low or the board hot; recording goes on."""
         why = "battery" if self.level != "good" else "heat" if self.band in ("hot", "critical") else None
-        if why == self.low_power:
+        if why == self.low_power or self._ending:
             return
         daemon, self.low_power = self.daemon, why
         percent = daemon.profile.profile.low_power_bitrate_percent if why is not None else 100

@@ -38,7 +38,7 @@ def test_default_scenario_spaces_its_triggers_wider_than_the_ring() -> None:
 
 
 def test_an_unknown_scenario_names_the_nearest() -> None:
-    assert {"default", "quick"} <= set(bundled())
+    assert {"default", "quick", "power"} <= set(bundled())
     with pytest.raises(BadScenario, match=r"no scenario 'quik'.*did you mean 'quick'\?"):
         find_scenario("quik")
 
