@@ -182,6 +182,22 @@ def _boots(entries: Sequence[Entry]) -> dict[str, int]:
     return ranks
 
 
+def cuts(entries: Iterable[Entry]) -> list[Entry]:
+    """What goes on with an interrupted recording says from when until when there are no pictures (R28, R29)."""
+    known = list(entries)
+    ends = {one.statement.number: one.details for one in known if one.name == "close_recording"}
+    told: list[Entry] = []
+    for one in known:
+        statement = one.statement
+        if isinstance(statement, Open) and statement.resumes is not None:
+            before, after = ends.get(statement.resumes, {}), ends.get(statement.number, {})
+            cut = {"cut_at": before.get("pictures_until"), "again_at": after.get("pictures_from")}
+            told.append(replace(one, details={**one.details, **cut}))
+        else:
+            told.append(one)
+    return told
+
+
 def _once(entries: list[Entry]) -> list[Entry]:
     """Leave out what a recording tells of the same moment as the log, and mark what another entry says better."""
     twins: dict[tuple[str, int | None], list[int]] = {}
@@ -219,12 +235,15 @@ def _name_in_log(one: Entry) -> tuple[str, int | None]:
 
 
 def _is_minor(one: Entry, around: Sequence[Entry]) -> bool:
-    """A state whose cause is told, and what the camera noticed when that is told as a failure to record."""
+    """A state whose cause is told, what is told as a failure to record too, and a receipt that a deletion names."""
     if not isinstance(one.statement, Event):
         return False
     word, near = str(one.statement.word), [other for other in around if _near(other.statement, one.statement)]
     if one.name == "state":
         return any(other.name in TOLD_BY.get(word, ()) for other in near)
+    if one.name == "receipt_taken":
+        deleted = [other.statement for other in near if other.name == "tombstone"]
+        return any(isinstance(other, Event) and other.file == one.statement.file for other in deleted)
     if one.name != "background_test":
         return False
     if word.endswith("_works"):

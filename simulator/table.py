@@ -43,6 +43,9 @@ def closing_words(report: Mapping[str, Any], out: Path, tool: str = "firsthand-e
         lines += [
             "Play one, in any player:",
             f"  ffplay {first}",
+            "Read what the camera did, in plain words:",
+            f"  {tool} log {out}/station/store {out}/camera/spool --root {out}/pki/root.pem \\",
+            f"    --vault-cert {out}/pki/vault.pem --vault-key {out}/pki/vault.key",
             "Take one apart, and ask openssl about any of its statements (docs/verify-with-openssl.sh asks about all):",
             f"  {tool} unpack {stored} --out {check}",
             f"  openssl cms -verify -inform DER -in {check}/000000-open.p7s -CAfile {out}/pki/root.pem",

@@ -12,7 +12,7 @@ from evidence.cli.terminal import plain, several
 from evidence.cli.vault import add_vault_options, opened_vault
 from evidence.errors import BadKey, NotEvidence
 from evidence.export.decrypt import Vault
-from evidence.log_entries import Entry, timeline, values, when
+from evidence.log_entries import Entry, cuts, timeline, values, when
 from evidence.log_read import Found, read
 from evidence.log_words import FILE, Language, load
 from evidence.trust import Trust
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, language: Language, trust: Trust, vault: Vault | None) -> int:
     found = read(args.places, trust, vault, args.at or dt.datetime.now(dt.UTC))
     serial = _chosen(found, args.camera)
-    entries = timeline(one for one in found.entries if one.statement.serial == serial)
+    entries = timeline(cuts(one for one in found.entries if one.statement.serial == serial))
     wanted = [one for one in entries if args.recording in (None, one.recording)]
     if args.json:
         for one in wanted:

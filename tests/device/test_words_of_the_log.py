@@ -19,19 +19,24 @@ from evidence.statements import GapCause
 LANGUAGE = load()
 CALLS = frozenset({"log", "event", "_log", "_log_entry"})
 """Methods whose first argument is an entry's name."""
+FUNCTIONS = frozenset({"log_failure"})
+"""Functions whose second argument is one."""
 
 
 def logged() -> Iterator[tuple[str, str]]:
     """(file and line, name) of every entry that the code of the daemon names."""
     for path in sorted(Path(device.__file__).parent.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
+            if not isinstance(node, ast.Call):
                 continue
-            if node.func.attr not in CALLS or ast.unparse(node.func.value) in ("log", "math"):
-                continue
-            for name in ast.walk(node.args[0]):
-                if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                    yield f"{path.name}:{node.lineno}", name.value
+            named = None
+            if isinstance(node.func, ast.Attribute) and node.func.attr in CALLS and node.args:
+                named = None if ast.unparse(node.func.value) in ("log", "math") else node.args[0]
+            elif isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
+                named = node.args[1]
+            for one in ast.walk(named) if named is not None else ():
+                if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                    yield f"{path.name}:{node.lineno}", one.value
 
 
 def test_every_entry_has_words() -> None:

@@ -109,6 +109,54 @@ def test_the_order_is_that_of_the_boots_whatever_the_clock_says(camera: Camera, 
     assert any(line.startswith("UTC unknown, boot 2, ") for line in lines)
 
 
+@pytest.mark.requirement("R28", "R29")
+def test_what_goes_on_after_an_interruption_says_from_when_until_when_there_is_nothing(
+    camera: Camera, agency: Agency, capsys: Out
+) -> None:
+    camera.event("boot")
+    writer = camera.begin()
+    camera.film(writer, 3)
+    writer.commit()
+    camera.restart(writer.path)
+    again = camera._writer("recording", 2)
+    camera._open(again, "critical", resumes=1)
+    again.seal_mp4("init", [b"init"])
+    camera.film(again, 1)
+    camera.number = 2
+    camera.event("recording_opened", recording=2, details={"trigger": "resumed_after_restart"})
+    camera.end(again)
+    camera.close_log()
+    found = sentences(told(agency, capsys, camera.card))
+    (line,) = [one for one in found if one.startswith("recording 2 was started by the restart")]
+    cut = re.search(r"NO PICTURES from (\S+) to (\S+)$", line)
+    assert cut is not None
+    (interrupted,) = [one for one in found if one.startswith("recording 1 was interrupted")]
+    assert interrupted.endswith(f"to {cut[1]}")
+    assert any(one.startswith("recording 2 ends") and f"from {cut[2]} to" in one for one in found)
+    assert not any(one.startswith("recording 1 ends") for one in found), "told once"
+
+
+def test_a_state_and_a_finding_that_are_told_better_are_left_out_and_shown_with_all(
+    camera: Camera, agency: Agency, capsys: Out
+) -> None:
+    camera.event("recording_opened", recording=1)
+    camera.event("state", word="recording")
+    camera.event("background_test", word="picture_black")
+    camera.event("failure_began", recording=1, word="picture_black")
+    camera.wait(60)
+    camera.event("background_test", word="picture_covered")
+    camera.event("state", word="recording")
+    camera.close_log()
+    short = sentences(told(agency, capsys, camera.card))
+    assert short[1:-1] == [
+        "recording 1 was started",
+        "FAILURE began: the picture was black (recording 1)",
+        "the camera noticed: the lens is covered",
+        "the camera records",
+    ]
+    assert len(sentences(told(agency, capsys, camera.card, "--all"))) == len(short) + 2
+
+
 def test_copies_are_told_once_and_a_missing_segment_is_named(
     camera: Camera, agency: Agency, capsys: Out, tmp_path: Path
 ) -> None:

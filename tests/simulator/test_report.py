@@ -293,6 +293,7 @@ def test_the_table_and_the_closing_words_say_what_counts(station: Station) -> No
     assert "NOT OK: 1 problem." in words
     assert f"run/export/{STEM}.mp4" in words
     assert "openssl cms -verify" in words
+    assert "firsthand-evidence log run/station/store" in words
 
 
 class Terminal(io.StringIO):
