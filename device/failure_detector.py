@@ -76,9 +76,8 @@ class FailureDetector(Part):
         if event == "malfunction":
             self._note(event, now_ns, now_ns, number, stem, component=word or "unknown")
         elif event == "remote_audio":
-            if (
-                word == "lost"
-            ):  # alarmed for by its own name; the sound that is missing is a failure record all the same
+            # The loss is alarmed for by its own name; that sound is missing is a failure record all the same.
+            if word == "lost":
                 self._channels[None].alarmed("microphone_dead")
         elif event == "died_last_shift":
             self._note(event, None, now_ns, number, stem)
