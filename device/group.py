@@ -14,9 +14,13 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from device.recorder import Recorder
+from device.recorder import Recorder, Told
+from device.recording_file import RecordingFile
+from device.ring import Ring
+from device.roll_over import FileLimits
 from device.session import Session
 from device.triggers import Start
+from device.writer import Writer
 from evidence.statements import Stamp
 from hal.gps import GpsEpoch
 
@@ -31,13 +35,22 @@ class Group(Recorder):
 
     def __init__(
         self,
-        *arguments: Any,
+        ring: Ring,
+        writer: Writer,
+        make_file: Callable[[], RecordingFile],
+        open_fields: Callable[[Start, int | None], Mapping[str, Any]],
+        told: Told,
+        *,
+        limits: FileLimits | None = None,
+        opening_again: Callable[[Session], Mapping[str, Any]] = lambda _: {},
+        channel: str | None = None,
         followers: Mapping[str, Recorder] | None = None,
         on_begun: Callable[[Session, Start], None] = lambda _session, _start: None,
         on_fault: Callable[[str, str], None] = lambda _part, _text: None,
-        **options: Any,
     ) -> None:
-        super().__init__(*arguments, **options)
+        super().__init__(
+            ring, writer, make_file, open_fields, told, limits=limits, opening_again=opening_again, channel=channel
+        )
         self.followers: dict[str, Recorder] = dict(followers or {})
         self._on_begun = on_begun
         self._on_fault = on_fault
