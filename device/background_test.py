@@ -28,9 +28,6 @@ QUIET_NS: Final = 600 * NS
 """A component that comes and goes is told again after this long at the earliest (a camera in a pocket)."""
 CARD_EVERY_NS: Final = 2 * NS
 """Asking the card whether it is there costs no wear."""
-PROBE_EVERY_NS: Final = 600 * NS
-"""Writing to it does: one small probe in ten minutes."""
-PROBE_BYTES: Final = 4096
 KEY_EVERY_NS: Final = 60 * NS
 HANGS_NS: Final = 5 * NS
 """A card or key that has not answered for so long is lost."""
@@ -143,14 +140,11 @@ class BackgroundTest(Part):
         self._complaints = Complaints()
         self._fell_ns: int | None = None
         self._card = Errand(CARD_EVERY_NS, self._ask_card, "storage_hangs")
-        self._probe = Errand(PROBE_EVERY_NS, self._ask_probe, "storage_hangs")
         self._key = Errand(KEY_EVERY_NS, self._ask_key, "key_hangs")
 
     def begin(self) -> None:
-        """The self-test at the boot writes and signs; the next time is later."""
-        now_ns = self.daemon.clock.boottime_ns()
-        self._probe.put_off(now_ns)
-        self._key.put_off(now_ns)
+        """The self-test at the boot signs; the next time is later."""
+        self._key.put_off(self.daemon.clock.boottime_ns())
 
     def each_second(self, now_ns: int) -> None:
         """Gather what is wrong, and tell what is new."""
@@ -160,13 +154,11 @@ class BackgroundTest(Part):
         recording = self.daemon.recorder.session is not None
         ailments = senses.ailments(now_ns)
         self._card.look(now_ns, self.daemon.spawn)
-        if not recording and not self.daemon.machine.testing:  # a recording is the best probe of card and key
-            self._probe.look(now_ns, self.daemon.spawn)
+        if not recording and not self.daemon.machine.testing:  # a recording is the best test of the key
             self._key.look(now_ns, self.daemon.spawn)
-        for component, errands in (("storage", (self._card, self._probe)), ("signing_key", (self._key,))):
-            for errand in errands:
-                if errand.answer is not None and component not in ailments:
-                    ailments[component] = Ailment(component, errand.answer, errand.since_ns)
+        for component, errand in (("storage", self._card), ("signing_key", self._key)):
+            if errand.answer is not None:
+                ailments[component] = Ailment(component, errand.answer, errand.since_ns)
         if self.daemon.settings.role == "body":
             self._fell_off(senses.fell_ns)
         for one in self._complaints.update(ailments, now_ns):
@@ -201,15 +193,12 @@ class BackgroundTest(Part):
     # --- on threads ---------------------------------------------------------------------------------------------------
 
     def _ask_card(self) -> str | None:
+        """Whether it is there. Whether it takes what is written is asked by `device.card_watch`."""
         try:
-            read_only = self.daemon.hardware.storage.read_only
+            self.daemon.hardware.storage.free_bytes()
         except (HalError, OSError):
             return "storage_lost"
-        return "storage_read_only" if read_only else None
-
-    def _ask_probe(self) -> str | None:
-        probe = self.daemon.hardware.storage.probe(PROBE_BYTES)
-        return None if probe.error is None and probe.read_ok else "storage_fails"
+        return None
 
     def _ask_key(self) -> str | None:
         digest = hashlib.sha256(b"firsthand background test of the key").digest()

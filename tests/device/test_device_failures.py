@@ -14,7 +14,7 @@ from device.channel_senses import Ailment, silent_part
 from device.failures import COMPONENTS, LOSSES_LAST_NS, NOTHING_NS, WRITTEN_ONLY, Failure, FailureBook, Recording
 from device.supervisor_queue import MAX_ITEMS, Item, Queue, read_queue
 from evidence.errors import SigningFailed
-from hal.storage import StorageProbe
+from hal.errors import DeviceLost
 
 S = 1_000_000_000
 RECORDING = Recording(number=7, stem="SIM-0001-000007", started_ns=100 * S, durable=True, lost_frames=0)
@@ -176,22 +176,20 @@ def test_a_card_that_does_not_answer_is_an_answer() -> None:
 
 
 @pytest.mark.requirement("R29")
-def test_a_lost_key_and_a_card_that_does_not_take_bytes_are_named() -> None:
+def test_a_lost_key_and_a_lost_card_are_named() -> None:
     def refuse(_: bytes) -> bytes:
         raise SigningFailed("the token is gone")
 
-    def probe(_: int) -> StorageProbe:
-        return StorageProbe(0, False, 0, 0, 0, "the card fails; replace it")
+    def gone() -> int:
+        raise DeviceLost("the spool directory is missing")
 
     broken = BackgroundTest(
         SimpleNamespace(  # type: ignore[arg-type]
             identity=SimpleNamespace(signer=SimpleNamespace(sign_digest=refuse)),
-            hardware=SimpleNamespace(storage=SimpleNamespace(probe=probe, read_only=True)),
+            hardware=SimpleNamespace(storage=SimpleNamespace(free_bytes=gone)),
         )
     )
-    assert (broken._ask_key(), broken._ask_probe(), broken._ask_card()) == (
-        "key_lost", "storage_fails", "storage_read_only",
-    )  # fmt: skip
+    assert (broken._ask_key(), broken._ask_card()) == ("key_lost", "storage_lost")
 
 
 # --- the supervisor's queue ----------------------------------------------------------------------------------------
