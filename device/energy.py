@@ -7,7 +7,8 @@ made durable, the log is sealed, and the daemon ends with `EXIT_POWER_OFF`. Heat
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +20,7 @@ from device.heat import BANDS, Band, HeatWatch
 from device.last_shift import LastShift
 from device.part import Part
 from device.power import NOTHING, ORDER, Judgement, Level, Limits, PowerWatch, Prediction, discharging, health_percent
-from device.selftest import Check
+from device.selftest import Check, Seen
 from device.service import EXIT_POWER_OFF
 from device.writer import Job
 from evidence.handover import Answer, Facts, FactsRequest, Request
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from device.daemon import Daemon
 
 READ_EVERY_S: Final = 2
+FIRST_WAIT_S: Final = 2.0
+SILENT_NS: Final = 20_000_000_000
+"""A gauge that has not answered for this long hangs."""
 SAVE_EVERY_NS: Final = 60_000_000_000
 SHOW_DIED_NS: Final = 600_000_000_000
 """How long an officer is shown that the battery ran out in the last shift, outside the dock."""
@@ -57,8 +61,9 @@ class Energy(Part):
         self._saved: LastShift | None = None
         self._saved_ns = 0
         self._shown_since_ns: int | None = None
-        self._seconds = 0
-        self._busy = False
+        self._taken_ns = daemon.power_on_ns
+        self._stop = threading.Event()
+        self._read_once = threading.Event()
         self._ending = False
         self.reading: BatteryReading | None = None
         """The newest one; None without a gauge, or while it cannot be read."""
@@ -80,14 +85,15 @@ class Energy(Part):
             details = {"end": self._before.end, "percent": self._before.percent, "level": self._before.level}
             self.daemon.log("died_last_shift", word=self._before.end, details=details)
             self.daemon.publish("died_last_shift", self._before.end)
+        self._taken_ns = self.daemon.clock.boottime_ns()
+        threading.Thread(target=self._read_on, name="power", daemon=True).start()
 
     def each_second(self, now_ns: int) -> None:
-        """Read gauge and sensors beside the loop: a bus may take its time."""
-        self._seconds += 1
+        """Show what is owed; a reader that hangs on its bus is a fault, and nobody waits for it."""
         self._show_died(now_ns)
-        if self._seconds % READ_EVERY_S == 1 and not self._busy:
-            self._busy = True
-            self.daemon.spawn(self._look())
+        if now_ns - self._taken_ns > SILENT_NS:
+            self.reading = None
+            self._fault("battery", "neither gauge nor sensors answer: have the camera's bus repaired")
 
     def opening(self) -> dict[str, Any]:
         """How the camera was powered when the recording began."""
@@ -98,7 +104,7 @@ class Energy(Part):
         """Charge, ageing, runtime and heat."""
         daemon, policy = self.daemon, self.daemon.profile.profile
         rows: list[Check] = [
-            ("battery", lambda: power_checks.charge(self._read_battery(), self._faults.get("battery"), policy))
+            ("battery", lambda: power_checks.charge(self._first_reading(), self._faults.get("battery"), policy))
         ]
         if daemon.hardware.battery is not None:
             rows.append(("battery_health", lambda: power_checks.health(self.reading, policy)))
@@ -117,6 +123,7 @@ class Energy(Part):
 
     def end(self) -> None:
         """An orderly end."""
+        self._stop.set()
         end: last_shift.End = "battery_empty" if self._ending else "shutdown"
         self._save(msgspec.structs.replace(self._kept, end=end))
 
@@ -145,22 +152,35 @@ class Energy(Part):
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
-    async def _look(self) -> None:
-        try:
-            reading = await asyncio.to_thread(self._read_battery)
-            await asyncio.to_thread(self._read_thermal)
-            now_ns = self.daemon.clock.boottime_ns()
-            if reading is not None:
-                self._judge(reading, self._watch.look(reading, now_ns), now_ns)
-            battery_dc = reading.temperature_dc if reading is not None else None
-            if self.zones_mc is not None or battery_dc is not None:
-                self._judge_heat(self._heat.look(self.zones_mc or {}, self.throttled, battery_dc, now_ns))
-            self._set_low_power()
-        finally:
-            self._busy = False
+    def _read_on(self) -> None:
+        """Read gauge and sensors on a thread of its own, which nobody waits for: a bus may hang for ever."""
+        while not self._stop.is_set():
+            reading = self._read_battery()
+            self._read_thermal()
+            self._read_once.set()
+            with contextlib.suppress(RuntimeError):  # the loop has just ended
+                self.daemon.on_loop(self._take, reading)
+            self._stop.wait(READ_EVERY_S)
+
+    def _first_reading(self) -> BatteryReading | None:
+        """The newest reading, for which a self-test right after the start waits a little."""
+        self._read_once.wait(FIRST_WAIT_S)
+        if not self._read_once.is_set():
+            self._faults.setdefault("battery", "the gauge does not answer")
+        return self.reading
+
+    def _take(self, reading: BatteryReading | None) -> None:
+        """Judge what was read, and act on it (loop)."""
+        self._taken_ns = now_ns = self.daemon.clock.boottime_ns()
+        if reading is not None:
+            self._judge(reading, self._watch.look(reading, now_ns), now_ns)
+        battery_dc = reading.temperature_dc if reading is not None else None
+        if self.zones_mc is not None or battery_dc is not None:
+            self._judge_heat(self._heat.look(self.zones_mc or {}, self.throttled, battery_dc, now_ns))
+        self._set_low_power()
 
     def _read_battery(self) -> BatteryReading | None:
-        """One reading (any thread); a gauge that is lost is a fault, told once, and no empty cell."""
+        """One reading; a gauge that is lost is a fault, told once, and no empty cell."""
         battery = self.daemon.hardware.battery
         if battery is not None:
             try:
@@ -189,9 +209,9 @@ class Energy(Part):
             self.daemon.fault(part, text)
         self._faults[part] = text
 
-    def _check_thermal(self) -> Any:
-        self._read_thermal()
-        missing = "the driver could not be started" if self.daemon.hardware.thermal is None else None
+    def _check_thermal(self) -> Seen:
+        self._read_once.wait(FIRST_WAIT_S)
+        missing = "the driver could not be started" if self.daemon.hardware.thermal is None else "it does not answer"
         return power_checks.thermal(self.zones_mc, self._faults.get("thermal", missing), self.band, self.throttled)
 
     # --- acting -------------------------------------------------------------------------------------------------------

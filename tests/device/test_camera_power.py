@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -82,6 +83,22 @@ def test_a_gauge_that_jumps_or_is_lost_stops_nothing(bench: Make) -> None:
     camera.stop()
     camera.verify(stem)
     assert words(camera, "fault").count("battery") == 2, "each is one fault, however long it lasts"
+
+
+@pytest.mark.requirement("R22")
+def test_a_gauge_that_hangs_is_a_fault_and_holds_nobody_up(bench: Make) -> None:
+    camera = bench(battery_percent=80).start()
+    stem = camera.double_press()
+    uevent = camera.battery.directory / "uevent"
+    pipe = uevent.with_name(".hanging")
+    os.mkfifo(pipe)
+    pipe.rename(uevent)  # whoever opens it waits for ever, as on a bus that is stuck
+    camera.wait("fault", "battery", timeout_s=60)
+    until(lambda: camera.status().battery_percent is None, what="no charge is known")
+    camera.fragments(1)
+    assert camera.status().recording == stem
+    assert camera.stop() == 0, "the end does not wait for the gauge either"
+    camera.verify(stem)
 
 
 @pytest.mark.requirement("R22")
