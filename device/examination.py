@@ -169,8 +169,7 @@ class Examination:
         """Put the camera into or out of service as the last verdict and the overrides say."""
         daemon = self._daemon
         if not daemon.machine.testing and daemon.machine.blocked != bool(self.left):
-            daemon.change(Event.SELF_TEST_BEGAN)
-            daemon.change(Event.SELF_TEST_DONE, blocked=bool(self.left))
+            daemon.change(Event.VERDICT_CHANGED, blocked=bool(self.left))
         self._tell_left()
 
     def _tell_left(self) -> None:

@@ -39,6 +39,8 @@ class State(StrEnum):
 class Event(StrEnum):
     SELF_TEST_BEGAN = "self_test_began"
     SELF_TEST_DONE = "self_test_done"
+    VERDICT_CHANGED = "verdict_changed"
+    """An override was given or ended: another verdict without another test."""
     BUTTON = "button"
     """Record or emergency button, or the resumption after a crash: nothing may refuse it."""
     TRIGGER = "trigger"
@@ -128,7 +130,7 @@ TABLE: Final[dict[tuple[State, Event], Row]] = dict(
         # Around the shift.
         *_rows((S.BOOT, S.READY, S.DOCKED, S.OUT_OF_SERVICE), (E.SELF_TEST_BEGAN,), S.SELF_TEST),
         *_rows((S.SELF_TEST,), (E.SELF_TEST_DONE,), S.HOME),
-        *_rows((S.READY, S.OUT_OF_SERVICE), (E.DOCKED,), S.HOME),
+        *_rows((S.READY, S.OUT_OF_SERVICE), (E.VERDICT_CHANGED, E.DOCKED), S.HOME),
         *_rows((S.SLEEP,), (E.DOCKED,), S.HOME, A.RING_ON),
         *_rows((S.DOCKED,), (E.UNDOCKED,), S.HOME),
         *_rows((S.READY, S.OUT_OF_SERVICE), (E.SLEEP_ASKED,), S.SLEEP, A.RING_OFF),
@@ -216,7 +218,7 @@ class Machine:
         return TABLE.get((self.state, event))
 
     def handle(self, event: Event, now_ns: int = 0, *, blocked: bool | None = None) -> Move | None:
-        """Take one event; None if the table has nothing to say. `blocked` goes with SELF_TEST_DONE."""
+        """Take one event; None if the table has nothing to say. `blocked` goes with a verdict."""
         self._note(event, blocked=blocked)
         before, row = self.state, self.row(event)
         if row is None:
@@ -238,6 +240,8 @@ class Machine:
             self.testing = True
         elif event is Event.SELF_TEST_DONE:
             self.testing = False
+            self.blocked = bool(blocked)
+        elif event is Event.VERDICT_CHANGED:
             self.blocked = bool(blocked)
 
     def _enter(self, target: State, now_ns: int) -> None:

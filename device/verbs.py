@@ -6,6 +6,7 @@ No verb plays, exports or deletes evidence: there is no request for it either (R
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,7 @@ from evidence.handover import (
 from evidence.limits import COMMAND_BYTES
 from evidence.usage import UsageParser
 
+USUAL_SOCKET: Final = "/run/firsthand/recorder.sock"
 FACTS: Final = {
     "usage": "show this shift in numbers: recordings, triggers, mutes, gaps, late starts",
     "queue": "show what waits for a supervisor: malfunctions, failures to record",
@@ -65,7 +67,9 @@ def parser_of() -> UsageParser:
 
 def _verb(verbs: argparse._SubParsersAction[UsageParser], name: str, text: str) -> UsageParser:
     verb = verbs.add_parser(name, help=text)
-    verb.add_argument("--socket", type=Path, required=True, metavar="PATH", help="the daemon's Unix socket")
+    socket = Path(os.environ.get("FIRSTHAND_SOCKET", USUAL_SOCKET))
+    said = f"the daemon's Unix socket (default: $FIRSTHAND_SOCKET, else {USUAL_SOCKET})"
+    verb.add_argument("--socket", type=Path, default=socket, metavar="PATH", help=said)
     verb.add_argument("--json", action="store_true", help="machine-readable output")
     return verb
 

@@ -182,3 +182,16 @@ def test_no_sequence_of_events_loses_a_start_or_ends_a_recording_without_a_reaso
         assert machine.recording == recording, "a recording is open in exactly the states of a recording"
         if before is State.SHUTTING_DOWN:
             assert machine.state is State.SHUTTING_DOWN
+
+
+@pytest.mark.requirement("R9")
+def test_an_override_puts_the_camera_into_service_without_another_test_and_its_end_takes_it_out() -> None:
+    machine = Machine(state=State.OUT_OF_SERVICE, blocked=True)
+    machine.handle(Event.VERDICT_CHANGED, blocked=False)
+    assert machine.state is State.READY
+    machine.handle(Event.VERDICT_CHANGED, blocked=True)
+    assert machine.state is State.OUT_OF_SERVICE
+    machine = Machine(state=State.RECORDING)
+    assert machine.handle(Event.VERDICT_CHANGED, blocked=True) is None
+    machine.handle(Event.END)
+    assert machine.state is State.OUT_OF_SERVICE
