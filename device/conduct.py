@@ -121,7 +121,7 @@ class Conduct:
             return False
         kinds = {str(one["kind"]) for one in session.triggers}
         within_s = self._daemon.profile.profile.false_start_cancel_s
-        return is_false_start(kinds, session.started_ns, asked_ns, within_s)
+        return is_false_start(kinds, session.triggers[0]["at_ns"], asked_ns, within_s)
 
     def give_reason(self, code: str, supervisor: str | None) -> bool:
         """The reason of the stop that waits for one; False if none does (R24 to R26)."""
@@ -316,7 +316,7 @@ class Conduct:
             daemon.signals.play(patterns.ALARM)
             daemon.log("failure_to_record", recording=session.file.number, word=cause)
             daemon.publish("alarm", cause, session.file.stem)
-        if cause == "storage_full" and daemon.recorder.session is session:
+        if cause == "storage_full" and session in daemon.recorder.sessions:
             daemon.recorder.drop_ring()
             self.stop("storage_full")
 
