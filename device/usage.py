@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from device import usage_kept
 from device.part import Part
 from device.states import State
-from device.usage_count import Usage, is_new_recording, late_by_ns
+from device.usage_count import BY_WORD, INTERVALS, PLAIN, Usage, is_new_recording, late_by_ns
+from device.writer import Job
 from evidence.handover import Answer, Facts, FactsRequest, Request
 
 if TYPE_CHECKING:
@@ -37,11 +40,31 @@ class ShiftUsage(Part):
         self._usage = Usage(daemon.clock.boottime_ns())
         self._idle_since_ns = 0
         """When the last recording ended."""
+        self._path = Path(daemon.settings.state) / usage_kept.FILE
+        self._counted = False
+        """Something was counted that is not on the card yet."""
+        self._kept_ns = 0
         self._opened: tuple[int, int] | None = None
         """When the recording that begins now was asked for, and how much ring there was (CLOCK_BOOTTIME, ns)."""
 
     def begin(self) -> None:
         self.state_changed(self.daemon.machine.state)
+        cut_off = usage_kept.load(self._path)
+        if cut_off is not None:
+            self.daemon.log("usage", word="interrupted", details=cut_off)
+            self._keep(None)
+
+    def each_second(self, now_ns: int) -> None:
+        """Keep what was counted, for the case that the power goes."""
+        if self._counted and now_ns - self._kept_ns >= usage_kept.KEEP_EVERY_S * 10**9:
+            self._kept_ns, self._counted = now_ns, False
+            with self._lock:
+                summary = self._usage.summary(now_ns)
+            self._keep(summary)
+
+    def _keep(self, summary: dict[str, Any] | None) -> None:
+        """Nobody waits for it; behind the log's own entries, so that nothing is forgotten before it is signed."""
+        self.daemon.writer.put(Job("usage", lambda: usage_kept.save(self._path, summary)))
 
     def state_changed(self, state: State) -> None:
         with self._lock:
@@ -58,6 +81,7 @@ class ShiftUsage(Part):
             self._usage.logged(event, fields, now_ns)
             if is_new_recording(event, fields) and self._opened is not None:
                 self._began(fields, *self._opened)
+        self._counted |= event in BY_WORD or event in PLAIN or event in INTERVALS or event == "recording_opened"
         if event == "recording_closed":
             self._idle_since_ns = now_ns
         if event in ENDS:  # at once: docking closes the log segment that the station then takes in
@@ -91,7 +115,9 @@ class ShiftUsage(Part):
                 return
             summary = self._usage.summary(now_ns)
             self._usage = self._usage.next(now_ns)
+        self._counted = False
         self.daemon.log("usage", word=why, details=summary)
+        self._keep(None)
         self.daemon.on_loop(self.daemon.publish, "usage", why)
 
     def end(self) -> None:

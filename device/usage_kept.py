@@ -1,0 +1,58 @@
+"""The running period's numbers on the card, so that a power cut takes none of a shift's usage along (R36).
+
+Written soon after something was counted, at most every `KEEP_EVERY_S`; gone when the period was signed. What a boot
+finds here was never signed: it is signed then, as `interrupted`. Counts only: no officer, no position.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from evidence import durable
+
+log = logging.getLogger("firsthand.usage")
+
+FILE: Final = "usage.json"
+KEEP_EVERY_S: Final = 10
+MAX_BYTES: Final = 64 * 1024
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of the file."""
+
+    v: Literal[1] = 1
+    summary: dict[str, Any]
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """What a boot that was cut off had counted; None if there is nothing, or nothing that can be read."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise msgspec.DecodeError("it is too large")
+        return msgspec.json.decode(data, type=Kept).summary
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        log.error("%s cannot be read (%s): what the last boot counted is lost", path.name, error)
+        return None
+
+
+def save(path: Path, summary: dict[str, Any] | None) -> None:
+    """Make it durable; None takes it away, its period is signed. A failure only means that the next boot knows less."""
+    try:
+        if summary is None:
+            if path.exists():
+                durable.unlink(path)
+            return
+        data = msgspec.json.encode(Kept(summary=summary))
+        if len(data) <= MAX_BYTES:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            durable.replace(path, data)
+    except OSError as error:
+        log.warning("%s: %s", path.name, error)
