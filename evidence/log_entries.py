@@ -88,11 +88,9 @@ def _public(statement: AnyStatement) -> dict[str, Any]:
             seconds = (statement.end_ns - statement.start_ns) / 10**9
             return {"cause": statement.cause, "seconds": seconds, "frames": statement.frames or None}
         case ClockStep():
-            shift_ns = _middle_ns(statement.after) - _middle_ns(statement.before)
             return {
                 "word": statement.cause,
                 "cause": statement.cause,
-                "shift_s": f"{shift_ns / 10**9:+.3f}",
                 "before": _clock(statement.before),
                 "after": _clock(statement.after),
                 "before_source": statement.before.source,
@@ -101,7 +99,8 @@ def _public(statement: AnyStatement) -> dict[str, Any]:
         case Recovered():
             return {"cut_bytes": statement.cut_bytes, "lost": len(statement.lost) or None}
         case Close():
-            return {"word": statement.reason, "frames": statement.frames}
+            empty = "no picture" if statement.stream == "recording" and not statement.frames else None
+            return {"word": statement.reason, "frames": statement.frames or None, "empty": empty}
         case Open():
             return {
                 "profile": f"{statement.profile.name} {statement.profile.version}",
@@ -153,9 +152,9 @@ def _middle_ns(utc: Utc) -> int:
 
 
 def at_utc(statement: AnyStatement, mono_ns: int) -> str:
-    """UTC of an instant of the same boot by a statement's claim, as people read it; `unknown` without one."""
+    """UTC of an instant of the same boot by a statement's claim, as people read it; else the time since the boot."""
     if statement.utc.source == "none":
-        return "unknown"
+        return f"{mono_ns / 10**9:.3f} s after its boot (UTC unknown)"
     return moment(_middle_ns(statement.utc) - statement.mono_ns + mono_ns)[11:23]
 
 
@@ -186,13 +185,18 @@ def cuts(entries: Iterable[Entry]) -> list[Entry]:
     """What goes on with an interrupted recording says from when until when there are no pictures (R28, R29)."""
     known = list(entries)
     ends = {one.statement.number: one.details for one in known if one.name == "close_recording"}
+    opens = [one.statement for one in known if isinstance(one.statement, Open)]
+    before = {one.number: one.resumes for one in opens if one.stream == "recording" and (one.resumes or 0) < one.number}
     told: list[Entry] = []
     for one in known:
         statement = one.statement
         if isinstance(statement, Open) and statement.resumes is not None:
-            before, after = ends.get(statement.resumes, {}), ends.get(statement.number, {})
-            cut = {"cut_at": before.get("pictures_until"), "again_at": after.get("pictures_from")}
-            told.append(replace(one, details={**one.details, **cut}))
+            cut: int | None = statement.resumes
+            while cut is not None and "pictures_until" not in ends.get(cut, {}):
+                cut = before.get(cut)  # cut off again before its first picture
+            since = ends.get(cut, {}).get("pictures_until") if cut is not None else None
+            gone = {"cut_at": since, "again_at": ends.get(statement.number, {}).get("pictures_from")}
+            told.append(replace(one, details={**one.details, **gone}))
         else:
             told.append(one)
     return told

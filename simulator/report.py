@@ -58,6 +58,8 @@ def _missing_triggers(recordings: Sequence[MeasuredRecording], expected: Sequenc
 
 def _video_problems(recording: MeasuredRecording, video: ExportedVideo | None) -> list[str]:
     name = recording.path.name
+    if not recording.report.frames:
+        return []  # cut off before its first picture: there is nothing to export
     if video is None:
         return [f"{name} was not exported"]
     if video.problem is not None:

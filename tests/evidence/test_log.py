@@ -136,6 +136,36 @@ def test_what_goes_on_after_an_interruption_says_from_when_until_when_there_is_n
     assert not any(one.startswith("recording 1 ends") for one in found), "told once"
 
 
+@pytest.mark.requirement("R29")
+def test_a_recording_that_was_cut_off_before_its_first_picture_says_so_and_the_gap_spans_it(
+    camera: Camera, agency: Agency, capsys: Out
+) -> None:
+    camera.event("boot")
+    writer = camera.begin()
+    camera.film(writer, 2)
+    writer.commit()
+    camera.restart(writer.path)
+    for number in (2, 3):
+        again = camera._writer("recording", number)
+        camera._open(again, "critical", resumes=number - 1)
+        again.seal_mp4("init", [b"init"])
+        again.commit()
+        camera.event("recording_opened", recording=number)
+        if number == 2:
+            camera.restart(again.path)
+    camera.film(again, 1)
+    camera.number = 3
+    camera.end(again)
+    camera.close_log()
+    found = sentences(told(agency, capsys, camera.card))
+    assert any(one.startswith("recording 2 was interrupted") and "it holds no picture" in one for one in found)
+    (first,) = [one for one in found if one.startswith("recording 1 was interrupted")]
+    (third,) = [one for one in found if one.startswith("recording 3 was started")]
+    cut = re.search(r"NO PICTURES from (\S+) to ", third)
+    assert cut is not None
+    assert first.endswith(f"to {cut[1]}")
+
+
 def test_a_state_and_a_finding_that_are_told_better_are_left_out_and_shown_with_all(
     camera: Camera, agency: Agency, capsys: Out
 ) -> None:

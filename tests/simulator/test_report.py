@@ -83,12 +83,12 @@ class Station:
         writer.commit()
         return writer.facts()
 
-    def recording(self, *, lost_frames: int = 0) -> FileFacts:
+    def recording(self, *, lost_frames: int = 0, seconds: int = 40) -> FileFacts:
         def fill(writer: EvidenceWriter) -> None:
             trigger = {"name": "lightbar", "line": "lightbar", "at_ns": 130 * SECOND}
             writer.seal_metadata({"part": "opening", "triggers": [trigger]})
             writer.seal_mp4("init", [b"init"])
-            for second in range(40):
+            for second in range(seconds):
                 facts = MediaFacts(
                     start_ns=(100 + second) * SECOND,
                     duration_ns=SECOND,
@@ -256,6 +256,14 @@ def test_frames_that_a_signed_gap_tells_of_are_no_problem_and_one_more_is(
     report = build_report(station.measure(), {STEM: video}, [], {})
     assert report["ok"] is ok
     assert ok or "4 frame numbers are missing, and its signed gaps tell of 3" in "\n".join(report["problems"])
+
+
+def test_a_recording_that_was_cut_off_before_its_first_picture_needs_no_video(station: Station) -> None:
+    facts = station.recording(seconds=0)
+    station.log(facts)
+    station.receipt(facts)
+    video = ExportedVideo("a.mp4", "a.gpx", 0, 0, 0, "export wrote no MP4 or no GPX")
+    assert build_report(station.measure(), {STEM: video}, [], {})["problems"] == []
 
 
 def test_an_empty_run_is_not_ok(station: Station) -> None:
