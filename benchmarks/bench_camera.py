@@ -177,6 +177,7 @@ class BenchCamera:
         pause = threading.Event()
         while (self.status().buffered_s or 0) < seconds:
             pause.wait(0.2)
+        pause.wait(3)  # what the start shook is out of it
 
     def line(self, pin: int, *, active: bool) -> int:
         """Drive a line; CLOCK_BOOTTIME just before."""

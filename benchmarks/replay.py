@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -62,14 +63,19 @@ class Stream:
 
     def __init__(self, path: Path) -> None:
         self._units = index(path)
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._path = path
+        self._file: int | None = None
         self.bytes = sum(end - start for start, end, _ in self._units)
 
     def __len__(self) -> int:
         return len(self._units)
 
     def frame(self, number: int, captured_ns: int) -> EncodedFrame:
-        """One access unit, copied out of the file (which the kernel has in memory)."""
+        """One access unit, copied out of memory that is not this process's, so that no disk holds the source up."""
+        if self._file is None:
+            self._file = os.memfd_create("stream")
+            with self._path.open("rb") as file, os.fdopen(os.dup(self._file), "wb") as memory:
+                shutil.copyfileobj(file, memory, 2**20)
         start, end, key = self._units[number % len(self._units)]
         return EncodedFrame(os.pread(self._file, end - start, start), key, captured_ns, number)
 
@@ -96,6 +102,7 @@ class ReplayCamera:
         self._thread.start()
 
     def _play(self, on_frame: Callable[[EncodedFrame], None]) -> None:
+        self._stream.frame(0, 0)
         began_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         number = 0
         while True:

@@ -32,8 +32,8 @@ from evidence.statements import Gap, Sealed, decode
 Figures = dict[str, float | int | str]
 
 
-def losses(path: Path) -> tuple[int, int]:
-    """(frames recorded, frames lost) by the statements of a file."""
+def losses(path: Path, at_ns: int) -> tuple[int, int]:
+    """(frames recorded, frames lost) by the statements of a file; `at_ns` is its trigger's time."""
     recorded = lost = 0
     expected: int | None = None
     for item in Splitter().feed(path.read_bytes()):
@@ -41,7 +41,7 @@ def losses(path: Path) -> tuple[int, int]:
             continue
         said = decode(cms.parse_signed(item.data).payload)
         if isinstance(said, Gap):
-            print(f"# gap: {said.cause}, {said.frames} frames")
+            print(f"# gap: {said.cause}, {said.frames} frames, {(said.start_ns - at_ns) / 1e9:.3f} s after the trigger")
         if isinstance(said, Sealed) and said.media is not None:
             first = said.media.first_frame
             lost += first - expected if expected is not None else 0
@@ -54,7 +54,7 @@ def recording(camera: BenchCamera, during: Callable[[], None]) -> Figures:
     """Record, with something happening meanwhile; what it did to the frames."""
     camera.until_ring_is_full()
     before = camera.memory_mib()
-    _, since, opened = camera.record()
+    at_ns, since, opened = camera.record()
     camera.wait("fragment", since, count=33, timeout_s=120)
     settled = len(camera.notices) - 1  # the pause begins with the fragment before
     during()
@@ -62,7 +62,7 @@ def recording(camera: BenchCamera, during: Callable[[], None]) -> Figures:
     end = len(camera.notices)
     camera.end(timeout_s=120)
     path = camera.spool / f"{opened.recording}.evidence"
-    recorded, lost = losses(path)
+    recorded, lost = losses(path, at_ns)
     path.unlink()
     arrived = [one.mono_ns for one in camera.notices[settled:end] if one.event == "fragment"]
     pauses = [after - one for one, after in itertools.pairwise(arrived)]
