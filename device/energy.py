@@ -249,6 +249,7 @@ class Energy(Part):
         if why == self.low_power or self._ending:
             return
         daemon, self.low_power = self.daemon, why
+        daemon.machine.flags["low_power"] = why is not None
         percent = daemon.profile.profile.low_power_bitrate_percent if why is not None else 100
         cameras = daemon.hardware.all_cameras
         able = bool(cameras)

@@ -16,6 +16,7 @@ from device.failure_detector import FailureDetector
 from device.feedback import Feedback
 from device.hold_up import HoldUp
 from device.inspection import Inspection
+from device.kept_privacy import KeptPrivacy
 from device.labels import Labels
 from device.malfunction import Malfunction
 from device.part import Part
@@ -51,6 +52,7 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         Energy,
         Privacy,
         Pauses,
+        KeptPrivacy,
         Categories,
         Peers,
         SensorTriggers,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from camera_bench import (
     AMBER,
@@ -28,6 +29,7 @@ from camera_bench import (
     watch,
 )
 
+from device.kept_privacy import Kept, load
 from evidence import cms
 from evidence.handover import (
     Done,
@@ -72,7 +74,7 @@ def camera(bench: Make) -> CameraBench:
     return equip(bench)
 
 
-def equip(bench: Make, gps: GpsLine | None = None, **policy: Any) -> CameraBench:
+def equip(bench: Make, gps: GpsLine | None = None, clock: dict[str, Any] | None = None, **policy: Any) -> CameraBench:
     values = {"pre_event_s": 2, "min_free_mib": 1, "speed_trigger_kmh": 100, "confirm_stop_s": 5, "stop_reason_s": 4}
     camera = bench(
         policy={"v": 1, "name": "officer", "version": 1, "keep_after_receipt_h": 0, **values, **policy},
@@ -82,6 +84,7 @@ def equip(bench: Make, gps: GpsLine | None = None, **policy: Any) -> CameraBench
         },
         motion=True,
         gps=gps,
+        clock=clock,
     )
     return camera.start()
 
@@ -294,3 +297,40 @@ def test_a_start_aborts_an_update(camera: CameraBench) -> None:
     camera.wait("update_aborted")
     assert time.monotonic() - began < 10
     assert camera.status().state == "recording"
+
+
+@pytest.mark.requirement("R4", "R24", "R28")
+def test_sleep_stealth_and_a_pause_outlive_a_crash_of_the_daemon_but_not_another_boot(bench: Make) -> None:
+    boot = "11111111-2222-3333-4444-555555555555"
+    camera = equip(bench, clock={"boot_id": boot})
+    stem = camera.double_press()
+    camera.press(FUNCTION)
+    camera.press(FUNCTION)
+    camera.wait("stealth", "on")
+    stop(camera)
+    camera.ask(StopReasonRequest(code="strip_search"))
+    camera.wait("category_wheel", "closed", timeout_s=20)
+    camera.press(FUNCTION, seconds=3.15)
+    time.sleep(0.3)
+    camera.press(FUNCTION)
+    state(camera, "sleep")
+    until(lambda: b'"asleep":true' in (camera.state / "privacy.json").read_bytes(), what="kept")
+    camera.kill()
+    camera.start(ready=False)
+    state(camera, "sleep")
+    kept = msgspec.json.decode((camera.state / "privacy.json").read_bytes())
+    assert kept["stealth"] is True
+    assert kept["pause"]["recording"] == stem
+    assert camera.status().buffered_s == 0
+    camera.kill()
+    kept["boot"] = "another"
+    (camera.state / "privacy.json").write_bytes(msgspec.json.encode(kept))
+    camera.start(ready=False)
+    state(camera, "ready")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[" * 5000, b'{"v":1,"boot":5}', b"\xff" * 10])
+def test_a_broken_note_of_privacy_begins_awake_r24(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "privacy.json"
+    path.write_bytes(content)
+    assert load(path, "b") == Kept(boot="b")
