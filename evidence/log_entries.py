@@ -128,7 +128,8 @@ def _computed(details: Mapping[str, Any]) -> dict[str, Any]:
         found["seconds"] = (end_ns - begin_ns) / 10**9
     mutes = details.get("mutes")
     if isinstance(mutes, list):
-        ended = [row for row in mutes if isinstance(row, list) and len(row) == 2 and None not in row]
+        rows = [row for row in mutes if isinstance(row, list) and len(row) == 2]
+        ended = [row for row in rows if all(isinstance(one, int) for one in row)]
         found["muted_s"] = sum(end - begin for begin, end in ended) / 10**9 or None
     zones = details.get("zones_mc")
     if isinstance(zones, Mapping):

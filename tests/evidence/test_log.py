@@ -7,13 +7,18 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from camera_shift import Camera
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from recordings import Agency
 
 from evidence.__main__ import main
 from evidence.errors import EvidenceError
+from evidence.log_entries import Entry, values
 from evidence.log_words import Language, Words, load
+from evidence.statements import Event
 
 Out = pytest.CaptureFixture[str]
 PLACE = re.compile(r" (log|rec) \d+:\d+ ")
@@ -303,6 +308,37 @@ def test_a_bad_file_of_words_is_one_sentence(tmp_path: Path, text: str, wanted: 
         load(path)
     assert wanted in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=4,
+)
+LANGUAGE = load()
+KNOWN = st.sampled_from(
+    ["checks", "mutes", "failures", "zones_mc", "check", "start_ns", "end_ns", "frames", "officer", "after_pause"]
+)
+STAMP = {
+    "v": 1,
+    "serial": "SIM-0001",
+    "stream": "log",
+    "number": 1,
+    "seq": 1,
+    "prev": "0" * 64,
+    "boot": "6b0e4f1c-1111-4222-8333-5a1e5d9b2e66",
+    "mono_ns": 5,
+    "utc": {"earliest": "2026-11-22T00:00:00.000000Z", "latest": "2026-11-22T00:00:01.000000Z", "source": "rtc"},
+}
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # other programs may hold the processor
+@given(name=st.sampled_from(sorted(LANGUAGE.entries)), details=st.dictionaries(KNOWN, JSON, max_size=6))
+def test_whatever_stands_in_the_details_there_is_a_sentence(name: str, details: dict[str, Any]) -> None:
+    statement = msgspec.convert({**STAMP, "kind": "event", "event": name, "word": "x", "recording": 3}, Event)
+    one = Entry(statement, "f", details)
+    assert LANGUAGE.sentence(one.name, one.fields)
+    assert json.dumps(values(one, "s"))
 
 
 def test_another_language_tells_the_same_log(camera: Camera, agency: Agency, capsys: Out, tmp_path: Path) -> None:
