@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -83,7 +83,7 @@ def notice_line(notice: Notice) -> str:
 def fact_lines(facts: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     """An account of the recorder, key by key. Facts that are lists stand one a line."""
     for key, value in facts.items():
-        name = f"{indent}{key.replace('_', ' ')}"
+        name, value = f"{indent}{_titled(key)}", _with_unit(key, value)
         if isinstance(value, Mapping) and value:
             yield f"{name}:"
             yield from fact_lines(value, indent + "  ")
@@ -93,6 +93,34 @@ def fact_lines(facts: Mapping[str, Any], indent: str = "") -> Iterator[str]:
                 yield f"{indent}  - {_plain(one)}"
         else:
             yield f"{name:<24} {_plain(value)}"
+
+
+_UNITS: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
+    ("_bytes", lambda value: f"{value / 2**30:.1f} GiB" if value >= 2**30 else f"{value / 2**20:.1f} MiB"),
+    ("_per_s", lambda value: f"{value / 1e6:.1f} Mbit/s"),
+    ("_minutes_left", lambda value: f"{value:.0f} min"),
+    ("_percent", lambda value: f"{value} %"),
+    ("_ua", lambda value: f"{value / 1000:.0f} mA"),
+    ("_mc", lambda value: f"{value / 1000:.0f} °C"),
+    ("_dc", lambda value: f"{value / 10:.0f} °C"),
+    ("_s", lambda value: f"{value / 3600:.1f} h" if value >= 3600 else f"{value:.0f} s"),
+)
+"""How a number is shown whose key names its unit."""
+
+
+def _with_unit(key: str, value: Any) -> Any:
+    if isinstance(value, Mapping) and key.endswith("_mc"):
+        return {zone: _with_unit("_mc", one) for zone, one in value.items()}
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return next((shown(value) for unit, shown in _UNITS if f"_{key}".endswith(unit)), value)
+
+
+def _titled(key: str) -> str:
+    """The key in words, without its unit."""
+    for unit in ("_bytes", "_percent", "_ua", "_mc", "_dc", "_per_s", "_s"):
+        key = key.removesuffix(unit)
+    return key.replace("_", " ")
 
 
 def _plain(value: Any) -> str:

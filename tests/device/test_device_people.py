@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.answers import fact_lines
 from device.appended import Appended, Seized
 from device.control import Access
 from device.labels import RESERVED, category_named, number_of
@@ -288,3 +289,15 @@ def test_a_radios_bridge_may_trigger_and_look_and_nothing_else() -> None:
     assert access.refusal_of(200, StatusRequest()) is None
     assert "only ask for the status" in str(access.refusal_of(200, MarkRequest()))
     assert access.refusal_of(100, MarkRequest()) is None
+
+
+def test_an_account_is_shown_with_units_that_a_person_reads() -> None:
+    facts = {
+        "free_bytes": 78_785_708_032, "bits_per_s": 408_347, "oldest_waiting_s": 7200, "percent": 87, "usual_ua": 260_000,
+        "zones_mc": {"cpu-thermal": 48_000}, "cycles": 41, "throttled": False, "fault": None,
+    }  # fmt: skip
+    lines = [" ".join(line.split()) for line in fact_lines(facts)]
+    assert lines == [
+        "free 73.4 GiB", "bits 0.4 Mbit/s", "oldest waiting 2.0 h", "percent 87 %", "usual 260 mA",
+        "zones:", "cpu-thermal 48 °C", "cycles 41", "throttled no", "fault none",
+    ]  # fmt: skip
