@@ -293,7 +293,8 @@ def test_a_radios_bridge_may_trigger_and_look_and_nothing_else() -> None:
 
 def test_an_account_is_shown_with_units_that_a_person_reads() -> None:
     facts = {
-        "free_bytes": 78_785_708_032, "bits_per_s": 408_347, "oldest_waiting_s": 7200, "percent": 87, "usual_ua": 260_000,
+        "free_bytes": 78_785_708_032, "bits_per_s": 408_347, "oldest_waiting_s": 7200,
+        "percent": 87, "usual_ua": 260_000,
         "zones_mc": {"cpu-thermal": 48_000}, "cycles": 41, "throttled": False, "fault": None,
     }  # fmt: skip
     lines = [" ".join(line.split()) for line in fact_lines(facts)]
