@@ -5,6 +5,7 @@ A category is a signed statement in the device log that names the recording; not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from device import indicators as patterns
@@ -65,14 +66,15 @@ class Categories(Part):
         wheel, self.wheel = self.wheel, None
         assert wheel is not None
         if wheel.chosen is not None:
-            for number, stem in (*wheel.earlier, (wheel.recording, wheel.stem)):
-                self._label(wheel.chosen.name, number, stem, "wheel")
+            self._label(wheel.chosen.name, wheel.recording, wheel.stem, "wheel", wheel.earlier)
         self.daemon.publish("category_wheel", "closed", wheel.stem)
 
-    def _label(self, category: str, number: int, stem: str, origin: str) -> None:
-        """On all files of the incident so far: those that it rolled over from, and those of the other cameras."""
-        others = [one for one in self.daemon.recorder.same_incident(number) if one[0] != number]
-        for mine, named in ((number, stem), *others):
+    def _label(
+        self, category: str, number: int, stem: str, origin: str, earlier: Sequence[tuple[int, str]] = ()
+    ) -> None:
+        """Once on each file of the incident so far: those that it rolled over from, and those of the other cameras."""
+        files = {**dict(earlier), **dict(self.daemon.recorder.same_incident(number)), number: stem}
+        for mine, named in files.items():
             known = self.daemon.boot.spool.find(f"{named}.evidence")
             facts = None if known is None else known.facts
             details = {"recording": named, "origin": origin}

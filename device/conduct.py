@@ -101,7 +101,8 @@ class Conduct:
             if not self._daemon.machine.limits.confirm_ns and self._is_false_start(at_ns):
                 self.stop("false_activation")
                 return
-            self.stopping = Stopping(at_ns, confirmed_ns=None if self._daemon.machine.limits.confirm_ns else at_ns)
+            limits = self._daemon.machine.limits
+            self.stopping = Stopping(at_ns, None if limits.confirm_ns else at_ns, asks_reason=bool(limits.reason_ns))
             self.happen(Event.STOP_ASKED)
 
     def confirm_stop(self, at_ns: int) -> None:
@@ -238,9 +239,13 @@ class Conduct:
         daemon.recorder.stop(reason, daemon.clock.boottime_ns())
         daemon.signals.play(patterns.STOPPED)
         if stopping is not None and reason == "record_button":
-            word = "reason_missing" if stopping.reason_missing else stopping.code or "spoken"
-            daemon.log("stop_reason", word=word, recording=session.file.number, details=stopping.facts()["stop_reason"])
-            if stopping.reason_missing and daemon.machine.limits.reason_ns:  # it was asked for
+            daemon.log(
+                "stop_reason",
+                word=stopping.word,
+                recording=session.file.number,
+                details=stopping.facts()["stop_reason"],
+            )
+            if stopping.reason_missing:
                 daemon.publish("reason_missing", None, session.file.stem)
         number, stem = session.file.number, session.file.stem
         daemon.part(Pauses).stopped(number, stem, stopping if reason == "record_button" else None)

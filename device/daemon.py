@@ -274,6 +274,7 @@ class Daemon:
         self.signals.condition("confirm_stop", move.after is State.CONFIRMING_STOP)
         self.signals.condition("stating_reason", move.after is State.STATING_REASON)
         self._each("state_changed", move.after)
+        self.gestures.moved(move.after)
         self.publish("state", move.after.value)
 
     def publish(self, event: str, word: str | None, recording: str | None = None, number: int | None = None) -> None:

@@ -34,6 +34,8 @@ class Gestures:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+        self._test_owed = False
+        """Undocked in mid-recording: the self-test of the checkout is still to come."""
         self._sleep_asked_ns: int | None = None
 
     def act(self, intent: Intent) -> None:
@@ -120,6 +122,12 @@ class Gestures:
         if change.kind == "stealth_switch":
             self._daemon.part(Privacy).stealth(change.active, change.line)
 
+    def moved(self, state: State) -> None:
+        """A camera that was taken out of the dock while recording is tested as soon as the recording is over (R8)."""
+        if self._test_owed and state in (State.READY, State.OUT_OF_SERVICE):
+            self._test_owed = False
+            self._daemon.spawn(self._daemon.examination.run())
+
     def _dock(self, change: DockChanged) -> None:
         daemon = self._daemon
         daemon.conduct.happen(Event.DOCKED if change.docked else Event.UNDOCKED)
@@ -128,4 +136,5 @@ class Gestures:
             daemon.boot.close_log("docked")
         elif daemon.recorder.session is None:
             daemon.spawn(daemon.examination.run())
+        self._test_owed = not change.docked and daemon.recorder.session is not None
         daemon.publish("docked" if change.docked else "undocked", None)

@@ -97,6 +97,8 @@ class Stopping:
     spoken: bool = False
     presses: int = 0
     """Presses of the function button: the reason wheel."""
+    asks_reason: bool = True
+    """Whether the profile has a time for the reason at all (`stop_reason_s`)."""
 
     def step(self) -> str:
         """One press further on the reason wheel; the code it shows now."""
@@ -106,8 +108,15 @@ class Stopping:
 
     @property
     def reason_missing(self) -> bool:
-        """Neither said nor entered (R26)."""
-        return self.confirmed_ns is not None and self.code is None and not self.spoken
+        """Asked for, and neither said nor entered (R26)."""
+        return self.asks_reason and self.confirmed_ns is not None and self.code is None and not self.spoken
+
+    @property
+    def word(self) -> str:
+        """The one public word of it in the device log."""
+        if self.code is not None or self.spoken:
+            return self.code or "spoken"
+        return "reason_missing" if self.reason_missing else "not_asked"
 
     def facts(self) -> dict[str, Any]:
         """As it stands in the sealed closing metadata, ready to be quoted in a report (R27)."""

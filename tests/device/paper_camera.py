@@ -160,6 +160,8 @@ class PaperCamera:
             close_log=lambda reason: None, spool=SimpleNamespace(find=lambda name: None, appended=appended)
         )
         self.examination = SimpleNamespace(last=None, id=None, run=self._examine)
+        self.examined = 0
+        """Self-tests that were asked for."""
         self.announced: list[tuple[str, str]] = []
         """Triggers and incidents that the peers were told of."""
         self.peers = SimpleNamespace(announce=lambda start, incident: self.announced.append((start.trigger, incident)))
@@ -180,8 +182,13 @@ class PaperCamera:
         self.change(Event.SELF_TEST_BEGAN)
         self.change(Event.SELF_TEST_DONE)
 
-    async def _examine(self) -> None:
-        """The self-test is another test's business."""
+    def _examine(self) -> Coroutine[Any, Any, None]:
+        """The self-test itself is another test's business."""
+        self.examined += 1
+
+        async def nothing() -> None: ...
+
+        return nothing()
 
     # --- what conduct and parts call ----------------------------------------------------------------------------------
 
@@ -207,6 +214,7 @@ class PaperCamera:
         self.log("state", word=move.after.value)
         for part in self.parts:
             part.state_changed(move.after)
+        self.gestures.moved(move.after)
 
     # --- what a test does ---------------------------------------------------------------------------------------------
 

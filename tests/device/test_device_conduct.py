@@ -419,3 +419,39 @@ class AnyShift(RuleBasedStateMachine):
 
 AnyShift.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestAnyShift = AnyShift.TestCase
+
+
+@pytest.mark.requirement("R31")
+def test_a_category_stands_once_for_each_file_of_a_recording_that_went_on() -> None:
+    camera = recording()
+    session = camera.recorder.session
+    assert session is not None
+    session.earlier = ((98, "PAPER-000098"),)
+    incident = [(98, "PAPER-000098"), (session.file.number, session.file.stem)]
+    camera.recorder.same_incident = lambda number: incident  # type: ignore[method-assign]  # as after a roll-over
+    stop(camera)
+    camera.wait(12)
+    camera.one_press("function")
+    camera.wait(10)
+    labelled = [number for event, _, number in camera.logged if event == "labelled"]
+    assert sorted(filter(None, labelled)) == sorted({98, session.file.number})
+
+
+def test_a_reason_that_nobody_asked_for_is_not_missing_r26() -> None:
+    camera = recording(stop_reason_s=0)
+    stop(camera)
+    assert camera.words("stop_reason") == ["not_asked"]
+    assert camera.recorder.recordings[0].extra["stop_reason_missing"] is False
+
+
+@pytest.mark.requirement("R8")
+def test_a_camera_undocked_in_mid_recording_is_tested_when_the_recording_is_over() -> None:
+    camera = PaperCamera(stop_reason_s=0)
+    camera.line("dock", active=True)
+    camera.wait(1)
+    camera.double_press()
+    camera.line("dock", active=False)
+    camera.wait(1)
+    assert camera.examined == 0
+    stop(camera)
+    assert camera.examined == 1
