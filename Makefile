@@ -9,7 +9,7 @@ OUT ?= build/shift
 SCENARIO ?= default
 PYTEST ?=
 # Most of a test's time is a camera's real time: several files of tests run side by side.
-WORKERS ?= 3
+WORKERS ?= 2
 SECONDS ?= 60
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
 DEBIAN := chromium e2fsprogs ffmpeg libimage-exiftool-perl mosquitto mount openssl poppler-utils softhsm2
@@ -33,7 +33,7 @@ test: debian-packages $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

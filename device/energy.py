@@ -63,6 +63,7 @@ class Energy(Part):
         self._shown_since_ns: int | None = None
         self._taken_ns = daemon.power_on_ns
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._read_once = threading.Event()
         self._ending = False
         self.reading: BatteryReading | None = None
@@ -104,7 +105,7 @@ class Energy(Part):
         """Charge, ageing, runtime and heat."""
         daemon, policy = self.daemon, self.daemon.profile.profile
         rows: list[Check] = [
-            ("battery", lambda: power_checks.charge(self._first_reading(), self._faults.get("battery"), policy))
+            ("battery", lambda: power_checks.charge(self._fresh_reading(), self._faults.get("battery"), policy))
         ]
         if daemon.hardware.battery is not None:
             rows.append(("battery_health", lambda: power_checks.health(self.reading, policy)))
@@ -124,6 +125,7 @@ class Energy(Part):
     def end(self) -> None:
         """An orderly end."""
         self._stop.set()
+        self._wake.set()
         end: last_shift.End = "battery_empty" if self._ending else "shutdown"
         self._save(msgspec.structs.replace(self._kept, end=end))
 
@@ -160,10 +162,13 @@ class Energy(Part):
             self._read_once.set()
             with contextlib.suppress(RuntimeError):  # the loop has just ended
                 self.daemon.on_loop(self._take, reading)
-            self._stop.wait(READ_EVERY_S)
+            self._wake.wait(READ_EVERY_S)
+            self._wake.clear()
 
-    def _first_reading(self) -> BatteryReading | None:
-        """The newest reading, for which a self-test right after the start waits a little."""
+    def _fresh_reading(self) -> BatteryReading | None:
+        """A reading of now, for which a self-test waits a little."""
+        self._read_once.clear()
+        self._wake.set()
         self._read_once.wait(FIRST_WAIT_S)
         if not self._read_once.is_set():
             self._faults.setdefault("battery", "the gauge does not answer")

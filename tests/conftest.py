@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
+LONGEST = ("test_whole_shift.py", "test_shift.py")
+"""Files that take minutes: begun first, so that no worker is left alone with them at the end."""
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture

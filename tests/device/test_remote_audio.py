@@ -138,7 +138,7 @@ def test_a_link_that_fails_in_a_recording_is_an_alarm_and_stands_in_it(
     assert [one.word for one in events if one.event == "remote_audio"] == told
     assert [word for event, word, number in camera.events() if event == "remote_audio" and number == 1] == told
     sound = [one.media.sound_frames for one in media(camera.path(stem)) if one.media is not None]
-    assert sound[-1] > 0, "and it is heard again"
+    assert max(sound[-2:]) > 0, "and it is heard again; the last fragment may be shorter than a piece of sound"
 
 
 @pytest.mark.requirement("R2", "R9")

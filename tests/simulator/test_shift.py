@@ -174,7 +174,8 @@ def test_ffmpeg_decodes_every_video_without_a_word(run: Run, tool: Callable[[str
 def test_telemetry_reached_the_broker_without_a_position(run: Run) -> None:
     said = (run.out / "logs" / "broker.log").read_text(encoding="utf-8")
     assert "fleet/v1/SIM-0001/" in said
-    assert "41.5" not in said
+    times = re.compile(r"\d\d:\d\d:\d\d\.\d+")
+    assert "41.5" not in times.sub("", said), "a second of the clock may look like a latitude"
 
 
 def test_a_second_run_into_the_same_directory_works_and_prints_its_report(run: Run, tmp_path: Path) -> None:
