@@ -20,7 +20,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from evidence import durable
+from device.state_file import StateUnreadable, read_state, write_state
 from evidence.statements import Frozen, Name, Word
 
 log = logging.getLogger("firsthand.appended")
@@ -68,18 +68,10 @@ class Appended:
     def load(self) -> None:
         """Read what an earlier boot kept; `complaint` says if that cannot be had. Never raises."""
         try:
-            with self.path.open("rb") as file:
-                data = file.read(STATE_BYTES + 1)
-            if len(data) > STATE_BYTES:
-                raise msgspec.DecodeError("too large")
-            self._state = msgspec.json.decode(data, type=_State)
-        except FileNotFoundError:
-            return
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._state = read_state(self.path, _State, STATE_BYTES) or _State()
+        except StateUnreadable as error:
             self._state, self._unsaved = _State(unknown=True), True
-            self.complaint = (
-                f"{self.path.name} cannot be read ({error}): nothing is deleted until a supervisor ends that"
-            )
+            self.complaint = f"{error}: nothing is deleted until a supervisor ends that"
 
     # --- questions --------------------------------------------------------------------------------------------------
 
@@ -179,8 +171,7 @@ class Appended:
             with self._lock:
                 state, self._unsaved = self._state, False
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-                durable.replace(self.path, msgspec.json.encode(state))
+                write_state(self.path, state)
             except OSError:
                 self._unsaved = True
                 raise

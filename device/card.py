@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from evidence import durable
+from device.state_file import StateUnreadable, read_state, write_state
 
 log = logging.getLogger("firsthand.card")
 
@@ -119,23 +119,16 @@ class CardAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 def load_account(path: Path) -> CardAccount:
     """The account; an empty one if there is none that can be read."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise msgspec.DecodeError("it is too large")
-        return msgspec.json.decode(data, type=CardAccount)
-    except FileNotFoundError:
-        return CardAccount()
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        log.error("%s cannot be read (%s): waiting times begin anew", path.name, error)
+        return read_state(path, CardAccount, MAX_BYTES) or CardAccount()
+    except StateUnreadable as error:
+        log.error("%s: waiting times begin anew", error)
         return CardAccount()
 
 
 def save_account(path: Path, account: CardAccount) -> None:
     """Make it durable; a failure only means that the counts begin a little anew."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        durable.replace(path, msgspec.json.encode(account))
+        write_state(path, account)
     except OSError as error:
         log.warning("%s: %s", path.name, error)
 

@@ -19,10 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from device.errors import CommandRefused
-from evidence import durable
+from device.state_file import StateUnreadable, read_state, write_state
 from evidence.commands import NEEDS, AnyCommand, Assign, CriticalIncident, Release, kind_of, parse_command, powers_of
 from evidence.errors import EvidenceError
 from evidence.roles import serial_of
@@ -106,15 +104,9 @@ class Numbers:
     def load(self) -> None:
         """Read the file. What cannot be read is told by `lost`, never raised."""
         try:
-            with self.path.open("rb") as file:
-                data = file.read(STATE_BYTES + 1)
-            if len(data) > STATE_BYTES:
-                raise msgspec.DecodeError("too large")
-            self._largest = msgspec.json.decode(data, type=dict[str, int])
-        except FileNotFoundError:
-            return
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            self.lost = f"{self.path.name} cannot be read ({error}): earlier commands could come again"
+            self._largest = read_state(self.path, dict[str, int], STATE_BYTES) or {}
+        except StateUnreadable as error:
+            self.lost = f"{error}: earlier commands could come again"
 
     def take(self, received: Received) -> None:
         """Use a command's number up, durably. May block; rules 2 and 4. Raises `CommandRefused`."""
@@ -132,8 +124,7 @@ class Numbers:
             self._largest[FLOOR], self.lost = received.command.sequence, None
         self._largest[received.signer] = received.command.sequence
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            durable.replace(self.path, msgspec.json.encode(self._largest))
+            write_state(self.path, self._largest)
         except OSError as error:
             if received.unlocks:
                 raise CommandRefused(

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from device.session import Session
-from evidence import durable
+from device.state_file import StateUnreadable, read_state, write_state
 from evidence.cms import parse_signed
 from evidence.errors import EvidenceError
 from evidence.limits import STATEMENT_BYTES
@@ -52,21 +52,18 @@ class IncidentNote:
         known = before.recordings if before is not None and same else {}
         self._note = note = Note(session.incident, {**known, session.channel or ALONE: session.file.number})
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            durable.replace(self._path, msgspec.json.encode(note))
+            write_state(self._path, note)
         except OSError as error:  # the incident goes on without it, see above
             log.warning("incident.json: %s", error)
 
     def read(self, unclosed: Collection[int]) -> tuple[Mapping[str | None, int], str | None]:
         """Number by channel of the recordings in progress among those that are not closed, and their incident."""
         try:
-            if self._path.stat().st_size > MOST_BYTES:
-                raise msgspec.ValidationError("too large")
-            note = msgspec.json.decode(self._path.read_bytes(), type=Note)
-        except FileNotFoundError:
+            note: Note | None = read_state(self._path, Note, MOST_BYTES)
+        except StateUnreadable as error:
+            log.error("%s: what was in progress goes on as a new incident", error)
             return {}, None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
-            log.error("incident.json cannot be read (%s): what was in progress goes on as a new incident", error)
+        if note is None:
             return {}, None
         mine = {name: number for name, number in note.recordings.items() if number in unclosed}
         if not mine:

@@ -14,13 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import msgspec
-
 from device.inspection_steps import Steps
 from device.key_checks import now_of
 from device.part import Part
 from device.selftest import Check, Seen, SelfTest, verdict_of
-from evidence import durable
+from device.state_file import StateUnreadable, read_state, write_state
 from evidence.statements import Frozen, Moment, moment, moment_ns
 from hal.clock import UtcClaim
 
@@ -78,12 +76,9 @@ class Inspection(Part):
 
     def begin(self) -> None:
         try:
-            with self._path.open("rb") as file:
-                self.last = msgspec.json.decode(file.read(FILE_BYTES), type=Inspected)
-        except FileNotFoundError:
-            return
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            log.error("inspection.json cannot be read (%s): an inspection is due", error)
+            self.last = read_state(self._path, Inspected, FILE_BYTES)
+        except StateUnreadable as error:
+            log.error("%s: an inspection is due", error)
 
     def checks(self) -> Sequence[Check]:
         daemon = self.daemon
@@ -135,7 +130,6 @@ class Inspection(Part):
 
     def _keep(self, inspected: Inspected) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            durable.replace(self._path, msgspec.json.encode(inspected))
+            write_state(self._path, inspected)
         except OSError as error:  # the log has it
             log.error("inspection.json: %s", error)

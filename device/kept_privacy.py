@@ -17,9 +17,9 @@ from msgspec import Meta
 from device.part import Part
 from device.pauses import Pauses
 from device.privacy import Privacy
+from device.state_file import StateUnreadable, read_state, write_state
 from device.states import Event, State
 from device.stopping import REASONS, Pause
-from evidence import durable
 
 if TYPE_CHECKING:
     from device.daemon import Daemon
@@ -50,17 +50,11 @@ def load(path: Path, boot: str) -> Kept:
     """What this boot kept; nothing if there is none, of another boot, or unreadable (then it is said)."""
     nothing = Kept(boot=boot)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise msgspec.DecodeError("it is too large")
-        kept = msgspec.json.decode(data, type=Kept)
-    except FileNotFoundError:
+        kept: Kept | None = read_state(path, Kept, MAX_BYTES)
+    except StateUnreadable as error:
+        log.error("%s: the camera begins awake", error)
         return nothing
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        log.error("%s cannot be read (%s): the camera begins awake", path.name, error)
-        return nothing
-    return kept if kept.boot == boot else nothing
+    return kept if kept is not None and kept.boot == boot else nothing
 
 
 class KeptPrivacy(Part):
@@ -108,7 +102,6 @@ class KeptPrivacy(Part):
 
     def _save(self, kept: Kept) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            durable.replace(self._path, msgspec.json.encode(kept))
+            write_state(self._path, kept)
         except OSError as error:
             log.warning("%s: %s", self._path.name, error)

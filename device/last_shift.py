@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from evidence import durable
+from device.state_file import StateUnreadable, read_state, write_state
 
 log = logging.getLogger("firsthand.power")
 
@@ -52,22 +52,16 @@ def ran_out(last: LastShift, boot: str) -> bool:
 def load(path: Path) -> LastShift | None:
     """What the last boot left; None if there is nothing, or nothing that can be read."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise msgspec.DecodeError("it is too large")
-        return msgspec.json.decode(data, type=LastShift)
-    except FileNotFoundError:
+        last: LastShift | None = read_state(path, LastShift, MAX_BYTES)
+    except StateUnreadable as error:
+        log.error("%s: nobody knows how the last shift ended", error)
         return None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        log.error("%s cannot be read (%s): nobody knows how the last shift ended", path.name, error)
-        return None
+    return last
 
 
 def save(path: Path, state: LastShift) -> None:
     """Make it durable; a failure only means that the next boot knows less."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        durable.replace(path, msgspec.json.encode(state))
+        write_state(path, state)
     except OSError as error:
         log.warning("%s: %s", path.name, error)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from device.selftest import Seen
-from evidence import durable
+from device.state_file import StateUnreadable, read_state, write_state
 from evidence.commands import Assign, Day, Identified
 from evidence.statements import Count, Frozen, Hash, Name
 from hal.clock import UtcClaim
@@ -104,19 +104,12 @@ def training_seen(session: SignedIn | None, claim: UtcClaim) -> Seen:
 def load(path: Path) -> SignedIn | None:
     """The session that a restart interrupted. Raises ValueError with one sentence if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            data = file.read(STATE_BYTES + 1)
-        session = msgspec.json.decode(data[:STATE_BYTES], type=SignedIn | None)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path.name} cannot be read ({error}): the camera is unassigned until the next sign-in"
-        ) from error
+        session: SignedIn | None = read_state(path, SignedIn | None, STATE_BYTES)
+    except StateUnreadable as error:
+        raise ValueError(f"{error}: the camera is unassigned until the next sign-in") from error
     return session
 
 
 def keep(path: Path, session: SignedIn | None) -> None:
     """Keep it durably. May block. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    durable.replace(path, msgspec.json.encode(session))
+    write_state(path, session)

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from device.state_file import StateUnreadable, read_state, write_state
 from evidence import durable
 
 log = logging.getLogger("firsthand.usage")
@@ -31,16 +32,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 def load(path: Path) -> dict[str, Any] | None:
     """What a boot that was cut off had counted; None if there is nothing, or nothing that can be read."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise msgspec.DecodeError("it is too large")
-        return msgspec.json.decode(data, type=Kept).summary
-    except FileNotFoundError:
+        kept: Kept | None = read_state(path, Kept, MAX_BYTES)
+    except StateUnreadable as error:
+        log.error("%s: what the last boot counted is lost", error)
         return None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        log.error("%s cannot be read (%s): what the last boot counted is lost", path.name, error)
-        return None
+    return None if kept is None else kept.summary
 
 
 def save(path: Path, summary: dict[str, Any] | None) -> None:
@@ -50,9 +46,8 @@ def save(path: Path, summary: dict[str, Any] | None) -> None:
             if path.exists():
                 durable.unlink(path)
             return
-        data = msgspec.json.encode(Kept(summary=summary))
-        if len(data) <= MAX_BYTES:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            durable.replace(path, data)
+        kept = Kept(summary=summary)
+        if len(msgspec.json.encode(kept)) <= MAX_BYTES:
+            write_state(path, kept)
     except OSError as error:
         log.warning("%s: %s", path.name, error)
