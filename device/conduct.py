@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from device import indicators as patterns
@@ -49,6 +50,8 @@ class Conduct:
         self._alarmed_ns: dict[tuple[str, str], int] = {}
         """When each cause was last told, by recording."""
         self._reminded_ns = 0
+        self._suppressed: dict[str, Start] = {}
+        """Automatic triggers that started nothing since the camera fell asleep or failed its test."""
         self._resumes: Mapping[str, Any] | None = None
 
     def each_second(self, now_ns: int) -> None:
@@ -161,7 +164,19 @@ class Conduct:
             self._daemon.moved(move)
         if daemon.machine.recording and daemon.recorder.session is None:
             self.happen(Event.END)  # the start failed: there is always a next one
+        if move.before in (State.SLEEP, State.OUT_OF_SERVICE) and move.after is not move.before:
+            self._catch_up(move.after)
         return move
+
+    def _catch_up(self, state: State) -> None:
+        """A line that was suppressed and is still active when the camera may record again is a trigger now (R28)."""
+        suppressed, self._suppressed = self._suppressed, {}
+        if state is not State.READY:
+            return
+        levels = self._daemon.inputs.levels
+        for start in suppressed.values():
+            if levels.get(start.trigger, False):
+                self.trigger(replace(start, at_ns=self._daemon.clock.boottime_ns()))
 
     def _do(self, action: Action, start: Start | None, reason: str) -> None:
         daemon = self._daemon
@@ -171,6 +186,7 @@ class Conduct:
             self._add(start)
         elif action is Action.SUPPRESS and start is not None:
             word = "asleep" if daemon.machine.state is State.SLEEP and not start.wakes else "out_of_service"
+            self._suppressed[start.trigger] = start
             daemon.log("suppressed", word=word, details={"name": start.trigger, "at_ns": start.at_ns})
             daemon.publish("suppressed", start.trigger)
         elif action is Action.REFUSE and start is not None:  # nobody would end it

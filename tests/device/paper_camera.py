@@ -136,6 +136,24 @@ class PaperSignals:
         (self.on.add if on else self.on.discard)(name)
 
 
+@dataclass
+class PaperInputs:
+    """The input lines as the daemon's parts ask for them."""
+
+    lines: Inputs
+    timeline: list[list[Any]] = field(default_factory=list)
+
+    @property
+    def levels(self) -> dict[str, bool]:
+        return self.lines.levels
+
+    def pressing(self) -> bool:
+        return self.lines.pressing
+
+    def note(self, *row: Any) -> None:
+        """The ring's own timeline is another test's business."""
+
+
 class PaperCamera:
     """The parts of `device.daemon.Daemon` that conduct and gestures use."""
 
@@ -172,13 +190,13 @@ class PaperCamera:
         self.starts = 0
         """Starts that were handed to the conduct."""
         self.conduct = Conduct(self)  # type: ignore[arg-type]
+        handed, self.conduct.trigger = self.conduct.trigger, self._count  # type: ignore[method-assign]
+        self._hand_on = handed
         self.gestures = Gestures(self)  # type: ignore[arg-type]
         self.parts = [kind(self) for kind in (Privacy, Pauses, Categories)]  # type: ignore[arg-type]
         rules = {name: line_rule(one, p) for name, one in INPUTS.items() if one.source == "line"}
         self.lines = Inputs(rules, p.double_press_ms * MS, p.hold_to_stop_ms * MS)
-        self.inputs = SimpleNamespace(
-            levels={}, timeline=[], note=lambda *row: None, pressing=lambda: self.lines.pressing
-        )
+        self.inputs = PaperInputs(self.lines)
         self.change(Event.SELF_TEST_BEGAN)
         self.change(Event.SELF_TEST_DONE)
 
@@ -222,8 +240,11 @@ class PaperCamera:
         for intent in intents:
             if isinstance(intent, LineChanged) and intent.kind == "trigger":
                 continue
-            self.starts += isinstance(intent, Start)
             self.gestures.act(intent)
+
+    def _count(self, start: Start) -> None:
+        self.starts += 1
+        self._hand_on(start)
 
     def wait(self, seconds: float) -> None:
         """Let time pass in ticks of 100 ms."""
@@ -263,7 +284,6 @@ class PaperCamera:
     def message(self, name: str, incident: str | None = None) -> None:
         one = INPUTS[name]
         critical, wakes = standing(one)
-        self.starts += 1
         self.conduct.trigger(Start(name, critical, self.now_ns, False, wakes, one.kind, incident, "message"))
 
     def words(self, event: str) -> list[str | None]:

@@ -455,3 +455,30 @@ def test_a_camera_undocked_in_mid_recording_is_tested_when_the_recording_is_over
     assert camera.examined == 0
     stop(camera)
     assert camera.examined == 1
+
+
+@pytest.mark.requirement("R15", "R28")
+def test_a_light_bar_that_is_still_on_when_the_camera_wakes_records() -> None:
+    camera = asleep()
+    camera.trigger("lightbar")
+    assert camera.words("suppressed") == ["asleep"]
+    camera.press("function", seconds=3.2)
+    assert camera.machine.state is State.RECORDING
+    assert [one["name"] for one in camera.recorder.recordings[0].triggers] == ["lightbar"]
+    camera = asleep()
+    camera.trigger("lightbar")
+    camera.line("lightbar", active=False)
+    camera.wait(1)
+    camera.press("function", seconds=3.2)
+    assert camera.machine.state is State.READY, "it is over"
+
+
+@pytest.mark.requirement("R9")
+def test_an_override_lets_a_barred_line_that_is_still_active_record() -> None:
+    camera = PaperCamera(triggers_when_out_of_service=False)
+    camera.change(Event.SELF_TEST_BEGAN)
+    camera.change(Event.SELF_TEST_DONE, blocked=True)
+    camera.trigger("pursuit")
+    assert camera.words("suppressed") == ["out_of_service"]
+    camera.change(Event.VERDICT_CHANGED, blocked=False)
+    assert camera.machine.state is State.RECORDING
