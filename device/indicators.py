@@ -95,12 +95,7 @@ STARTED: Final = CATALOG.plays["started"]
 STOPPED: Final = CATALOG.plays["stopped"]
 MARKED: Final = CATALOG.plays["marked"]
 CONFIRM: Final = CATALOG.plays["confirm"]
-REASON: Final = CATALOG.plays["reason"]
 REFUSED: Final = CATALOG.plays["refused"]
-MUTING: Final = CATALOG.plays["muting"]
-SLEEPING: Final = CATALOG.plays["sleeping"]
-AWAKE: Final = CATALOG.plays["awake"]
-STEALTH_OFF: Final = CATALOG.plays["stealth_off"]
 ALARM: Final = CATALOG.plays["alarm"]
 """Something is not recorded that should be."""
 
