@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from device.appended import Appended
-from evidence import durable
+from device.state_file import write_state
 from evidence.cms import parse_signed
 from evidence.errors import EvidenceError, NotEvidence
 from evidence.handover import SpoolFile
@@ -157,8 +157,7 @@ class Spool:
 
     def save_counters(self) -> None:
         """Make the counters durable. Raises OSError."""
-        self.state.mkdir(parents=True, exist_ok=True, mode=0o750)
-        durable.replace(self.state / "counters.json", msgspec.json.encode(self.counters))
+        write_state(self.state / "counters.json", self.counters)
 
     def take_recording_number(self) -> int:
         """The next recording number; it is durable once a file of that name or the counters are."""

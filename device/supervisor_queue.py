@@ -14,9 +14,9 @@ import msgspec
 
 from device.failures import Failure
 from device.part import Part
+from device.state_file import write_state
 from device.timekeeping import utc_ns_at
 from device.writer import Job
-from evidence import durable
 from evidence.handover import Answer, Facts, FactsRequest, Request
 from evidence.statements import Count, Frozen, Moment, Name, Nanoseconds, Word, moment
 
@@ -168,12 +168,11 @@ class SupervisorQueue(Part):
 
     def _save(self) -> None:
         """Make it durable on the writer thread; the log says it too, so nobody waits for this."""
-        data = msgspec.json.encode(self.queue)
+        queue = self.queue
 
         def save() -> None:
             try:
-                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-                durable.replace(self._path, data)
+                write_state(self._path, queue)
             except OSError as error:
                 log.warning("the supervisor's queue: %s", error)
 

@@ -289,3 +289,17 @@ class PaperCamera:
     def words(self, event: str) -> list[str | None]:
         """Public words of all log entries of that kind."""
         return [word for name, word, _ in self.logged if name == event]
+
+
+def recording(**policy: object) -> PaperCamera:
+    """A camera that records because its officer pressed twice."""
+    camera = PaperCamera(**policy)
+    camera.double_press()
+    assert camera.machine.state is State.RECORDING
+    return camera
+
+
+def stop(camera: PaperCamera) -> None:
+    """Hold, and confirm."""
+    camera.press(seconds=3.3)
+    camera.one_press()

@@ -8,26 +8,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from paper_camera import INPUTS, SECOND, PaperCamera
+from paper_camera import INPUTS, SECOND, PaperCamera, recording, stop
 
 from device.indicators import REFUSED, WHEEL
 from device.pauses import Pauses
 from device.states import Event, State
 from device.stopping import D3A_REASONS, ENDED, REASONS, VoiceHeard
 from evidence.handover import Done, Refused, StopReasonRequest
-
-
-def recording(**policy: object) -> PaperCamera:
-    camera = PaperCamera(**policy)
-    camera.double_press()
-    assert camera.machine.state is State.RECORDING
-    return camera
-
-
-def stop(camera: PaperCamera) -> None:
-    """Hold, and confirm."""
-    camera.press(seconds=3.3)
-    camera.one_press()
 
 
 @pytest.mark.requirement("R25")

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from paper_camera import SECOND, PaperCamera
+from paper_camera import SECOND, PaperCamera, recording, stop
 
 from device.indicators import ALARM
 from device.states import Event, State
 from device.stopping import REASONS
 from device.triggers import LineFault
-
-
-def recording(**policy: object) -> PaperCamera:
-    camera = PaperCamera(**policy)
-    camera.double_press()
-    assert camera.machine.state is State.RECORDING
-    return camera
-
-
-def stop(camera: PaperCamera) -> None:
-    """Hold, and confirm."""
-    camera.press(seconds=3.3)
-    camera.one_press()
-
 
 # --- peers (R23) ------------------------------------------------------------------------------------------------------
 
