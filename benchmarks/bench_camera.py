@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 import replay
 
-from evidence.handover import EventsRequest, Notice, Status, StatusRequest, answer_decoder
+from evidence.handover import Notice, Status, answer_decoder
+from evidence.requests import EventsRequest, StatusRequest
 from fleet.__main__ import main as fleet
 from fleet.ca import create_agency
 from simulator.settings_text import toml_text

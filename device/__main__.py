@@ -50,7 +50,7 @@ def _ask(arguments: argparse.Namespace) -> int:
     from device.answers import show
     from device.client import ask, follow
     from device.prompts import show_prompts
-    from evidence.handover import SelfTestRequest
+    from evidence.requests import SelfTestRequest
 
     request = request_of(arguments)
     if isinstance(request, SelfTestRequest) and (request.extended or request.clip):

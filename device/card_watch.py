@@ -22,7 +22,8 @@ from device.card import (
 from device.part import Part
 from device.receipts import RESERVE_BYTES, RESERVE_NAME, START_BYTES
 from device.writer import FULL, Job
-from evidence.handover import Answer, Facts, FactsRequest, Request
+from evidence.handover import Answer, Facts
+from evidence.requests import FactsRequest, Request
 from hal.errors import HalError
 
 if TYPE_CHECKING:

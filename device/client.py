@@ -11,7 +11,8 @@ from typing import IO, Final
 import msgspec
 
 from device.errors import DeviceError
-from evidence.handover import LINE_BYTES, Answer, EventsRequest, Notice, Request, SelfTestRequest, answer_decoder
+from evidence.handover import LINE_BYTES, Answer, Notice, answer_decoder
+from evidence.requests import EventsRequest, Request, SelfTestRequest
 
 ANSWER_S: Final = 60.0
 """A self-test with its clip takes the longest, but for an inspection, which waits for people."""

@@ -24,7 +24,8 @@ from evidence.commands import (
     Release,
     kind_of,
 )
-from evidence.handover import Answer, CommandRequest, Done, Refused, Request
+from evidence.handover import Answer, Done, Refused
+from evidence.requests import CommandRequest, Request
 
 if TYPE_CHECKING:
     from device.daemon import Daemon

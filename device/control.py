@@ -20,19 +20,8 @@ from typing import Final
 
 import msgspec
 
-from evidence.handover import (
-    LINE_BYTES,
-    Answer,
-    Done,
-    EventsRequest,
-    Notice,
-    PeerRequest,
-    Refused,
-    Request,
-    StatusRequest,
-    TriggerRequest,
-    request_decoder,
-)
+from evidence.handover import LINE_BYTES, Answer, Done, Notice, Refused
+from evidence.requests import EventsRequest, PeerRequest, Request, StatusRequest, TriggerRequest, request_decoder
 
 log = logging.getLogger("firsthand.control")
 

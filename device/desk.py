@@ -17,22 +17,15 @@ from device.receipts import Receipts
 from device.states import Event
 from evidence.cms import parse_signed
 from evidence.errors import EvidenceError
-from evidence.handover import (
-    Answer,
-    Contact,
+from evidence.handover import Answer, Contact, Done, ReceiptTaken, Refused, Spool, Status, decode_contact
+from evidence.requests import (
     ContactRequest,
-    Done,
     ListRequest,
     MarkRequest,
     ReceiptRequest,
-    ReceiptTaken,
-    Refused,
     Request,
-    Spool,
-    Status,
     StatusRequest,
     UpdateRequest,
-    decode_contact,
 )
 from evidence.statements import moment_ns
 from hal.errors import HalError

@@ -23,7 +23,8 @@ from device.power import NOTHING, ORDER, Judgement, Level, Limits, PowerWatch, P
 from device.selftest import Check, Seen
 from device.service import EXIT_POWER_OFF
 from device.writer import Job
-from evidence.handover import Answer, Facts, FactsRequest, Request
+from evidence.handover import Answer, Facts
+from evidence.requests import FactsRequest, Request
 from hal.battery import BatteryReading
 from hal.camera import AdjustsBitrate
 from hal.errors import HalError

@@ -19,7 +19,8 @@ from typing import Any, Final, Literal
 from device import indicators as patterns
 from device.part import Part
 from device.policy import Category
-from evidence.handover import Answer, CategoryRequest, Done, LabelRequest, Refused, Request
+from evidence.handover import Answer, Done, Refused
+from evidence.requests import CategoryRequest, LabelRequest, Request
 from evidence.settings import nearest
 
 RESERVED: Final = frozenset({"test", "training", "false_activation"})

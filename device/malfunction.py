@@ -12,7 +12,8 @@ from typing import Final
 from device import indicators as patterns
 from device.assignment import Assignment
 from device.part import Part
-from evidence.handover import Answer, Done, ReportRequest, Request
+from evidence.handover import Answer, Done
+from evidence.requests import ReportRequest, Request
 
 DRAIN_S: Final = 5.0
 

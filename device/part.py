@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from device.selftest import Check
 from device.states import State
-from evidence.handover import Answer, Request
+from evidence.handover import Answer
+from evidence.requests import Request
 
 if TYPE_CHECKING:
     from device.daemon import Daemon

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from device.part import Part
 from device.states import State
 from device.stopping import PAUSES, REASONS, Pause, Stopping
-from evidence.handover import Answer, Done, Refused, Request, StopReasonRequest
+from evidence.handover import Answer, Done, Refused
+from evidence.requests import Request, StopReasonRequest
 from evidence.settings import nearest
 
 if TYPE_CHECKING:

@@ -20,16 +20,8 @@ from device.timekeeping import stamp_now
 from device.triggers import CONTEXT_KINDS, Start, standing
 from evidence import cms
 from evidence.errors import EvidenceError
-from evidence.handover import (
-    Answer,
-    Done,
-    PeerRequest,
-    PeerStart,
-    Refused,
-    Request,
-    TriggerRequest,
-    decode_peer_start,
-)
+from evidence.handover import Answer, Done, PeerStart, Refused, decode_peer_start
+from evidence.requests import PeerRequest, Request, TriggerRequest
 from evidence.settings import nearest
 from evidence.statements import encode_canonical, moment_ns
 

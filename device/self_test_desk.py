@@ -6,7 +6,8 @@ from device.inspection import Inspection
 from device.part import Part
 from device.selftest import SelfTest
 from device.spoken_clip import SpokenClip
-from evidence.handover import Answer, Refused, Request, SelfTestDone, SelfTestRequest
+from evidence.handover import Answer, Refused, SelfTestDone
+from evidence.requests import Request, SelfTestRequest
 
 BUSY = "a self-test is under way: wait for it"
 

@@ -17,7 +17,8 @@ from device.part import Part
 from device.state_file import write_state
 from device.timekeeping import utc_ns_at
 from device.writer import Job
-from evidence.handover import Answer, Facts, FactsRequest, Request
+from evidence.handover import Answer, Facts
+from evidence.requests import FactsRequest, Request
 from evidence.statements import Count, Frozen, Moment, Name, Nanoseconds, Word, moment
 
 if TYPE_CHECKING:

@@ -32,8 +32,9 @@ from device.support_log import public_lines
 from evidence import durable
 from evidence.cms import parse_signed
 from evidence.errors import EvidenceError
-from evidence.handover import Facts, FactsRequest, Refused, Request, StatusRequest
+from evidence.handover import Facts, Refused
 from evidence.limits import SIGNED_DOCUMENT_BYTES
+from evidence.requests import FactsRequest, Request, StatusRequest
 
 PACKAGES: Final = ("firsthand", "cryptography", "gpiozero", "lgpio", "msgspec", "picamera2", "pynmeagps", "pyserial")
 BOARD_FILES: Final = ("/proc/version", "/proc/device-tree/model", "/proc/meminfo", "/proc/loadavg", "/etc/os-release")

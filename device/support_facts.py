@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from device.part import Part
-from evidence.handover import Answer, Facts, FactsRequest, Request
+from evidence.handover import Answer, Facts
+from evidence.requests import FactsRequest, Request
 
 
 class SupportFacts(Part):

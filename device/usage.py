@@ -16,7 +16,8 @@ from device.part import Part
 from device.states import State
 from device.usage_count import BY_WORD, INTERVALS, PLAIN, Usage, is_new_recording, late_by_ns
 from device.writer import Job
-from evidence.handover import Answer, Facts, FactsRequest, Request
+from evidence.handover import Answer, Facts
+from evidence.requests import FactsRequest, Request
 
 if TYPE_CHECKING:
     from device.daemon import Daemon

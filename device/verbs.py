@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from device.errors import DeviceError
-from evidence.handover import (
+from evidence.limits import COMMAND_BYTES
+from evidence.requests import (
     CategoryRequest,
     CommandRequest,
     EventsRequest,
@@ -25,7 +26,6 @@ from evidence.handover import (
     StopReasonRequest,
     TriggerRequest,
 )
-from evidence.limits import COMMAND_BYTES
 from evidence.usage import UsageParser
 
 USUAL_SOCKET: Final = "/run/firsthand/recorder.sock"

@@ -1,36 +1,20 @@
-"""``firsthand-dock``: the agent on the camera, and the station at the dock."""
+"""``firsthand-dock``: the agent on the camera, the station at the dock, and what people do at it."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import logging
 import sys
 from pathlib import Path
-from typing import Final
 
-from dock.config import load_agent, load_station
 from dock.errors import DockError
+from dock.verbs import all_verbs
 from evidence.errors import EvidenceError
 from evidence.usage import UsageParser
 
-_COMMANDS: Final = {
-    "station": (
-        "take in evidence at the dock",
-        """Serve cameras over mutual TLS: verify each file while it comes in, store it durably, read it back, and sign a
-        receipt. Prints a line when ready; SIGTERM ends it.""",
-    ),
-    "agent": (
-        "upload evidence from the camera",
-        """Watch the recorder's socket; when docked, upload what waits in the spool and bring the receipts back. It
-        holds no evidence key and cannot delete anything. SIGTERM ends it.""",
-    ),
-}
-
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 stopped by a signal, 1 cannot run (one sentence says why), 64 wrong usage."""
+    """Exit status: 0 done or stopped by a signal, 1 cannot (one sentence says why), 64 wrong usage."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.INFO,
@@ -38,19 +22,11 @@ def main(arguments: list[str] | None = None) -> int:
         stream=sys.stderr,
     )
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            if options.command == "station":
-                from dock.station.server import run_station
-
-                asyncio.run(run_station(load_station(options.config)))
-            else:
-                from dock.agent.daemon import run_agent
-
-                asyncio.run(run_agent(load_agent(options.config)))
+        status: int = options.run(options)
     except (DockError, EvidenceError, OSError) as error:
         print(f"firsthand-dock {options.command}: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,10 +36,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The camera runs `agent`, the dock runs `station`. Examples of both files: dock/examples/.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (what, more) in _COMMANDS.items():
-        command = commands.add_parser(name, help=what, description=more)
-        command.add_argument("--config", type=Path, required=True, metavar="FILE", help=f"e.g. {name}.toml")
+    for verb in all_verbs():
+        command = commands.add_parser(verb.name, help=verb.what, description=verb.more)
+        file = "agent.toml" if verb.name == "agent" else "station.toml"
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help=f"e.g. {file}")
         command.add_argument("-v", "--verbose", action="store_true", help="log more, on standard error")
+        verb.arguments(command)
+        command.set_defaults(run=verb.run)
     return parser
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from evidence.requests import Offloading
 from evidence.statements import (
     Count,
     Frozen,
@@ -31,7 +32,7 @@ from evidence.statements import (
 LINE_BYTES: Final = 512 * 1024
 """Longest line on the recorder's socket, newline included."""
 
-Verdict = Literal["valid", "not_valid"]
+Verdict = Literal["valid", "not_valid", "unproven"]
 
 
 class Receipt(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="receipt"):
@@ -56,7 +57,8 @@ class Receipt(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="receipt"
     retention_class: Word
     retain_until: Moment | None = None
     verdict: Verdict
-    """`valid` only if every signature, hash and rule held; only that allows deletion."""
+    """`valid` only if every signature, hash and rule held; only that allows deletion. `unproven` comes from the
+    quarantine lane: the camera's certificate was revoked, and nothing proves that the file is older than that."""
     findings: Annotated[tuple[Annotated[str, Meta(max_length=500)], ...], Meta(max_length=32)] = ()
     station: Name
     system_id: Name
@@ -88,126 +90,6 @@ class PeerStart(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="peer_s
     nonce: Nonce
     utc: Utc
     """When, by the announcing camera's claim."""
-
-
-class StatusRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="status"):
-    pass
-
-
-class ListRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="list"):
-    """Which closed files wait in the spool."""
-
-
-class ReceiptRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="receipt"):
-    name: Name
-    receipt: Annotated[bytes, Meta(max_length=64 * 1024)]
-    """DER; base64 in the JSON."""
-
-
-class ContactRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="contact"):
-    contact: Annotated[bytes, Meta(max_length=64 * 1024)]
-
-
-class EventsRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="events"):
-    """After the answer, one `Notice` a line until either side closes."""
-
-
-class SelfTestRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="selftest"):
-    """Run the self-test again and answer with its result."""
-
-    clip: bool = False
-    """With the test clip behind it, which takes up to ten seconds more."""
-    extended: bool = False
-    """The supervisor's extended test (R37): it asks for each line, and takes minutes."""
-    supervisor: Name | None = None
-    """Who runs the extended test, as a claim; a signed command says it better."""
-
-
-class MarkRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="mark"):
-    """Put a marker into the running recording."""
-
-
-class TriggerRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="trigger"):
-    """A message trigger: a weapon's or holster's radio, a peer, a technician's test (R18, R23)."""
-
-    name: Word
-    """Name of an input whose `source` is `message`."""
-    incident: Name | None = None
-    """The incident of the peer that announced its start."""
-
-
-class PeerRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="peer"):
-    """Another camera's announcement of its start (CMS of its evidence certificate), DER; base64 in the JSON."""
-
-    announcement: Annotated[bytes, Meta(max_length=64 * 1024)]
-
-
-class UpdateRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="update"):
-    """The updater asks before it begins, and says when it is done; a start of a recording aborts an update."""
-
-    phase: Literal["began", "ended"]
-
-
-class StopReasonRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="stop_reason"):
-    """Why the officer stops, while the camera waits for it (D.3.a, R24 to R26)."""
-
-    code: Word
-    supervisor: Literal["consulted", "not_possible"] | None = None
-
-
-class CategoryRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="category"):
-    """Give a recording a category (R31): the one in progress, or a closed one by its stem."""
-
-    category: Word
-    recording: Name | None = None
-
-
-class LabelRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="label"):
-    """Append a label to a recording: a case or CAD number, a note. Labels are appended, never replaced."""
-
-    label: Literal["case", "cad", "note", "hold"]
-    text: Annotated[str, Meta(min_length=1, max_length=500)]
-    recording: Name | None = None
-
-
-class CommandRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="command"):
-    """A signed command of a supervisor or the dock (CMS of the command role), DER; base64 in the JSON."""
-
-    command: Annotated[bytes, Meta(max_length=64 * 1024)]
-
-
-class ReportRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="report"):
-    """A person reports a malfunction, damage or loss in one action (R11)."""
-
-    component: Word
-    symptom: Annotated[str, Meta(min_length=1, max_length=500)]
-
-
-class FactsRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="facts"):
-    """Ask for one of the recorder's accounts."""
-
-    about: Literal["usage", "queue", "support", "storage", "power"]
-
-
-Request = (
-    StatusRequest
-    | ListRequest
-    | ReceiptRequest
-    | ContactRequest
-    | EventsRequest
-    | SelfTestRequest
-    | MarkRequest
-    | TriggerRequest
-    | PeerRequest
-    | UpdateRequest
-    | StopReasonRequest
-    | CategoryRequest
-    | LabelRequest
-    | CommandRequest
-    | ReportRequest
-    | FactsRequest
-)
-request_decoder: Final = msgspec.json.Decoder(Request)
 
 
 class Refused(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="refused"):
@@ -250,6 +132,8 @@ class Status(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="status"
     """A supervisor has the camera in custody (critical incident): nothing is deleted, power is kept."""
     held: Count = 0
     """Recordings on hold."""
+    offloading: Offloading | None = None
+    """How far the offload is, as the agent said last."""
 
 
 class SpoolFile(Frozen, frozen=True, kw_only=True):

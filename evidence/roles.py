@@ -12,7 +12,7 @@ from cryptography import x509
 
 ARC: Final = "2.25.132879512013243664781088272643484711744"
 
-Role = Literal["camera", "tls", "receipt", "profile", "export", "release", "command", "vault"]
+Role = Literal["camera", "tls", "receipt", "profile", "export", "release", "command", "vault", "proof"]
 KeyLevel = Literal["file", "non_exportable", "verified_boot"]
 
 ROLE_OIDS: Final[dict[Role, x509.ObjectIdentifier]] = {
@@ -24,6 +24,7 @@ ROLE_OIDS: Final[dict[Role, x509.ObjectIdentifier]] = {
     "release": x509.ObjectIdentifier(f"{ARC}.1.6"),
     "command": x509.ObjectIdentifier(f"{ARC}.1.7"),
     "vault": x509.ObjectIdentifier(f"{ARC}.1.8"),
+    "proof": x509.ObjectIdentifier(f"{ARC}.1.9"),
 }
 KEY_LEVEL_OIDS: Final[dict[KeyLevel, x509.ObjectIdentifier]] = {
     "file": x509.ObjectIdentifier(f"{ARC}.2.1"),

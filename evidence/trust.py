@@ -19,7 +19,7 @@ from evidence.keys import load_certificates
 from evidence.revocation import Revocations, Revoked
 from evidence.roles import Role, is_simulated, role_of, serial_of
 
-SIGNING_ROLES: Final = frozenset({"camera", "receipt", "profile", "export", "release", "command"})
+SIGNING_ROLES: Final = frozenset({"camera", "receipt", "profile", "export", "release", "command", "proof"})
 
 
 def _usage(certificate: x509.Certificate) -> x509.KeyUsage | None:

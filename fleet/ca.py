@@ -290,6 +290,7 @@ def create_agency(
     write_credential(directory, "supervisor", supervisor)
     checkout = authority.signer("command", "Check-out at docking station 1", serial="STATION-1", powers=["assign"])
     write_credential(directory, "checkout", checkout)
+    write_credential(directory, "proof", authority.signer("proof", "Vault holder", serial="VAULT-1"))
     write_credential(directory, "vault", authority.vault("Evidence vault"))
     replace(directory / "tls-ca.pem", authority.intermediate("tls").chain_pem() + root, mode=0o644)
     return authority

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from evidence.handover import Notice, Request, Spool, Status
+from evidence.handover import Notice, Spool, Status
+from evidence.requests import Request
 from simulator.processes import Child, Children
 from simulator.run_errors import ProcessDied, WorldRefused
 from simulator.socket_lines import LineSocket, Recorder, connected, drive_pin, outputs, tell_hardware

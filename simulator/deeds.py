@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from evidence.handover import LabelRequest, PeerRequest, Request, StopReasonRequest, TriggerRequest
+from evidence.requests import LabelRequest, PeerRequest, Request, StopReasonRequest, TriggerRequest
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
 from simulator.gps_feed import GpsFeed

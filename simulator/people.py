@@ -11,8 +11,8 @@ import msgspec
 
 from evidence.cms import sign
 from evidence.commands import KINDS, sequence_at
-from evidence.handover import CommandRequest
 from evidence.keys import FileSigner
+from evidence.requests import CommandRequest
 from evidence.statements import encode_canonical, moment
 
 OFFICER: Final = {

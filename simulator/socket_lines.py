@@ -12,19 +12,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from evidence.handover import (
-    LINE_BYTES,
-    Done,
-    EventsRequest,
-    ListRequest,
-    Notice,
-    Refused,
-    Request,
-    Spool,
-    Status,
-    StatusRequest,
-    answer_decoder,
-)
+from evidence.handover import LINE_BYTES, Done, Notice, Refused, Spool, Status, answer_decoder
+from evidence.requests import EventsRequest, ListRequest, Request, StatusRequest
 from evidence.statements import encode_canonical
 from simulator.run_errors import WorldRefused
 

@@ -14,22 +14,24 @@ from dock.errors import RecorderConfused, RecorderRefused, RecorderUnreachable
 from evidence.handover import (
     LINE_BYTES,
     Answer,
-    ContactRequest,
     Done,
-    EventsRequest,
     Facts,
-    FactsRequest,
-    ListRequest,
     Notice,
-    PeerRequest,
-    ReceiptRequest,
     ReceiptTaken,
     Refused,
-    Request,
     Spool,
     Status,
-    StatusRequest,
     answer_decoder,
+)
+from evidence.requests import (
+    ContactRequest,
+    EventsRequest,
+    FactsRequest,
+    ListRequest,
+    PeerRequest,
+    ReceiptRequest,
+    Request,
+    StatusRequest,
 )
 
 _ANSWER_S: Final = 30.0

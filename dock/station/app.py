@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from dock.config import StationLimits
 from dock.errors import BadFileName, StationBusy, StationFull
 from dock.names import original_name, parse_name
 from dock.station.desk import Desk
 from dock.station.intake import Intake
+from dock.station.known import known
 from dock.station.tus import TusEndpoint
 from dock.station.tus_words import VERSION, Body
 from dock.tls import Peer
@@ -25,8 +25,6 @@ from evidence.statements import LogHead
 
 log = logging.getLogger(__name__)
 _CONTACT_BYTES = 4096
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class ContactWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,8 +34,8 @@ class ContactWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Where the camera says its log stands: a claim, kept as one."""
 
 
-def build_app(desk: Desk, intake: Intake, limits: StationLimits) -> Starlette:
-    """All routes of the station."""
+def build_app(desk: Desk, intake: Intake, limits: StationLimits, more: Iterable[BaseRoute] = ()) -> Starlette:
+    """All routes of the station; `more` are those of its parts."""
     tus = TusEndpoint(intake, limits)
 
     async def system(_: Request) -> Response:
@@ -70,33 +68,19 @@ def build_app(desk: Desk, intake: Intake, limits: StationLimits) -> Starlette:
         return Response(found, media_type="application/pkcs7-mime")
 
     routes = [
-        Route("/system", _known(system), methods=["GET"]),
-        Route("/contact", _known(contact), methods=["POST"]),
-        Route("/receipts/{stored}", _known(receipt), methods=["GET"]),
-        Route("/files", _known(tus.options), methods=["OPTIONS"]),
-        Route("/files", _known(tus.create), methods=["POST"]),
-        Route("/files/{upload_id}", _known(tus.options), methods=["OPTIONS"]),
-        Route("/files/{upload_id}", _known(tus.head), methods=["HEAD"]),
-        Route("/files/{upload_id}", _known(tus.patch), methods=["PATCH"]),
+        Route("/system", known(system), methods=["GET"]),
+        Route("/contact", known(contact), methods=["POST"]),
+        Route("/receipts/{stored}", known(receipt), methods=["GET"]),
+        Route("/files", known(tus.options), methods=["OPTIONS"]),
+        Route("/files", known(tus.create), methods=["POST"]),
+        Route("/files/{upload_id}", known(tus.options), methods=["OPTIONS"]),
+        Route("/files/{upload_id}", known(tus.head), methods=["HEAD"]),
+        Route("/files/{upload_id}", known(tus.patch), methods=["PATCH"]),
+        *more,
     ]
     return Starlette(
         routes=routes, exception_handlers={HTTPException: _refusal, StationFull: _full, StationBusy: _busy}
     )
-
-
-def _known(handler: Handler) -> Handler:
-    """Only for a peer whose certificate has the TLS role and a serial (invariant 12); disk trouble is a 500 or 507."""
-
-    async def checked(request: Request) -> Response:
-        if getattr(request.state, "peer", None) is None:
-            raise HTTPException(403, "the client certificate is not one of a camera (TLS role, serial)")
-        try:
-            return await handler(request)
-        except OSError as error:
-            log.error("%s %s failed: %s", request.method, request.url.path, error)
-            raise HTTPException(507 if error.errno in _NO_ROOM else 500, "the station's disk failed") from error
-
-    return checked
 
 
 async def _refusal(_: Request, error: Exception) -> Response:

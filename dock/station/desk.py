@@ -41,11 +41,11 @@ class Desk:
         self._signer = signer
         self._uncertainty_ms = clock_uncertainty_ms
         self._contacts = contacts
-        self._utc_ns = utc_ns
+        self.utc_ns = utc_ns
 
     def now(self) -> str:
         """The station's time as a `Moment`."""
-        return moment(self._utc_ns())
+        return moment(self.utc_ns())
 
     def greet(self, serial: str) -> bytes:
         """A signed `Contact` with a fresh nonce (DER), kept. Raises OSError if the witness cannot be read."""
@@ -111,5 +111,5 @@ class Desk:
         return receipt, self._sign(encode_canonical(receipt))
 
     def _sign(self, payload: bytes) -> bytes:
-        when = dt.datetime.fromtimestamp(self._utc_ns() / 1e9, dt.UTC)
+        when = dt.datetime.fromtimestamp(self.utc_ns() / 1e9, dt.UTC)
         return cms.sign(payload, self._signer, when)

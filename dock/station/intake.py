@@ -19,6 +19,7 @@ import msgspec
 from dock.errors import StationBusy, StationFull, StoreOccupied
 from dock.names import conflict_name, original_name, parse_name
 from dock.station.desk import Desk
+from dock.station.part import Stored
 from dock.station.store import Store
 from dock.station.upload import Upload, UploadRecord, VerifierFactory, create_upload, load_upload
 from evidence import cms, durable
@@ -54,6 +55,8 @@ class Intake:
         self._verifier = verifier
         self.on_receipt: Callable[[], None] = lambda: None
         """Called on the loop after a receipt was written; must return at once."""
+        self.on_stored: Callable[[Stored], None] = lambda _: None
+        """Called in a thread when a file is in the store and its receipt is durable."""
         self._reserve_bytes = reserve_bytes
         self._uploads: dict[str, Upload] = {}
         self._creating = asyncio.Lock()
@@ -247,3 +250,4 @@ class Intake:
         receipt, signed = self._desk.receipt(name, stored, report, (size, digest.hexdigest()), self.store)
         self.store.put_receipt(stored, signed)
         log.info("stored %s: %d bytes, %s %s", stored, size, receipt.verdict, "; ".join(receipt.findings))
+        self.on_stored(Stored(stored, receipt, report))

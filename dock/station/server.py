@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
-from pathlib import Path
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dock.config import StationConfig
-from dock.errors import BadConfig, StationLocked
+from dock.errors import BadConfig
 from dock.notify import notify
 from dock.station.app import build_app
-from dock.station.contacts import ContactBook
-from dock.station.desk import Desk
-from dock.station.intake import Intake
-from dock.station.store import DirectoryStore, Store
+from dock.station.opening import open_station
+from dock.station.part import StationPart
+from dock.station.station import Station
+from dock.station.store import Store
 from dock.station.timestamps import Timestamping, over_http
-from dock.station.witness import WitnessBook
 from dock.tls import peer_of, server_context
-from evidence.keys import FileSigner
-from evidence.roles import role_of
 from evidence.timestamp import TimestampTrust
-from evidence.trust import Trust
-from evidence.verify import StreamVerifier
 
 log = logging.getLogger(__name__)
 
@@ -71,62 +64,61 @@ class _Server(uvicorn.Server):
 
 
 async def run_station(config: StationConfig) -> None:
-    """Serve until SIGTERM or SIGINT. Raises `BadConfig`, `StationLocked`, `evidence.errors.BadKey`, OSError."""
-    signer = FileSigner.load(config.receipts.key, config.receipts.certificate)
-    if role_of(signer.certificate) != "receipt":
-        raise BadConfig(f"receipts.certificate {config.receipts.certificate} does not have the receipt role")
-    trust = Trust.load(config.root)
+    """Serve until SIGTERM or SIGINT. Raises `DockError`, `evidence.errors.BadKey`, OSError."""
     context = server_context(config.tls)
-    config.directory.mkdir(parents=True, exist_ok=True)
-    with _alone(config.directory):
-        desk = Desk(
-            system_id=config.system_id,
-            station=config.station,
-            signer=signer,
-            witnesses=WitnessBook(config.directory / "witness"),
-            clock_uncertainty_ms=config.clock_uncertainty_ms,
-            contacts=ContactBook(config.directory / "contacts"),
-        )
-        store = DirectoryStore(config.directory / "store", config.station)
-        intake = Intake(
-            config.directory / "incoming",
-            store,
-            desk,
-            lambda name: StreamVerifier(trust, name),
-            reserve_bytes=config.limits.reserve_bytes,
-        )
-        timestamping = _timestamping(config, store)
+    with open_station(config) as station:
+        timestamping = _timestamping(config, station.store)
         if timestamping is not None:
-            intake.on_receipt = timestamping.wake
-        await intake.start()
-        stamping = asyncio.create_task(timestamping.run()) if timestamping is not None else None
+            station.intake.on_receipt = timestamping.wake
+        for part in station.parts:
+            await part.begin()
+        await station.intake.start()
+        work = [asyncio.create_task(_keep_running(part)) for part in station.parts]
+        if timestamping is not None:
+            work.append(asyncio.create_task(timestamping.run()))
         try:
-            with _listen(config) as listener:
-                port = listener.getsockname()[1]
-                server = _Server(
-                    uvicorn.Config(
-                        build_app(desk, intake, config.limits),
-                        http=CertificateProtocol,
-                        ws="none",
-                        lifespan="off",
-                        ssl_context_factory=lambda *_: context,
-                        log_config=None,
-                        access_log=False,
-                        server_header=False,
-                        limit_concurrency=1024,
-                        timeout_keep_alive=75,
-                        timeout_graceful_shutdown=10,
-                    ),
-                    f"firsthand-dock station ready: https://{config.listen_host}:{port} ({config.station}, "
-                    f"system {config.system_id})",
-                )
-                await server.serve(sockets=[listener])
+            await _serve(station, context)
         finally:
             notify("STOPPING=1")
-            if stamping is not None:
-                stamping.cancel()
-                await asyncio.gather(stamping, return_exceptions=True)
-            await intake.stop()
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            await station.intake.stop()
+            for part in station.parts:
+                await part.end()
+
+
+async def _keep_running(part: StationPart) -> None:
+    try:
+        await part.run()
+    except Exception:
+        log.critical("part %s has ended; evidence is taken in all the same", part.name, exc_info=True)
+        raise
+
+
+async def _serve(station: Station, context: ssl.SSLContext) -> None:
+    config = station.config
+    more = [route for part in station.parts for route in part.routes()]
+    with _listen(config) as listener:
+        port = listener.getsockname()[1]
+        server = _Server(
+            uvicorn.Config(
+                build_app(station.desk, station.intake, config.limits, more),
+                http=CertificateProtocol,
+                ws="none",
+                lifespan="off",
+                ssl_context_factory=lambda *_: context,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=1024,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=10,
+            ),
+            f"firsthand-dock station ready: https://{config.listen_host}:{port} ({config.station}, "
+            f"system {config.system_id})",
+        )
+        await server.serve(sockets=[listener])
 
 
 def _timestamping(config: StationConfig, store: Store) -> Timestamping | None:
@@ -149,17 +141,3 @@ def _listen(config: StationConfig) -> socket.socket:
         where = f"listen_host {config.listen_host} and listen_port {config.listen_port}"
         raise BadConfig(f"cannot listen on {where}: {error.strerror}") from error
     return listener
-
-
-@contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """One process for each directory, or names could be taken twice. Raises `StationLocked`."""
-    descriptor = os.open(directory / "station.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StationLocked(f"another station works in {directory}: stop it first") from error
-        yield
-    finally:
-        os.close(descriptor)

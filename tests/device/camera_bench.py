@@ -22,19 +22,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from evidence import cms
-from evidence.handover import (
-    EventsRequest,
-    ListRequest,
-    Notice,
-    Request,
-    SelfTestDone,
-    SelfTestRequest,
-    Spool,
-    Status,
-    StatusRequest,
-    answer_decoder,
-)
+from evidence.handover import Notice, SelfTestDone, Spool, Status, answer_decoder
 from evidence.keys import FileSigner, load_certificates
+from evidence.requests import EventsRequest, ListRequest, Request, SelfTestRequest, StatusRequest
 from evidence.sealed import Recipient, open_sealed
 from evidence.splitter import ObjectBytes, Splitter, StatementBytes
 from evidence.statements import AnyStatement, Sealed, decode, encode_canonical

@@ -13,8 +13,8 @@ from evidence import cms
 from evidence.commands import KINDS, sequence_at
 from evidence.export.decrypt import Vault, read_metadata
 from evidence.export.items import ObjectItem, walk
-from evidence.handover import CommandRequest
 from evidence.keys import FileSigner
+from evidence.requests import CommandRequest
 from evidence.statements import encode_canonical, moment
 
 

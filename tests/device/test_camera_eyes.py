@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from camera_bench import SECOND, CameraBench, boottime_ns, statements, until
 
-from evidence.handover import Facts, FactsRequest, SelfTestDone, SelfTestRequest
+from evidence.handover import Facts, SelfTestDone
+from evidence.requests import FactsRequest, SelfTestRequest
 from evidence.statements import Event, Gap
 
 Make = Callable[..., CameraBench]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from camera_bench import HAPTIC, CameraBench, statements, until, watch
 
-from evidence.handover import Facts, FactsRequest
+from evidence.handover import Facts
+from evidence.requests import FactsRequest
 from evidence.statements import Event, Gap
 
 Make = Callable[..., CameraBench]

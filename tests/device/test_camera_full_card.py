@@ -15,8 +15,9 @@ import pytest
 from camera_bench import CameraBench, statements, until
 
 from evidence import cms
-from evidence.handover import Facts, FactsRequest, Receipt, ReceiptRequest, ReceiptTaken
+from evidence.handover import Facts, Receipt, ReceiptTaken
 from evidence.keys import FileSigner
+from evidence.requests import FactsRequest, ReceiptRequest
 from evidence.statements import Event, Gap, encode_canonical, moment
 
 pytestmark = pytest.mark.needs_root

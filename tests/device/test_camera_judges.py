@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from camera_bench import EMERGENCY, LIGHTBAR, SECOND, CameraBench, boottime_ns, metadata, statements, until
 
-from evidence.handover import SelfTestDone, SelfTestRequest
+from evidence.handover import SelfTestDone
+from evidence.requests import SelfTestRequest
 from evidence.statements import ClockStep, Open
 
 Make = Callable[..., CameraBench]

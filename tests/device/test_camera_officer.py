@@ -31,17 +31,9 @@ from camera_bench import (
 
 from device.kept_privacy import Kept, load
 from evidence import cms
-from evidence.handover import (
-    Done,
-    PeerRequest,
-    PeerStart,
-    Refused,
-    StopReasonRequest,
-    TriggerRequest,
-    UpdateRequest,
-    decode_peer_start,
-)
+from evidence.handover import Done, PeerStart, Refused, decode_peer_start
 from evidence.keys import FileSigner
+from evidence.requests import PeerRequest, StopReasonRequest, TriggerRequest, UpdateRequest
 from evidence.statements import Utc, encode_canonical, moment
 from simulator.nmea import sentence
 

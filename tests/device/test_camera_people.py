@@ -21,16 +21,13 @@ from test_camera_full_card import receipt
 from device.__main__ import main
 from device.usage_page import usage_lines
 from device.verbs import parser_of
-from evidence.handover import (
+from evidence.handover import Done, Facts, ReceiptTaken, Refused
+from evidence.requests import (
     CategoryRequest,
     CommandRequest,
-    Done,
-    Facts,
     FactsRequest,
     LabelRequest,
     ReceiptRequest,
-    ReceiptTaken,
-    Refused,
     ReportRequest,
     Request,
 )

@@ -11,7 +11,8 @@ import pytest
 from camera_bench import HAPTIC, CameraBench, statements, until, watch
 
 from device.service import EXIT_POWER_OFF
-from evidence.handover import Facts, FactsRequest
+from evidence.handover import Facts
+from evidence.requests import FactsRequest
 from evidence.statements import Event
 
 Make = Callable[..., CameraBench]
@@ -138,7 +139,8 @@ def test_a_camera_that_went_dark_with_a_low_battery_says_so_at_the_next_boot(ben
 
 
 def self_test(camera: CameraBench) -> tuple[dict[str, Any], ...]:
-    from evidence.handover import SelfTestDone, SelfTestRequest
+    from evidence.handover import SelfTestDone
+    from evidence.requests import SelfTestRequest
 
     answer = camera.ask(SelfTestRequest())
     assert isinstance(answer, SelfTestDone)

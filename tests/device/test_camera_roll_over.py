@@ -11,7 +11,7 @@ from camera_bench import CameraBench, media, metadata, statements, until
 
 from evidence.audit import audit
 from evidence.audit_read import read_heap
-from evidence.handover import SelfTestRequest
+from evidence.requests import SelfTestRequest
 from evidence.statements import Close, Open
 
 

@@ -20,7 +20,8 @@ from camera_bench import (
     until,
 )
 
-from evidence.handover import Refused, SelfTestDone, SelfTestRequest, answer_decoder
+from evidence.handover import Refused, SelfTestDone, answer_decoder
+from evidence.requests import SelfTestRequest
 
 Make = Callable[..., CameraBench]
 PINS = {"record_button": RECORD, "emergency": EMERGENCY, "lightbar": LIGHTBAR, "pursuit": PURSUIT}

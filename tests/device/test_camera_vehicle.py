@@ -15,7 +15,7 @@ from camera_bench import PURSUIT, SECOND, CameraBench, boottime_ns, media, metad
 
 from evidence.audit import audit
 from evidence.audit_read import read_heap
-from evidence.handover import SelfTestRequest
+from evidence.requests import SelfTestRequest
 from evidence.statements import Gap, Open
 
 SIZE = {"width": 320, "height": 180, "frame_rate": 10, "bitrate": 100_000}

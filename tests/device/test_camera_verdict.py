@@ -15,9 +15,10 @@ from people_bench import command, logged_details, metadata_of
 
 from device.identity import FIRMWARE
 from evidence import cms
-from evidence.handover import CategoryRequest, Done, Refused
+from evidence.handover import Done, Refused
 from evidence.keys import FileSigner
 from evidence.release import Release, code_sha256
+from evidence.requests import CategoryRequest
 from evidence.statements import encode_canonical
 
 Make = Callable[..., CameraBench]

@@ -14,7 +14,8 @@ from device.indicators import REFUSED, WHEEL
 from device.pauses import Pauses
 from device.states import Event, State
 from device.stopping import D3A_REASONS, ENDED, REASONS, VoiceHeard
-from evidence.handover import Done, Refused, StopReasonRequest
+from evidence.handover import Done, Refused
+from evidence.requests import StopReasonRequest
 
 
 @pytest.mark.requirement("R25")

@@ -18,8 +18,9 @@ from device.corrections import DELIVERY_NS, Corrections
 from device.spool import Known
 from evidence import cms
 from evidence.__main__ import main
-from evidence.handover import Contact, ContactRequest, Done
+from evidence.handover import Contact, Done
 from evidence.keys import FileSigner
+from evidence.requests import ContactRequest
 from evidence.statements import Event, FileFacts, Stamp, Utc, encode_canonical, moment, moment_ns
 
 Make = Callable[..., CameraBench]

@@ -17,8 +17,9 @@ from device.peers import FRESH_NS, Peers
 from device.policy import Profile
 from device.triggers import Start
 from evidence import cms
-from evidence.handover import Answer, Done, PeerRequest, PeerStart, Refused
+from evidence.handover import Answer, Done, PeerStart, Refused
 from evidence.keys import FileSigner
+from evidence.requests import PeerRequest
 from evidence.statements import Utc, encode_canonical, moment
 from evidence.trust import Trust
 from fleet.ca import create_agency, write_credential

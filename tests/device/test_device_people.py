@@ -19,7 +19,7 @@ from device.sign_in import TIMEOUT_S, SignedIn, assignment_seen, keep, load, ran
 from device.usage_count import LATE_NS, Usage, late_by_ns
 from device.usage_page import usage_lines
 from evidence import durable
-from evidence.handover import MarkRequest, StatusRequest, TriggerRequest
+from evidence.requests import MarkRequest, StatusRequest, TriggerRequest
 from hal.clock import UtcClaim
 
 SECOND = 10**9

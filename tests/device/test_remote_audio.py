@@ -12,7 +12,7 @@ import pytest
 from camera_bench import PURSUIT, CameraBench, media, statements, until
 
 from device.remote_link import LinkWatch, judge_link
-from evidence.handover import SelfTestRequest
+from evidence.requests import SelfTestRequest
 from evidence.statements import Event
 from hal.clock import boottime_ns
 from hal.errors import BadDriverOption

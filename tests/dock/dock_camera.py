@@ -19,25 +19,27 @@ from evidence.durable import AppendFile
 from evidence.evidence_file import EvidenceWriter
 from evidence.handover import (
     Answer,
-    ContactRequest,
     Done,
-    EventsRequest,
     Facts,
-    FactsRequest,
-    ListRequest,
     Notice,
     Receipt,
-    ReceiptRequest,
     ReceiptTaken,
     Refused,
     Spool,
     SpoolFile,
     Status,
-    StatusRequest,
     decode_receipt,
-    request_decoder,
 )
 from evidence.keys import FileSigner
+from evidence.requests import (
+    ContactRequest,
+    EventsRequest,
+    FactsRequest,
+    ListRequest,
+    ReceiptRequest,
+    StatusRequest,
+    request_decoder,
+)
 from evidence.sealed import Recipient
 from evidence.statements import CameraFacts, MediaFacts, ProfileRef, Source, Stamp, UploadClass, Utc, moment
 from evidence.trust import Trust

@@ -25,8 +25,9 @@ from camera_bench import LIGHTBAR, CameraBench
 
 from dock.mqtt.peers import peers_topic
 from evidence import cms
-from evidence.handover import Done, PeerStart, ReportRequest
+from evidence.handover import Done, PeerStart
 from evidence.keys import FileSigner
+from evidence.requests import ReportRequest
 from evidence.statements import Utc, encode_canonical, moment
 from fleet.ca import Authority, create_agency, write_credential
 

@@ -32,10 +32,11 @@ from evidence.disclosure_package import open_package, verify_package
 from evidence.errors import EvidenceError, MediaError
 from evidence.fmp4_read import parse_fragment, parse_init, read_salt
 from evidence.gpmf import gps_sample, parse_gps_sample
-from evidence.handover import answer_decoder, decode_contact, decode_receipt, request_decoder
+from evidence.handover import answer_decoder, decode_contact, decode_receipt
 from evidence.keys import FileSigner
 from evidence.media_sei import is_message, read_message
 from evidence.media_verify import verify_stream
+from evidence.requests import request_decoder
 from evidence.sealed import parse_sealed
 from evidence.splitter import Splitter
 from evidence.sps import parse_sps

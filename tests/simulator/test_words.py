@@ -17,8 +17,9 @@ from evidence.commands import Assign, Override, parse_command, powers_of
 from evidence.durable import AppendFile
 from evidence.evidence_file import EvidenceWriter
 from evidence.export.decrypt import Vault
-from evidence.handover import LabelRequest, PeerRequest, StopReasonRequest, TriggerRequest, decode_peer_start
+from evidence.handover import decode_peer_start
 from evidence.keys import FileSigner
+from evidence.requests import LabelRequest, PeerRequest, StopReasonRequest, TriggerRequest
 from evidence.statements import CameraFacts, ProfileRef, Stamp, Utc, moment
 from evidence.trust import Trust
 from fleet.ca import create_agency, write_credential

@@ -1,0 +1,1 @@
+"""The verbs of ``firsthand-dock``, one a module."""

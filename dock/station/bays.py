@@ -1,0 +1,63 @@
+"""The bays: what each camera's agent said last, kept over a restart.
+
+Who is in which bay, with what charge and how much to upload. The agents' word only: for the page and for checkout, and
+no receipt ever depends on it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import msgspec
+
+from dock.bay_report import BayReport
+from evidence import durable
+from evidence.statements import Moment
+
+log = logging.getLogger(__name__)
+
+
+class Bay(msgspec.Struct, frozen=True, kw_only=True):
+    """One camera, as it was when its agent last spoke."""
+
+    serial: str
+    at: Moment
+    """When, by the station's clock."""
+    address: str
+    """Network address of the camera."""
+    report: BayReport
+
+
+class BayBook:
+    """One small JSON file for each camera in ``bays/``; all in memory. Calls from any thread."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._bays: dict[str, Bay] = {}
+        for path in sorted(directory.glob("*.json")):
+            try:
+                bay = msgspec.json.decode(path.read_bytes(), type=Bay)
+            except (msgspec.DecodeError, ValueError, OSError) as error:
+                log.warning("%s is forgotten, it cannot be read: %s", path.name, error)
+                continue
+            self._bays[bay.serial] = bay
+
+    def note(self, bay: Bay) -> Bay | None:
+        """Keep the newest; what was known before. Raises OSError if it cannot be written (it is known all the same)."""
+        with self._lock:
+            before = self._bays.get(bay.serial)
+            self._bays[bay.serial] = bay
+            durable.replace(self._directory / f"{bay.serial}.json", msgspec.json.encode(bay))
+            return before
+
+    def look(self, serial: str) -> Bay | None:
+        """The camera's last report."""
+        return self._bays.get(serial)
+
+    def all(self) -> list[Bay]:
+        """Every camera that ever reported, by serial."""
+        return sorted(self._bays.values(), key=lambda bay: bay.serial)

@@ -1,0 +1,81 @@
+"""Documents that wait for a camera: GET /documents lists them, GET /documents/ID gives one, POST …/answer tells.
+
+A document is asked for by the camera's agent and judged by its recorder; the answer goes back to the part that gave it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from dock.station.known import known
+from dock.station.part import Document, StationPart
+from dock.station.tus_words import Body
+from dock.tls import Peer
+from evidence.statements import Frozen
+
+log = logging.getLogger(__name__)
+_ANSWER_BYTES = 4096
+
+
+class DocumentAnswer(Frozen, frozen=True, kw_only=True):
+    """What the recorder said to a document; no error: it was taken."""
+
+    error: str | None = None
+
+
+class Documents(StationPart):
+    """The counter."""
+
+    name = "documents"
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [
+            Route("/documents", known(self._list), methods=["GET"]),
+            Route("/documents/{id}", known(self._give), methods=["GET"]),
+            Route("/documents/{id}/answer", known(self._answer), methods=["POST"]),
+        ]
+
+    def _waiting(self, serial: str) -> list[tuple[StationPart, Document]]:
+        found: list[tuple[StationPart, Document]] = []
+        for part in self.station.parts:
+            try:
+                found += [(part, document) for document in part.documents(serial)]
+            except Exception:
+                log.exception("part %s has no documents for %s", part.name, serial)
+        return found
+
+    async def _find(self, request: Request) -> tuple[StationPart, Document]:
+        peer: Peer = request.state.peer
+        for part, document in await asyncio.to_thread(self._waiting, peer.serial):
+            if document.id == request.path_params["id"]:
+                return part, document
+        raise HTTPException(404, "no such document waits for this camera")
+
+    async def _list(self, request: Request) -> Response:
+        peer: Peer = request.state.peer
+        waiting = await asyncio.to_thread(self._waiting, peer.serial)
+        return JSONResponse([{"id": one.id, "kind": one.kind, "bytes": len(one.data)} for _, one in waiting])
+
+    async def _give(self, request: Request) -> Response:
+        _, document = await self._find(request)
+        return Response(document.data, media_type="application/octet-stream")
+
+    async def _answer(self, request: Request) -> Response:
+        part, document = await self._find(request)
+        data = await Body(request, self.station.config.limits.idle_s).read(_ANSWER_BYTES + 1)
+        try:
+            said = msgspec.json.decode(data[:_ANSWER_BYTES], type=DocumentAnswer)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise HTTPException(400, f"not an answer: {error}") from error
+        peer: Peer = request.state.peer
+        await asyncio.to_thread(part.answered, peer.serial, document, said.error)
+        self.station.tell("document", peer.serial)
+        return Response(status_code=204)

@@ -1,0 +1,93 @@
+"""Open a station's directory: one process at a time, everything in it put together.
+
+The server serves it; verbs such as `custody`, `hold` or `reconcile` open it as well while no server runs, or ask the
+running one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from dock.config import StationConfig
+from dock.errors import BadConfig, StationLocked
+from dock.station.bays import BayBook
+from dock.station.contacts import ContactBook
+from dock.station.custody import Custody
+from dock.station.desk import Desk
+from dock.station.intake import Intake
+from dock.station.parts import parts_of
+from dock.station.station import Station
+from dock.station.store import DirectoryStore
+from dock.station.witness import WitnessBook
+from evidence.keys import FileSigner
+from evidence.roles import role_of
+from evidence.trust import Trust
+from evidence.verify import StreamVerifier
+
+
+@contextlib.contextmanager
+def open_station(config: StationConfig) -> Iterator[Station]:
+    """The station, alone in its directory. Raises `BadConfig`, `StationLocked`, `evidence.errors.BadKey`, OSError."""
+    signer = FileSigner.load(config.receipts.key, config.receipts.certificate)
+    if role_of(signer.certificate) != "receipt":
+        raise BadConfig(f"receipts.certificate {config.receipts.certificate} does not have the receipt role")
+    trust = Trust.load(config.root)
+    config.directory.mkdir(parents=True, exist_ok=True)
+    with _alone(config.directory):
+        station = _put_together(config, signer, trust)
+        try:
+            yield station
+        finally:
+            station.custody.close()
+
+
+def _put_together(config: StationConfig, signer: FileSigner, trust: Trust) -> Station:
+    directory = config.directory
+    desk = Desk(
+        system_id=config.system_id,
+        station=config.station,
+        signer=signer,
+        witnesses=WitnessBook(directory / "witness"),
+        clock_uncertainty_ms=config.clock_uncertainty_ms,
+        contacts=ContactBook(directory / "contacts"),
+    )
+    store = DirectoryStore(directory / "store", config.station)
+    intake = Intake(
+        directory / "incoming",
+        store,
+        desk,
+        lambda name: StreamVerifier(trust, name),
+        reserve_bytes=config.limits.reserve_bytes,
+    )
+    station = Station(
+        config=config,
+        trust=trust,
+        signer=signer,
+        desk=desk,
+        store=store,
+        intake=intake,
+        custody=Custody(directory / "custody", signer, utc_ns=desk.utc_ns),
+        bays=BayBook(directory / "bays"),
+        utc_ns=desk.utc_ns,
+    )
+    station.parts = parts_of(station)
+    intake.on_stored = station.file_stored
+    return station
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One process for each directory, or names could be taken twice. Raises `StationLocked`."""
+    descriptor = os.open(directory / "station.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StationLocked(f"another station works in {directory}: stop it first") from error
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,17 @@
+"""Which parts a station has, in the order in which their hooks are called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dock.station.documents import Documents
+from dock.station.part import StationPart
+
+if TYPE_CHECKING:
+    from dock.station.station import Station
+
+
+def parts_of(station: Station) -> tuple[StationPart, ...]:
+    """All parts of one station."""
+    kinds: tuple[type[StationPart], ...] = (Documents,)
+    return tuple(kind(station) for kind in kinds)
