@@ -101,3 +101,15 @@ class TimestampUnavailable(DockError, ConnectionError):
 
 class StationLocked(DockError, BlockingIOError):
     """Another station process works in the same directory. Stop it first."""
+
+
+class BadArguments(DockError, ValueError):
+    """A request to the station that it cannot follow; the sentence names the key."""
+
+
+class StationDown(DockError, ConnectionError):
+    """No station runs in that directory."""
+
+
+class StationSaysNo(DockError):
+    """The running station's own sentence."""

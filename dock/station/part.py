@@ -6,9 +6,9 @@ Like the parts of the recorder: each feature is a `StationPart` in a file of its
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.routing import BaseRoute
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from dock.station.station import Station
 
 DocumentKind = Literal["command", "profile", "proof", "update"]
+AdminVerb = Callable[[dict[str, Any], str], dict[str, Any]]
+"""(arguments, who asks) to a result, both as JSON has them. Runs in a thread; raises `DockError` with one sentence."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,14 @@ class StationPart:
     def page_routes(self) -> Sequence[BaseRoute]:
         """What people may ask on the dock page."""
         return ()
+
+    def admin_verbs(self) -> Mapping[str, AdminVerb]:
+        """What people at this machine may ask over the station's socket, by name (`dock.station.admin`).
+
+        Also called while no server runs: then only this part's `begin` was called before. Check arguments with
+        `dock.admin_words.arguments_of`.
+        """
+        return {}
 
     async def run(self) -> None:
         """Work in the background; cancelled at the end. Anything that blocks belongs in a thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dock.station.admin import Admin
 from dock.station.documents import Documents
 from dock.station.part import StationPart
 
@@ -13,5 +14,8 @@ if TYPE_CHECKING:
 
 def parts_of(station: Station) -> tuple[StationPart, ...]:
     """All parts of one station."""
-    kinds: tuple[type[StationPart], ...] = (Documents,)
+    kinds: tuple[type[StationPart], ...] = (
+        Admin,
+        Documents,
+    )
     return tuple(kind(station) for kind in kinds)
