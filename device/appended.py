@@ -3,7 +3,7 @@
 The signed device log says all of it too; this is the copy that clean-up asks. Rules (R35, invariants 7 and 13):
 
 1. A hold keeps every clean-up from its recording, receipt or not. Only a signed `release` lifts it.
-2. While the camera is seized, nothing at all is deleted.
+2. While the camera is seized, or locked because it was lost (R11), nothing at all is deleted.
 3. What cannot be read holds everything, until a supervisor ends that (the end of a critical incident).
 4. A change that the card does not take rules all the same, and is written again and again until it is kept.
 """
@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Meta
 
 from device.state_file import StateUnreadable, read_state, write_state
-from evidence.statements import Frozen, Name, Word
+from evidence.statements import Frozen, Hash, Name, Word
 
 log = logging.getLogger("firsthand.appended")
 
@@ -49,6 +49,10 @@ class Seized(Frozen, frozen=True, kw_only=True):
 class _State(Frozen, frozen=True, kw_only=True):
     recordings: dict[Name, About] = msgspec.field(default_factory=dict)
     seized: Seized | None = None
+    locked: Hash | None = None
+    """SHA-256 of the command that locked the camera."""
+    accepted: dict[Name, Hash] = msgspec.field(default_factory=dict)
+    """File -> SHA-256 of what a supervisor accepted although it does not verify."""
     unknown: bool = False
     """An earlier state was lost (rule 3)."""
 
@@ -84,12 +88,23 @@ class Appended:
         """Whether a file of that name may be deleted, as far as this has a say (rules 1 and 2)."""
         with self._lock:
             state, about = self._state, self._state.recordings.get(name.removesuffix(".evidence"))
-        return state.seized is None and not state.unknown and not (about is not None and about.holds)
+        free = state.seized is None and state.locked is None and not state.unknown
+        return free and not (about is not None and about.holds)
 
     @property
     def seized(self) -> Seized | None:
         """Who has custody of the camera; None while it is in service."""
         return self._state.seized
+
+    @property
+    def locked(self) -> str | None:
+        """SHA-256 of the command that locked the camera as lost; None while it is not."""
+        return self._state.locked
+
+    def accepted(self, name: str) -> str | None:
+        """SHA-256 of what a supervisor accepted of that file although it does not verify."""
+        with self._lock:
+            return self._state.accepted.get(name)
 
     @property
     def unknown(self) -> bool:
@@ -145,10 +160,26 @@ class Appended:
             self._state = msgspec.structs.replace(self._state, seized=seized, unknown=False)
             self._unsaved = True
 
+    def lock(self, command_sha256: str | None) -> None:
+        """Locked as lost, or found with None."""
+        with self._lock:
+            self._state = msgspec.structs.replace(self._state, locked=command_sha256)
+            self._unsaved = True
+
+    def accept(self, name: str, sha256: str) -> None:
+        """A supervisor accepts these bytes of a file."""
+        with self._lock:
+            self._state = msgspec.structs.replace(self._state, accepted={**self._state.accepted, name: sha256})
+            self._unsaved = True
+
     def forget(self, name: str) -> None:
         """The file is deleted: what was appended stands in the log."""
         stem = name.removesuffix(".evidence")
         with self._lock:
+            if name in self._state.accepted:
+                kept = {known: one for known, one in self._state.accepted.items() if known != name}
+                self._state = msgspec.structs.replace(self._state, accepted=kept)
+                self._unsaved = True
             if stem in self._state.recordings:
                 rest = {known: about for known, about in self._state.recordings.items() if known != stem}
                 self._state = msgspec.structs.replace(self._state, recordings=rest)

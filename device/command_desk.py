@@ -12,16 +12,20 @@ from device.commands import Numbers, Received, check_command, digest_of
 from device.custody import Custody
 from device.errors import CommandRefused
 from device.labels import Labels
+from device.lost import Lost
 from device.part import Part
 from evidence.commands import (
+    Accept,
     Assign,
     CorrectOfficer,
     CriticalIncident,
     EndSession,
     Hold,
     Inspection,
+    Lock,
     Override,
     Release,
+    Unlock,
     kind_of,
 )
 from evidence.handover import Answer, Done, Refused
@@ -92,6 +96,10 @@ class CommandDesk(Part):
                 return daemon.part(Labels).hold(command.recording, command.reason, digest)
             case Release():
                 return daemon.part(Labels).release(command.recording, command.reason, digest)
+            case Lock() | Unlock():
+                return daemon.part(Lost).command(command, digest)
+            case Accept():
+                return daemon.part(Lost).accept(command, digest)
             case Override():  # bound to the credential that signed, not to the name that was typed
                 return daemon.examination.override(command.component, received.signer, digest)
             case Inspection():

@@ -6,8 +6,8 @@
    is durable before the command is obeyed, so that a replay is refused after a power cut too.
 3. A camera that knows the time refuses what is past `valid_until`. One that does not takes what protects evidence and
    refuses what unlocks it (invariant 13).
-4. What unlocks evidence (`release`, the end of a critical incident) needs its number durable; all else is obeyed even
-   if the card takes nothing now.
+4. What unlocks evidence (`release`, `unlock`, `accept`, the end of a critical incident) needs its number durable; all
+   else is obeyed even if the card takes nothing now.
 """
 
 from __future__ import annotations
@@ -21,7 +21,18 @@ from typing import Final
 
 from device.errors import CommandRefused
 from device.state_file import StateUnreadable, read_state, write_state
-from evidence.commands import NEEDS, AnyCommand, Assign, CriticalIncident, Release, kind_of, parse_command, powers_of
+from evidence.commands import (
+    NEEDS,
+    Accept,
+    AnyCommand,
+    Assign,
+    CriticalIncident,
+    Release,
+    Unlock,
+    kind_of,
+    parse_command,
+    powers_of,
+)
 from evidence.errors import EvidenceError
 from evidence.roles import serial_of
 from evidence.statements import moment_ns
@@ -51,7 +62,9 @@ class Received:
     def unlocks(self) -> bool:
         """It lets evidence be cleaned up that could not be before."""
         command = self.command
-        return isinstance(command, Release) or (isinstance(command, CriticalIncident) and command.phase == "end")
+        return isinstance(command, Release | Unlock | Accept) or (
+            isinstance(command, CriticalIncident) and command.phase == "end"
+        )
 
 
 def digest_of(document: bytes) -> str:

@@ -18,6 +18,7 @@ from device.hold_up import HoldUp
 from device.inspection import Inspection
 from device.kept_privacy import KeptPrivacy
 from device.labels import Labels
+from device.lost import Lost
 from device.malfunction import Malfunction
 from device.part import Part
 from device.pauses import Pauses
@@ -54,6 +55,7 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         Pauses,
         KeptPrivacy,
         Categories,
+        Lost,
         Peers,
         SensorTriggers,
         Feedback,

@@ -175,6 +175,7 @@ DEFAULT_SEVERITY: Final[dict[str, Severity]] = {
     "signing_key": "block",
     "log_chain": "block",
     "firmware": "block",
+    "custody": "block",
     # what a shift needs
     "battery": "block",
     "battery_health": "warn",

@@ -4,8 +4,8 @@
    16 h of running time, it has expired. That is told and logged; it puts nobody out of service.
 2. A supervisor's override is bound to the supervisor's signed command, to one component that failed, and to one shift:
    it ends at the dock, at the end of the session, after 16 h, and with the boot.
-3. It is never possible for the keys, the card and the log: without them there is no evidence. Nor where the signed
-   policy does not allow it.
+3. It is never possible for the keys, the card and the log: without them there is no evidence; nor for a camera that was
+   reported lost. Nor where the signed policy does not allow it.
 4. An override brings a camera back into service only when nothing that blocks is left. What it records stays marked
    `degraded`: the component is still broken.
 """
@@ -20,7 +20,9 @@ from device.selftest import SelfTest
 
 LASTS_NS: Final = 16 * 3600 * 1_000_000_000
 """No shift is longer: a session ends by itself after it too."""
-NEVER_OVERRIDDEN: Final = frozenset({"signing_key", "signing_pace", "vault", "storage", "log_chain", "whole_log"})
+NEVER_OVERRIDDEN: Final = frozenset(
+    {"signing_key", "signing_pace", "vault", "storage", "log_chain", "whole_log", "custody"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from msgspec import Meta
 from evidence.cms import SignedMessage, parse_signed
 from evidence.limits import COMMAND_BYTES
 from evidence.roles import ARC, policies
-from evidence.statements import Count, Frozen, Moment, Name, Serial, Word, decode_canonical
+from evidence.statements import Count, Frozen, Hash, Moment, Name, Serial, Word, decode_canonical
 
 Identified = Literal["rfid", "pin", "spoken", "none"]
 Power = Literal["assign", "supervise"]
@@ -131,7 +131,49 @@ class Inspection(Command, frozen=True, kw_only=True, tag="inspection"):
     """The supervisor's name."""
 
 
-AnyCommand = Assign | EndSession | CorrectOfficer | Override | CriticalIncident | Hold | Release | Inspection
+class Lock(Command, frozen=True, kw_only=True, tag="lock"):
+    """The camera is lost or stolen (R11): it must not be used and deletes nothing. It still records."""
+
+    reason: Sentence
+    """Who reported it, and when."""
+
+
+class Unlock(Command, frozen=True, kw_only=True, tag="unlock"):
+    """It was found, looked at, and may be used again."""
+
+    reason: Sentence
+    """Who looked at it."""
+
+
+class Accept(Command, frozen=True, kw_only=True, tag="accept"):
+    """A supervisor accepts that a file leaves the camera although the store found that it does not verify (R38).
+
+    The store holds every byte of it, with its findings; the acceptance names these very bytes.
+    """
+
+    file: Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{0,31}-(log-)?[0-9]{6,15}\.evidence\Z")]
+    """The file's name on the camera."""
+    sha256: Hash
+    """Of the whole file, as the store's receipt says."""
+    supervisor: Name
+    """The supervisor's name."""
+    reason: Sentence
+    """Why it is accepted."""
+
+
+AnyCommand = (
+    Assign
+    | EndSession
+    | CorrectOfficer
+    | Override
+    | CriticalIncident
+    | Hold
+    | Release
+    | Inspection
+    | Lock
+    | Unlock
+    | Accept
+)
 KINDS: Final[dict[str, type[AnyCommand]]] = {
     "assign": Assign,
     "end_session": EndSession,
@@ -141,6 +183,9 @@ KINDS: Final[dict[str, type[AnyCommand]]] = {
     "hold": Hold,
     "release": Release,
     "inspection": Inspection,
+    "lock": Lock,
+    "unlock": Unlock,
+    "accept": Accept,
 }
 NEEDS: Final[dict[str, Power]] = {
     "assign": "assign",
@@ -151,8 +196,11 @@ NEEDS: Final[dict[str, Power]] = {
     "hold": "assign",
     "release": "supervise",
     "inspection": "supervise",
+    "lock": "assign",
+    "unlock": "supervise",
+    "accept": "supervise",
 }
-"""Which power the signer of a command must have: to hold is safe, to release is not."""
+"""Which power the signer of a command must have: to hold and to lock are safe, the reverse is not."""
 _DECODER: Final = msgspec.json.Decoder(AnyCommand)
 
 

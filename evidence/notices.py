@@ -32,6 +32,8 @@ NOTICES: Final[dict[str, About]] = {
     # for a supervisor
     "alarm": About("something that should be recorded is not; the officer was alarmed", "the cause", True),
     "backlog": About("recordings have waited too long for their receipts (R30)", "`old`, or `over`", True),
+    "lock": About("the camera was reported lost and is locked, or was found (R11)", "`locked` or `unlocked`", True),
+    "accepted": About("a supervisor accepted a file that does not verify", "", True),
     "custody": About("a supervisor took the camera, handed it over, or gave it back", "which of these", True),
     "died_last_shift": About("the camera lost its power in the last shift", "how that shift ended", True),
     "failure_began": About("a failure to record began (R29)", "the cause", True),

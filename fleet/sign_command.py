@@ -32,6 +32,9 @@ HELP: Final = {
     "hold": "keep a recording from every clean-up",
     "release": "lift that",
     "inspection": "run the extended test",
+    "lock": "the camera is lost: it must not be used and deletes nothing",
+    "unlock": "it was found and may be used again",
+    "accept": "let a file leave the camera although it does not verify",
 }
 
 HINTS: Final = {
@@ -45,6 +48,8 @@ HINTS: Final = {
     "component": "the self-test's check, as `microphone`",
     "custodian": "who has the camera from now on; it is sealed",
     "supervisor": "the supervisor's name",
+    "file": "the file's name on the camera, as CAM-0042-000007.evidence",
+    "sha256": "SHA-256 of the whole file, as the store's receipt says",
     "serial": "the camera's serial, as CAM-0042",
 }
 
