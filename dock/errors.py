@@ -113,3 +113,15 @@ class StationDown(DockError, ConnectionError):
 
 class StationSaysNo(DockError):
     """The running station's own sentence."""
+
+
+class BadPerson(DockError, ValueError):
+    """What was said of a person cannot be kept in the registry; the message says what to write instead."""
+
+
+class SignInLocked(DockError, PermissionError):
+    """Too many wrong tries. It opens by itself."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

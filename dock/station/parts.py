@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dock.station.admin import Admin
 from dock.station.documents import Documents
 from dock.station.part import StationPart
+from dock.station.people_audit import PeopleAudit
 
 if TYPE_CHECKING:
     from dock.station.station import Station
@@ -17,5 +18,6 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
     kinds: tuple[type[StationPart], ...] = (
         Admin,
         Documents,
+        PeopleAudit,
     )
     return tuple(kind(station) for kind in kinds)
