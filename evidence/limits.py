@@ -17,6 +17,8 @@ SIGNED_DOCUMENT_BYTES: Final = 256 * 1024
 """A profile, receipt or contact document, as DER."""
 COMMAND_BYTES: Final = 64 * 1024
 """A signed command, as DER."""
+PROOF_BYTES: Final = 32 * 1024
+"""A vault proof, as DER."""
 LOG_SEGMENT_BYTES: Final = 1024 * 1024
 """A device log segment is closed when it passes this size."""
 KEY_FILE_BYTES: Final = 64 * 1024

@@ -28,11 +28,10 @@ def add_vault_options(parser: Parser, *, required: bool) -> None:
     parser.add_argument("--ledger-key", metavar="KEY", help="its private key: a PEM file or a pkcs11: URI")
 
 
-@contextmanager
-def opened_vault(args: argparse.Namespace, verb: str) -> Iterator[Vault | None]:
-    """The vault that the options name, with every object that it opens in the ledger; None without the options.
+def loaded_vault(args: argparse.Namespace) -> Vault | None:
+    """The vault that the options name; None without the options.
 
-    Raises `BadKey` for options that do not go together, `EvidenceError` and OSError for a ledger that cannot be used.
+    Raises `BadKey` for options that do not go together, and for a key or a ledger's certificate that cannot be used.
     """
     if (args.vault_cert is None) != (args.vault_key is None):
         raise BadKey("give --vault-cert and --vault-key together, or neither")
@@ -40,8 +39,7 @@ def opened_vault(args: argparse.Namespace, verb: str) -> Iterator[Vault | None]:
     if any(ledger_options) and not all(ledger_options):
         raise BadKey("give --ledger, --ledger-cert and --ledger-key together, or none of them")
     if args.vault_cert is None:
-        yield None
-        return
+        return None
     if in_token(args.vault_key) and args.ledger is None:
         raise BadKey(
             "a vault key in a token opens nothing without a ledger: give --ledger, --ledger-cert, --ledger-key"
@@ -49,11 +47,20 @@ def opened_vault(args: argparse.Namespace, verb: str) -> Iterator[Vault | None]:
     vault = Vault.load(args.vault_cert, args.vault_key)
     if not in_token(args.vault_key):
         complain("the vault key lies in a file: that is for tests and small agencies; a token can be named by a URI")
+    return vault
+
+
+@contextmanager
+def ledgered(args: argparse.Namespace, vault: Vault, verb: str, evidence: str) -> Iterator[Vault]:
+    """The vault for one file, with every object that it opens in the ledger if there is one.
+
+    Raises `EvidenceError` and OSError for a ledger that cannot be used: then nothing is opened.
+    """
     if args.ledger is None:
         yield vault
         return
     signer = load_signer(args.ledger_key, args.ledger_cert)
-    ledger = UnwrapLedger(args.ledger, signer, verb, args.file.name, vault.recipient.sha256)
+    ledger = UnwrapLedger(args.ledger, signer, verb, evidence, vault.recipient.sha256)
     ledger.begin()
     done = False
     try:
@@ -61,3 +68,14 @@ def opened_vault(args: argparse.Namespace, verb: str) -> Iterator[Vault | None]:
         done = True
     finally:
         ledger.end(done=done)
+
+
+@contextmanager
+def opened_vault(args: argparse.Namespace, verb: str) -> Iterator[Vault | None]:
+    """The vault that the options name, for the one file of the verb; None without the options. Raises as both above."""
+    vault = loaded_vault(args)
+    if vault is None:
+        yield None
+        return
+    with ledgered(args, vault, verb, args.file.name) as told:
+        yield told

@@ -29,6 +29,7 @@ from evidence.keys_pkcs11 import Pkcs11Signer, Pkcs11VaultKey, TokenKey
 from evidence.pkcs11_uri import TokenUri
 from evidence.sealed import Recipient, open_sealed, seal
 from evidence.unwrap_ledger import read_ledger
+from evidence.vault_proof import check_vault_proof
 from fleet.ca import Authority, write_credential
 
 Tool = Callable[[str], str]
@@ -270,6 +271,21 @@ def test_every_object_that_a_token_opens_stands_in_the_signed_ledger(
     command = [tool("openssl"), "cms", "-verify", "-binary", "-inform", "DER", "-in", str(tmp_path / "one.p7s")]
     said = subprocess.run([*command, "-CAfile", bench.file("root.pem")], capture_output=True, check=True).stdout
     assert json.loads(said)["phase"] == "begin"
+
+
+@pytest.mark.requirement("R40", "R41")
+def test_a_vault_key_in_a_token_proves_that_it_opens_and_the_ledger_says_so(
+    bench: TokenAgency, recording: Path, vault_options: list[str], tmp_path: Path
+) -> None:
+    signer = ["--cert", bench.file("proof.pem"), "--key", bench.file("proof.key")]
+    command = ["prove-open", str(recording), "--root", bench.file("root.pem"), *signer, "--out", str(tmp_path)]
+    assert main([*command, "--vault-cert", bench.file("vault.pem"), "--vault-key", bench.vault_uri]) == 64
+    assert main([*command, *vault_options]) == 0
+    proof = check_vault_proof((tmp_path / f"{recording.name}.proof.p7s").read_bytes(), bench.trust)
+    assert proof.vault_sha256 == bench.recipient.sha256
+    told = [statement for statement, _, _ in read_ledger(tmp_path / "unwraps.ledger", bench.trust)]
+    assert {one.verb for one in told} == {"prove_open"}
+    assert [len(one.objects) for one in told if one.phase == "opened"] == [proof.objects]
 
 
 def test_a_ledger_with_a_missing_or_edited_statement_opens_nothing_more(

@@ -42,6 +42,7 @@ from evidence.splitter import Splitter
 from evidence.sps import parse_sps
 from evidence.statements import decode, encode, encode_canonical
 from evidence.trust import Trust
+from evidence.vault_proof import check_vault_proof, decode_proofs_wanted
 from evidence.verify import StreamVerifier
 from fleet.ca import create_agency
 from hal.clock import UtcClaim
@@ -49,7 +50,7 @@ from hal.nmea import EpochAssembler
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 VECTORS: Final = Path(__file__).parents[1] / "vectors"
-SIGNERS: Final = ("profile", "supervisor")
+SIGNERS: Final = ("profile", "supervisor", "proof")
 SLOW_S: Final = 2.0
 NOW: Final = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 
@@ -197,6 +198,11 @@ def read_command(data: bytes) -> None:
     check_command(cms.sign(data, signer, NOW), theirs, "SIM-0001", UtcClaim(now_ns, now_ns + 1, "gnss"))
 
 
+def read_vault_proof(data: bytes) -> None:
+    theirs, signers = agency()
+    check_vault_proof(cms.sign(data, signers["proof"], NOW), theirs)
+
+
 def read_upload(data: bytes) -> None:
     """Upload-Metadata as the station reads it, then the name in it."""
     headers = {"upload-metadata": data.decode("latin-1")}
@@ -245,6 +251,8 @@ TARGETS: Final = (
     Target("handover-answer", answer_decoder.decode, _LINES),
     Target("profile", read_profile, (ProfileRefused,)),
     Target("command", read_command, (CommandRefused,)),
+    Target("vault-proof", read_vault_proof),
+    Target("proofs-wanted", decode_proofs_wanted),
     Target("upload-metadata", read_upload, (HTTPException, UnicodeDecodeError)),
     Target("nmea", read_nmea, ()),
 )
