@@ -13,6 +13,8 @@ from device.corrections import Corrections
 from device.custody import Custody
 from device.energy import Energy
 from device.errors import ReceiptRefused
+from device.power import discharging
+from device.profile_desk import ProfileDesk
 from device.receipts import Receipts
 from device.states import Event
 from evidence.cms import parse_signed
@@ -151,7 +153,7 @@ class Desk:
         except (HalError, OSError):
             free = None
         now_ns = daemon.clock.boottime_ns()
-        battery = daemon.part(Energy).reading
+        energy, battery = daemon.part(Energy), daemon.part(Energy).reading
         return Status(
             serial=daemon.identity.serial,
             model=daemon.identity.camera.model,
@@ -166,10 +168,14 @@ class Desk:
             do_not_use=daemon.examination.left,
             overrides=daemon.examination.overrides.components,
             battery_percent=battery.percent if battery is not None else None,
+            charging=not discharging(battery) if battery is not None else None,
+            runtime_minutes=energy.runtime_minutes,
             free_bytes=free,
             storage_minutes_left=int(minutes) if (minutes := daemon.part(CardWatch).minutes_left) is not None else None,
             buffered_s=round(daemon.recorder.buffered_ns() / 1e9, 3),
             log_head=daemon.boot.log_head,
+            profile_version=daemon.profile.profile.version,
+            profile_next=taken.profile.version if (taken := daemon.part(ProfileDesk).next) is not None else None,
             assigned=daemon.part(Assignment).officer is not None,
             seized=daemon.part(Custody).taken,
             held=len(daemon.boot.spool.appended.held),

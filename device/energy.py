@@ -130,6 +130,11 @@ class Energy(Part):
         end: last_shift.End = "battery_empty" if self._ending else "shutdown"
         self._save(msgspec.structs.replace(self._kept, end=end))
 
+    @property
+    def runtime_minutes(self) -> int | None:
+        """Minutes that the charge lasts, in the dock by the camera's usual draw (R8)."""
+        return power_checks.minutes(self.reading if self._believed else None, self.prediction, self._kept.usual_ua)
+
     def facts(self) -> dict[str, Any]:
         """Everything about battery and heat, for people and the dock."""
         reading = self.reading

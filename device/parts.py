@@ -25,6 +25,7 @@ from device.pauses import Pauses
 from device.peers import Peers
 from device.pre_shift import PreShift
 from device.privacy import Privacy
+from device.profile_desk import ProfileDesk
 from device.remote_audio import RemoteAudio
 from device.ring_keeper import RingKeeper
 from device.self_test_desk import SelfTestDesk
@@ -66,6 +67,7 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         Labels,
         Custody,
         CommandDesk,
+        ProfileDesk,
         Malfunction,
         ShiftUsage,
         SupportFacts,

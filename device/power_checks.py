@@ -41,6 +41,12 @@ def health(reading: BatteryReading | None, profile: Profile) -> Seen:
     return Seen("pass" if good else "fail", f"{percent} % of the design{cycles}", limit, "replace the battery")
 
 
+def minutes(reading: BatteryReading | None, prediction: Prediction, usual_ua: int | None) -> int | None:
+    """Whole minutes that the charge lasts; None if that cannot be said."""
+    hours = runtime_h(reading, prediction, usual_ua) if reading is not None else None
+    return max(0, int(hours * 60)) if hours is not None else None
+
+
 def runtime(
     reading: BatteryReading | None, profile: Profile, prediction: Prediction = NOTHING, usual_ua: int | None = None
 ) -> Seen:

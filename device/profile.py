@@ -139,6 +139,29 @@ def _read(path: Path) -> bytes | None:
         raise ProfileRefused(f"the policy profile cannot be read: {error.strerror}") from error
 
 
+def accept(document: bytes, offered: Path, state: Path) -> None:
+    """Keep a profile that the dock brought where `load_profile` looks first. Durable when it returns. Raises OSError.
+
+    What lies at `offered` is noted as outdone, so that each start from now on does not complain that it is older.
+    """
+    state.mkdir(parents=True, exist_ok=True, mode=0o750)
+    older = offered.read_bytes() if offered.exists() else b""
+    durable.replace(_outdone_path(state / "profile.p7s"), hashlib.sha256(older).hexdigest().encode())
+    durable.replace(state / "profile.p7s", document)
+
+
+def _outdone_path(accepted: Path) -> Path:
+    return accepted.with_suffix(".outdone")
+
+
+def _outdone(accepted: Path, document: bytes) -> bool:
+    """Whether a profile from the dock has taken this one's place."""
+    try:
+        return _outdone_path(accepted).read_text("ascii") == hashlib.sha256(document).hexdigest()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 def load_profile(
     offered: Path, accepted: Path, trust: Trust, *, keep: bool = True
 ) -> tuple[AcceptedProfile, list[str]]:
@@ -156,6 +179,8 @@ def load_profile(
             if document is None:
                 if path == offered:
                     complaints.append(f"there is no policy profile at {path}")
+                continue
+            if path == offered and current is not None and _outdone(accepted, document):
                 continue
             candidate = parse_profile(document, trust)
             if current is not None and candidate.profile.version < current.profile.version:

@@ -19,7 +19,7 @@ from evidence.limits import COMMAND_BYTES
 from evidence.roles import ARC, policies
 from evidence.statements import Count, Frozen, Hash, Moment, Name, Serial, Word, decode_canonical
 
-Identified = Literal["rfid", "pin", "spoken", "none"]
+Identified = Literal["rfid", "pin", "password", "spoken", "none"]
 Power = Literal["assign", "supervise"]
 POWER_OIDS: Final[dict[Power, x509.ObjectIdentifier]] = {
     "assign": x509.ObjectIdentifier(f"{ARC}.4.1"),

@@ -120,12 +120,20 @@ class Status(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="status"
     overrides: tuple[Word, ...] = ()
     """Components that a supervisor has overridden for this shift."""
     battery_percent: int | None = None
+    charging: bool | None = None
+    """It is being charged, or full; None if the gauge does not say."""
+    runtime_minutes: Count | None = None
+    """Minutes that the present charge lasts by prediction, in the dock too (R8); None if it cannot be said."""
     free_bytes: int | None = None
     storage_minutes_left: int | None = None
     """Minutes of recording that the card still takes at the present bit rate."""
     buffered_s: float | None = None
     """Seconds of pre-event ring at hand."""
     log_head: LogHead | None = None
+    profile_version: Count | None = None
+    """Version of the signed profile that rules now; 0 is the built-in one."""
+    profile_next: Count | None = None
+    """Version of a newer profile that was taken and rules from the next start on (R7)."""
     assigned: bool = False
     """An officer is signed in. Who it is stands sealed in the evidence."""
     seized: bool = False
