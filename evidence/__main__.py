@@ -9,7 +9,20 @@ from collections.abc import Sequence
 
 from cryptography.utils import CryptographyDeprecationWarning
 
-from evidence.cli import audit, disclose, export, inspect, ledger, log, media, prove_open, recover, unpack, verify
+from evidence.cli import (
+    audit,
+    custody,
+    disclose,
+    export,
+    inspect,
+    ledger,
+    log,
+    media,
+    prove_open,
+    recover,
+    unpack,
+    verify,
+)
 from evidence.cli.arguments import EXIT_CODES, FORMATTER, INVALID, UNREADABLE, USAGE, Parser, complain
 from evidence.errors import BadKey, EvidenceError, NotEvidence
 
@@ -24,7 +37,7 @@ def parser() -> Parser:
         prog="firsthand-evidence", description=_TEXT, epilog=EXIT_CODES, formatter_class=FORMATTER, allow_abbrev=False
     )
     verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (verify, audit, log, inspect, unpack, export, media, disclose, prove_open, ledger, recover):
+    for verb in (verify, audit, log, inspect, unpack, export, media, disclose, prove_open, ledger, custody, recover):
         verb.add(verbs)
     return made
 

@@ -20,26 +20,24 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from evidence import cms, der
+from evidence import cms
 from evidence.durable import AppendFile
-from evidence.errors import BadKey, BrokenChain, EvidenceError, MalformedDer, NotEvidence
+from evidence.errors import BadKey, BrokenChain, EvidenceError, NotEvidence
 from evidence.keys import Signer
-from evidence.limits import SIGNED_DOCUMENT_BYTES
 from evidence.roles import role_of, serial_of
+from evidence.signed_chain import Chained, Place, read_chain
 from evidence.statements import (
     NO_HASH,
     Count,
-    Frozen,
     Hash,
     Moment,
     Name,
     Word,
-    decode_canonical,
     encode_canonical,
     moment,
 )
@@ -48,12 +46,9 @@ from evidence.trust import Trust
 CHUNK: Final = 1000
 
 
-class Unwrap(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="unwrap"):
+class Unwrap(Chained, frozen=True, kw_only=True, tag_field="kind", tag="unwrap"):
     """One statement of the ledger."""
 
-    v: Literal[1]
-    seq: Count
-    prev: Hash
     run: Hash
     """The same in all statements of one run: random."""
     phase: Literal["begin", "opened", "end"]
@@ -75,17 +70,6 @@ class Unwrap(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="unwrap"):
 _DECODER: Final = msgspec.json.Decoder(Unwrap)
 
 
-def _messages(file: BinaryIO) -> Iterator[bytes]:
-    while head := file.read(der.MAX_HEADER_BYTES):
-        found = der.read_header(head)
-        if found is None or found[1] + found[2] > SIGNED_DOCUMENT_BYTES:
-            raise MalformedDer("the ledger ends in something that is no whole statement")
-        rest = file.read(found[1] + found[2] - len(head))
-        if len(head) + len(rest) != found[1] + found[2]:
-            raise MalformedDer("the ledger's last statement is cut off")
-        yield head + rest
-
-
 def read_ledger(
     path: Path, trust: Trust | None, *, offset: int = 0, seq: int = 0, prev: str = NO_HASH
 ) -> Iterator[tuple[Unwrap, cms.SignedMessage, str]]:
@@ -94,20 +78,18 @@ def read_ledger(
     From `offset` on, where statement `seq` must follow the one with the hash `prev`. Raises `EvidenceError` at the
     first broken rule, `NotEvidence` if the file cannot be read.
     """
+
+    def check(message: cms.SignedMessage) -> None:
+        if trust is None:
+            cms.check_signature(message)
+        else:
+            trust.check(message, role="export", at=message.signed_at)
+
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            for data in _messages(file):
-                message = cms.parse_signed(data)
-                statement = decode_canonical(message.payload, _DECODER)
-                if (statement.seq, statement.prev) != (seq, prev):
-                    raise BrokenChain(f"{path.name}: statement {seq} does not follow the one before it")
-                if trust is None:
-                    cms.check_signature(message)
-                else:
-                    trust.check(message, role="export", at=message.signed_at)
-                seq, prev = seq + 1, hashlib.sha256(data).hexdigest()
-                yield statement, message, prev
+            for one in read_chain(file, _DECODER, Place(seq, prev), check, path.name):
+                yield one.statement, one.message, one.digest
     except OSError as error:
         raise NotEvidence(f"cannot read {path}: {error.strerror}") from error
 

@@ -123,6 +123,4 @@ def decode_proofs_wanted(data: bytes) -> ProofsWanted:
     try:
         return _LISTS.decode(data)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedStatement(
-            f"not a station's work list (of `firsthand-dock proofs`): {error}"
-        ) from error
+        raise MalformedStatement(f"not a station's work list (of `firsthand-dock proofs`): {error}") from error

@@ -42,7 +42,7 @@ def ask_running(
 def ask(config: StationConfig, verb: str, arguments: dict[str, Any], who: str | None = None) -> dict[str, Any]:
     """The same, whether the station runs or not.
 
-    Raises `StationSaysNo`, and without a running station whatever the verb raises: `DockError`, `EvidenceError`, OSError.
+    Raises `StationSaysNo`; without a running station whatever the verb raises: `DockError`, `EvidenceError`, OSError.
     """
     try:
         return ask_running(config, verb, arguments, who)

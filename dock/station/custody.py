@@ -1,89 +1,90 @@
-"""The custody ledger: every step of every file, signed and chained (R38, R40, R41; ISO/IEC 27037).
+"""The custody ledger of this station: every step of every file is written here (R38, R40, R41; docs/design/custody.md).
 
-1. ``custody/ledger.custody`` is a file of CMS SignedData one after another, each around canonical JSON; `seq` goes up
-   by one and `prev` is the SHA-256 of the whole entry before it.
-2. An entry is durable when `enter` returns. Nothing is ever taken out.
+1. An entry is durable when `enter` returns: one write and one fdatasync. Nothing is ever taken out.
+2. The ledger goes on in the next numbered file at `ROLL_BYTES`; the chain goes on with it.
+3. Opening reads the end of the newest file and checks the last entry, whatever the ledger's size. What a crash left of
+   one entry is set aside and told; a ledger that is damaged or shorter than the index knows it goes on in a new file
+   that says so. Neither keeps a station from starting.
+4. The index only finds: what it names is read from the ledger, digest and signature checked.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import importlib.metadata
+import logging
+import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 
-import msgspec
-from msgspec import Meta
-
-from evidence import cms, der
+from dock.station.custody_index import CustodyIndex, Row
+from evidence import cms, der, durable
+from evidence.custody_ledger import DECODER, CustodyEntry, file_name, ledger_files, number_of, read_one, signature_check
 from evidence.durable import AppendFile
-from evidence.errors import BrokenChain, MalformedDer
+from evidence.errors import EvidenceError, MalformedDer, NotEvidence
 from evidence.keys import Signer
 from evidence.limits import SIGNED_DOCUMENT_BYTES
-from evidence.statements import (
-    NO_HASH,
-    Count,
-    Frozen,
-    Hash,
-    Moment,
-    Name,
-    Serial,
-    Word,
-    decode_canonical,
-    encode_canonical,
-    moment,
-)
+from evidence.signed_chain import Place, link, messages
+from evidence.statements import encode_canonical, moment
+
+__all__ = ["ROLL_BYTES", "SOFTWARE", "Custody", "CustodyEntry"]
+
+log = logging.getLogger(__name__)
+ROLL_BYTES: Final = 64 * 2**20
+"""About 30,000 entries."""
 
 
-class CustodyEntry(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="custody"):
-    """One step."""
-
-    v: Literal[1]
-    seq: Count
-    prev: Hash
-    at: Moment
-    """The station's clock."""
-    step: Word
-    """What was done: `received`, `receipt`, `archived`, `hold`, `released`, `labelled`, `accepted`, `exported`…"""
-    who: Name
-    """A person, `camera SERIAL`, `station NAME`: who did it."""
-    software: Name
-    """Program and version that did it."""
-    serial: Serial | None = None
-    """The camera."""
-    name: Name | None = None
-    """The file, by its name on the camera."""
-    sha256: Hash | None = None
-    """The file's digest at this step."""
-    details: Annotated[dict[Word, Annotated[str, Meta(max_length=500)]], Meta(max_length=24)] = msgspec.field(
-        default_factory=dict
-    )
-    """What else belongs to it."""
+def _version() -> str:
+    try:
+        return importlib.metadata.version("firsthand")
+    except importlib.metadata.PackageNotFoundError:
+        return "of unknown version"
 
 
-_DECODER: Final = msgspec.json.Decoder(CustodyEntry)
-SOFTWARE: Final = "firsthand-dock 0.1.0"
+SOFTWARE: Final = f"firsthand-dock {_version()}"[:128]
+
+
+@dataclass(frozen=True)
+class _End:
+    """How the newest file ends."""
+
+    number: int
+    place: Place | None
+    """What must follow its last entry that holds; None if it has none."""
+    size: int
+    """Bytes up to there."""
+    rest: int
+    """Bytes behind it."""
+    torn: bool
+    """They are the beginning of one entry, or nothing but zeros: what a crash leaves."""
 
 
 class Custody:
     """The ledger of one station. Calls block, from any thread."""
 
-    def __init__(self, directory: Path, signer: Signer, *, utc_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, directory: Path, signer: Signer, *, utc_ns: Callable[[], int], roll_bytes: int = ROLL_BYTES
+    ) -> None:
+        """Raises OSError."""
         directory.mkdir(parents=True, exist_ok=True)
-        self.path = directory / "ledger.custody"
+        self.directory = directory
         self._signer = signer
         self._utc_ns = utc_ns
+        self._roll_bytes = roll_bytes
         self._lock = threading.Lock()
-        self._seq, self._prev, size = 0, NO_HASH, 0
-        if self.path.exists():
-            for entry, data in read_entries(self.path):
-                self._seq, self._prev = entry.seq + 1, hashlib.sha256(data).hexdigest()
-                size += len(data)
-            self._file = AppendFile.reopen(self.path)
-        else:
-            self._file = AppendFile.create(self.path)
+        self._number = 1
+        self._place = Place()
+        self.index = CustodyIndex(directory)
+        self._file = self._open()
+
+    @property
+    def head(self) -> Place:
+        """What comes next: how many entries there are, and the digest of the last one."""
+        return self._place
 
     def enter(
         self,
@@ -93,53 +94,186 @@ class Custody:
         serial: str | None = None,
         name: str | None = None,
         sha256: str | None = None,
-        details: dict[str, str] | None = None,
+        details: Mapping[str, str] | None = None,
     ) -> CustodyEntry:
         """Write one step; durable when it returns. Raises OSError."""
         with self._lock:
-            now_ns = self._utc_ns()
-            entry = CustodyEntry(
-                v=1,
-                seq=self._seq,
-                prev=self._prev,
-                at=moment(now_ns),
-                step=step,
-                who=who[:128],
-                software=SOFTWARE,
-                serial=serial,
-                name=name,
-                sha256=sha256,
-                details={key: value[:500] for key, value in (details or {}).items()},
-            )
-            when = dt.datetime.fromtimestamp(now_ns / 1e9, dt.UTC)
-            data = cms.sign(encode_canonical(entry), self._signer, when)
-            self._file.append([data])
-            self._seq, self._prev = entry.seq + 1, hashlib.sha256(data).hexdigest()
-            return entry
+            return self._enter(step, who, serial, name, sha256, details or {})
+
+    def _enter(
+        self,
+        step: str,
+        who: str,
+        serial: str | None,
+        name: str | None,
+        sha256: str | None,
+        details: Mapping[str, str],
+    ) -> CustodyEntry:
+        now_ns = self._utc_ns()
+        entry = CustodyEntry(
+            v=1,
+            seq=self._place.seq,
+            prev=self._place.prev,
+            at=moment(now_ns),
+            step=step,
+            who=who[:128],
+            software=SOFTWARE,
+            serial=serial,
+            name=name,
+            sha256=sha256,
+            details={key: str(value)[:500] for key, value in details.items()},
+        )
+        DECODER.decode(payload := encode_canonical(entry))  # what nobody could read again is a mistake of ours: raises
+        data = cms.sign(payload, self._signer, dt.datetime.fromtimestamp(now_ns / 1e9, dt.UTC))
+        if self._file.size >= self._roll_bytes:
+            self._roll()
+        self._file.append([data])
+        self._place = Place(entry.seq + 1, hashlib.sha256(data).hexdigest())
+        return entry
 
     def entries(self, name: str | None = None) -> list[CustodyEntry]:
-        """All steps, or those of one file. Raises `EvidenceError`, OSError."""
-        return [entry for entry, _ in read_entries(self.path) if name is None or entry.name == name]
+        """All steps, or those of one file, oldest first. Raises `EvidenceError`, OSError."""
+        return self.find(name=name)
+
+    def find(
+        self, *, name: str | None = None, serial: str | None = None, step: str | None = None, most: int | None = None
+    ) -> list[CustodyEntry]:
+        """The steps that fit everything that is given, oldest first; with `most`, the newest of them.
+
+        Raises `EvidenceError` for an entry that does not hold any more, OSError.
+        """
+        try:
+            self.catch_up()
+            rows = self.index.find(name=name, serial=serial, step=step, most=most)
+        except sqlite3.Error as error:
+            raise OSError(f"the index of the custody ledger cannot be read: {error}") from error
+        return [self._read(row) for row in rows]
+
+    def catch_up(self) -> None:
+        """Bring the index up to date. Raises OSError, sqlite3.Error."""
+        self.index.catch_up(self._place.seq)
+
+    def _read(self, row: Row) -> CustodyEntry:
+        path = self.directory / file_name(row.file)
+        return read_one(path, row.offset, row.size, row.hash, signature_check(None))
 
     def close(self) -> None:
         self._file.close()
+        self.index.close()
+
+    def _roll(self) -> None:
+        file = AppendFile.create(self.directory / file_name(self._number + 1))
+        self._file.close()
+        self._file, self._number = file, self._number + 1
+
+    def _open(self) -> AppendFile:
+        known = self._known()
+        end = self._end(known)
+        if end is None:
+            self._file = AppendFile.create(self.directory / file_name(1))
+            if known is not None:
+                self._resume("ledger_behind", known, {"known": str(known.seq), "why": "its files are gone"})
+            return self._file
+        self._number = end.number
+        self._place = end.place or Place()
+        self._file = AppendFile.reopen(self.directory / file_name(end.number))
+        behind = known is not None and known.seq >= self._place.seq
+        if end.rest and (behind or not end.torn):
+            why = f"{end.rest} bytes of {file_name(end.number)} from byte {end.size} on are no entries"
+            self._roll()
+            self._resume("ledger_broken", known, {"after": str(self._place.seq - 1), "why": why})
+        elif end.rest:
+            self._set_aside(end)
+        elif behind and known is not None:
+            self._roll()
+            self._resume("ledger_behind", known, {"known": str(known.seq)})
+        elif known is not None and not self._stands(known):
+            self.index.forget()
+            why = f"entry {known.seq} is another one than was written"
+            self._resume("ledger_broken", None, {"after": str(known.seq - 1), "why": why})
+        return self._file
+
+    def _stands(self, known: Row) -> bool:
+        try:
+            self._read(known)
+        except EvidenceError:
+            return False
+        return True
+
+    def _known(self) -> Row | None:
+        try:
+            return self.index.last()
+        except sqlite3.Error as error:
+            log.error("the index of the custody ledger cannot be read: %s", error)
+            return None
+
+    def _resume(self, step: str, known: Row | None, details: dict[str, str]) -> None:
+        """Go on in a file of its own, behind the last entry that is known of."""
+        if known is not None and known.seq >= self._place.seq:
+            self._place = known.next
+        log.critical("the custody ledger in %s does not hold, it goes on with a note: %s", self.directory, details)
+        self._enter(step, "station", None, None, None, details)
+
+    def _set_aside(self, end: _End) -> None:
+        """A crash came in the middle of the last entry, which nobody was told of."""
+        path = self.directory / file_name(end.number)
+        with path.open("rb") as file:
+            file.seek(end.size)
+            torn = file.read()
+        kept = f"{path.name}.cut-{end.size}"
+        durable.replace(self.directory / kept, torn)
+        self._file.truncate(end.size)
+        log.warning("the custody ledger's last entry was cut off: %d bytes are set aside as %s", len(torn), kept)
+        details = {"bytes": str(len(torn)), "kept": kept, "sha256": hashlib.sha256(torn).hexdigest()}
+        self._enter("ledger_cut", "station", None, None, None, details)
+
+    def _end(self, known: Row | None) -> _End | None:
+        """How the ledger ends, from the newest file backwards; None if there is none. Raises OSError."""
+        try:
+            files = ledger_files(self.directory)
+        except NotEvidence:
+            return None
+        newest: _End | None = None
+        for path in reversed(files):
+            begin = known.offset if known is not None and known.file == number_of(path) else 0
+            found = _end_of(path, begin)
+            if found.place is None and begin:
+                found = _end_of(path, 0)
+            newest = newest or found
+            if found.place is not None:
+                return _End(newest.number, found.place, newest.size, newest.rest, newest.torn)
+        return newest
 
 
-def read_entries(path: Path) -> Iterator[tuple[CustodyEntry, bytes]]:
-    """Each entry with its DER; chain and signatures are checked, no root is. Raises `EvidenceError`, OSError."""
-    seq, prev = 0, NO_HASH
+def _end_of(path: Path, begin: int) -> _End:
+    """How one file ends, reading from the entry at `begin` on. Raises OSError."""
+    found: list[tuple[int, bytes]] = []
     with path.open("rb") as file:
-        while head := file.read(der.MAX_HEADER_BYTES):
-            found = der.read_header(head)
-            if found is None or found[1] + found[2] > SIGNED_DOCUMENT_BYTES:
-                raise MalformedDer("the custody ledger ends in something that is no whole entry")
-            data = head + file.read(found[1] + found[2] - len(head))
-            if len(data) != found[1] + found[2]:
-                raise MalformedDer("the custody ledger's last entry is cut off")
-            message = cms.parse_signed(data)
-            cms.check_signature(message)
-            entry: CustodyEntry = decode_canonical(message.payload, _DECODER)
-            if (entry.seq, entry.prev) != (seq, prev):
-                raise BrokenChain(f"{path.name}: entry {seq} does not follow the one before it")
-            seq, prev = seq + 1, hashlib.sha256(data).hexdigest()
-            yield entry, data
+        total = file.seek(0, 2)
+        file.seek(min(begin, total))
+        try:
+            for one in messages(file):
+                found = [*found[-1:], one]  # only the last two are ever asked for
+        except MalformedDer:
+            pass
+    for offset, data in reversed(found):
+        try:
+            last = link(data, offset, DECODER, None, cms.check_signature, path.name)
+        except EvidenceError as error:
+            log.error("%s: the entry at byte %d does not hold: %s", path.name, offset, error)
+            continue
+        return _End(number_of(path) or 1, last.next, last.end, total - last.end, _torn(path, last.end))
+    return _End(number_of(path) or 1, None, 0, total, _torn(path, 0))
+
+
+def _torn(path: Path, offset: int) -> bool:
+    with path.open("rb") as file:
+        file.seek(offset)
+        rest = file.read(SIGNED_DOCUMENT_BYTES)
+    if not rest.strip(b"\0"):
+        return True
+    try:
+        found = der.read_header(rest[: der.MAX_HEADER_BYTES])
+    except MalformedDer:
+        return False
+    return found is None or len(rest) < found[1] + found[2] <= SIGNED_DOCUMENT_BYTES

@@ -1,0 +1,77 @@
+"""Entries of the custody ledger in plain sentences. Pure.
+
+An entry that has no words here is told as it stands, never left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from evidence.custody_ledger import CustodyEntry
+
+_SENTENCES: Final[dict[str, str]] = {
+    "received": "all {bytes} bytes have come in, from {from}",
+    "stored": "stored in {store} as {stored}, and read back with the same digest",
+    "not_stored_whole": "stored in {store} as {stored}, but what was read back differs",
+    "conflict": "another file of that name was there already; this one is kept as {stored}",
+    "receipt": "receipt signed, verdict {verdict}, SHA-256 of the receipt {receipt}",
+    "not_valid": "does not verify: {findings}",
+    "timestamped": "the timestamp authority's token is beside it, time {time}",
+    "archived": "stored in the archive {store}",
+    "relayed": "passed on to the archive {store}",
+    "proof_taken": "the vault's holder has proven that it opens",
+    "hold": "put on hold ({kind}): {reason}",
+    "released": "hold ended: {reason}",
+    "hold_sent": "the camera has the order to keep it",
+    "hold_refused": "the camera refused the order: {error}",
+    "labelled": "labelled, {what}: {value}",
+    "accepted": "accepted although it does not verify: {reason}",
+    "quarantined": "taken into quarantine: {reason}",
+    "exported": "opened by {user} with the vault's key ({verb}), {objects} objects, {outcome}; told by {signed_by}",
+    "handed_off": "handed off to {to}, manifest {manifest}",
+    "checkout": "handed out to {officer}",
+    "checkin": "given back by {officer}",
+    "retention": "kept until {until}",
+    "ledger_cut": "a write to this ledger was cut off: {bytes} bytes were set aside as {kept}",
+    "ledger_broken": "this ledger was found damaged behind entry {after}, and goes on here: {why}",
+    "ledger_behind": "this ledger ends before what was known of it: entries up to {known} are missing",
+}
+
+
+def sentence(entry: CustodyEntry) -> str:
+    """What was done, without when and by whom."""
+    form = _SENTENCES.get(entry.step)
+    details: dict[str, str] = dict(entry.details)
+    if form is not None:
+        try:
+            told = form.format_map(details)
+        except KeyError:
+            told = entry.step.replace("_", " ")
+        used = {key for key in details if "{" + key + "}" in form} if told != entry.step.replace("_", " ") else set()
+    else:
+        told, used = entry.step.replace("_", " "), set()
+    rest = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in details.items() if key not in used)
+    return f"{told} ({rest})" if rest else told
+
+
+def line(entry: CustodyEntry) -> str:
+    """One entry for a person: when, who, what."""
+    about = entry.name or entry.serial or ""
+    return f"{entry.at[:23].replace('T', ' ')}  {entry.who}  {about + ': ' if about else ''}{sentence(entry)}"
+
+
+def values(entry: CustodyEntry, digest: str | None = None) -> dict[str, Any]:
+    """One entry for programs."""
+    found: dict[str, Any] = {
+        "seq": entry.seq,
+        "at": entry.at,
+        "step": entry.step,
+        "who": entry.who,
+        "software": entry.software,
+        "serial": entry.serial,
+        "name": entry.name,
+        "sha256": entry.sha256,
+        "details": dict(entry.details),
+        "sentence": sentence(entry),
+    }
+    return found if digest is None else {**found, "entry_sha256": digest}
