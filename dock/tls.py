@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography import x509
@@ -23,6 +23,8 @@ class Peer:
 
     serial: str
     """Subject serialNumber: the camera's serial."""
+    certificate: bytes = field(default=b"", repr=False)
+    """DER, to be held against revocation lists."""
 
 
 def server_context(tls: Tls) -> ssl.SSLContext:
@@ -68,7 +70,7 @@ def peer_of(der: bytes | None) -> Peer | None:
         serial = serial_of(certificate) if role_of(certificate) == "tls" else None
     except ValueError:
         return None
-    return Peer(serial) if serial else None
+    return Peer(serial, der) if serial else None
 
 
 def valid_at(der: bytes, at: dt.datetime) -> bool:

@@ -11,6 +11,9 @@ from typing import Final
 MODULES: Final = (
     "station",
     "agent",
+    "lost",
+    "found",
+    "accept",
     "people",
 )
 """Modules of ``dock/cli/`` in the order in which the help lists them; loaded only when they are needed."""

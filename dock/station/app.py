@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -18,6 +19,8 @@ from dock.names import original_name, parse_name
 from dock.station.desk import Desk
 from dock.station.intake import Intake
 from dock.station.known import known
+from dock.station.lane_gate import LaneGate
+from dock.station.lanes import Lane
 from dock.station.tus import TusEndpoint
 from dock.station.tus_words import VERSION, Body
 from dock.tls import Peer
@@ -34,9 +37,22 @@ class ContactWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Where the camera says its log stands: a claim, kept as one."""
 
 
-def build_app(desk: Desk, intake: Intake, limits: StationLimits, more: Iterable[BaseRoute] = ()) -> Starlette:
-    """All routes of the station; `more` are those of its parts."""
-    tus = TusEndpoint(intake, limits)
+def build_app(
+    desk: Desk,
+    intake: Intake,
+    limits: StationLimits,
+    more: Iterable[BaseRoute] = (),
+    *,
+    quarantine: Intake | None = None,
+    lane_of: Callable[[Peer], Lane] = lambda _: "evidence",
+) -> Starlette:
+    """All routes of the station; `more` are those of its parts. `quarantine` takes what comes by that lane."""
+
+    def intake_of(request: Request) -> Intake:
+        quarantined = getattr(request.state, "lane", "evidence") == "quarantine"
+        return quarantine if quarantined and quarantine is not None else intake
+
+    tus = TusEndpoint(intake_of, limits)
 
     async def system(_: Request) -> Response:
         return JSONResponse({"system_id": desk.system_id, "station": desk.station})
@@ -62,7 +78,7 @@ def build_app(desk: Desk, intake: Intake, limits: StationLimits, more: Iterable[
             raise HTTPException(404, "no such file") from error
         if name.serial != request.state.peer.serial:
             raise HTTPException(403, "this receipt is another camera's")
-        found = await intake.receipt(stored)
+        found = await intake_of(request).receipt(stored)
         if not found:
             raise HTTPException(404, "no receipt yet", {"Retry-After": "1"})
         return Response(found, media_type="application/pkcs7-mime")
@@ -79,7 +95,9 @@ def build_app(desk: Desk, intake: Intake, limits: StationLimits, more: Iterable[
         *more,
     ]
     return Starlette(
-        routes=routes, exception_handlers={HTTPException: _refusal, StationFull: _full, StationBusy: _busy}
+        routes=routes,
+        exception_handlers={HTTPException: _refusal, StationFull: _full, StationBusy: _busy},
+        middleware=[Middleware(LaneGate, lane_of=lane_of)],
     )
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 from dock.names import EvidenceName
 from dock.station.contacts import ContactBook
+from dock.station.lanes import Lane
 from dock.station.store import Store
 from dock.station.witness import WitnessBook
 from evidence import cms
-from evidence.handover import Contact, Receipt
+from evidence.handover import Contact, Receipt, Verdict
 from evidence.keys import Signer
 from evidence.statements import NO_HASH, encode_canonical, moment
 from evidence.verify import Report
@@ -65,7 +66,14 @@ class Desk:
         return signed
 
     def receipt(
-        self, name: EvidenceName, stored: str, report: Report, read_back: tuple[int, str], store: Store
+        self,
+        name: EvidenceName,
+        stored: str,
+        report: Report,
+        read_back: tuple[int, str],
+        store: Store,
+        *,
+        lane: Lane = "evidence",
     ) -> tuple[Receipt, bytes]:
         """The receipt for what `store` holds under `stored`, and its signed form (DER).
 
@@ -88,6 +96,11 @@ class Desk:
             findings.append("the file has no open or no close statement")
         if not report.valid and not findings:
             findings.append("the file does not verify")
+        verdict: Verdict = "not_valid" if findings else "valid"
+        if lane == "quarantine":
+            # Nothing of a lost camera is deleted by a receipt, whoever holds its key now.
+            findings.insert(0, "it came from a camera that was reported lost, or whose certificate was revoked")
+            verdict = "unproven"
         receipt = Receipt(
             v=1,
             serial=name.serial,
@@ -101,7 +114,7 @@ class Desk:
             store=store.name,
             object_version=store.version(stored),
             retention_class=opened.retention_class if opened is not None else "unknown",
-            verdict="not_valid" if findings else "valid",
+            verdict=verdict,
             findings=tuple(finding[:_FINDING_LENGTH] for finding in findings[:_MOST_FINDINGS]),
             station=self.station,
             system_id=self.system_id,

@@ -16,6 +16,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dock.station.known import known
+from dock.station.lanes import Lane
+from dock.station.lost_cameras import LostCameras
 from dock.station.part import Document, StationPart
 from dock.station.tus_words import Body
 from dock.tls import Peer
@@ -43,9 +45,10 @@ class Documents(StationPart):
             Route("/documents/{id}/answer", known(self._answer), methods=["POST"]),
         ]
 
-    def _waiting(self, serial: str) -> list[tuple[StationPart, Document]]:
+    def _waiting(self, serial: str, lane: Lane) -> list[tuple[StationPart, Document]]:
         found: list[tuple[StationPart, Document]] = []
-        for part in self.station.parts:
+        # A camera in quarantine is given its lock and nothing else (dock.station.lanes, rule 3).
+        for part in [one for one in self.station.parts if lane == "evidence" or isinstance(one, LostCameras)]:
             try:
                 found += [(part, document) for document in part.documents(serial)]
             except Exception:
@@ -54,14 +57,14 @@ class Documents(StationPart):
 
     async def _find(self, request: Request) -> tuple[StationPart, Document]:
         peer: Peer = request.state.peer
-        for part, document in await asyncio.to_thread(self._waiting, peer.serial):
+        for part, document in await asyncio.to_thread(self._waiting, peer.serial, request.state.lane):
             if document.id == request.path_params["id"]:
                 return part, document
         raise HTTPException(404, "no such document waits for this camera")
 
     async def _list(self, request: Request) -> Response:
         peer: Peer = request.state.peer
-        waiting = await asyncio.to_thread(self._waiting, peer.serial)
+        waiting = await asyncio.to_thread(self._waiting, peer.serial, request.state.lane)
         return JSONResponse([{"id": one.id, "kind": one.kind, "bytes": len(one.data)} for _, one in waiting])
 
     async def _give(self, request: Request) -> Response:

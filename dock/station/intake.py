@@ -19,6 +19,7 @@ import msgspec
 from dock.errors import StationBusy, StationFull, StoreOccupied
 from dock.names import conflict_name, original_name, parse_name
 from dock.station.desk import Desk
+from dock.station.lanes import Lane
 from dock.station.part import Stored
 from dock.station.store import Store
 from dock.station.upload import Upload, UploadRecord, VerifierFactory, create_upload, load_upload
@@ -45,7 +46,14 @@ class Intake:
     """All uploads of one station. Its coroutines run on one event loop."""
 
     def __init__(
-        self, directory: Path, store: Store, desk: Desk, verifier: VerifierFactory, *, reserve_bytes: int
+        self,
+        directory: Path,
+        store: Store,
+        desk: Desk,
+        verifier: VerifierFactory,
+        *,
+        reserve_bytes: int,
+        lane: Lane = "evidence",
     ) -> None:
         self._directory = directory
         self._done = directory / "done"
@@ -58,6 +66,7 @@ class Intake:
         self.on_stored: Callable[[Stored], None] = lambda _: None
         """Called in a thread when a file is in the store and its receipt is durable."""
         self._reserve_bytes = reserve_bytes
+        self._lane = lane
         self._uploads: dict[str, Upload] = {}
         self._creating = asyncio.Lock()
         self._settling = asyncio.Lock()
@@ -245,9 +254,11 @@ class Intake:
         if report is None:
             assert verifier is not None
             report = verifier.finish()
-        if report.valid and report.log_head is not None and stored == name.text:
+        if report.valid and report.log_head is not None and stored == name.text and self._lane == "evidence":
             self._desk.witnesses.prove(name.serial, report.log_head)
-        receipt, signed = self._desk.receipt(name, stored, report, (size, digest.hexdigest()), self.store)
+        receipt, signed = self._desk.receipt(
+            name, stored, report, (size, digest.hexdigest()), self.store, lane=self._lane
+        )
         self.store.put_receipt(stored, signed)
         log.info("stored %s: %d bytes, %s %s", stored, size, receipt.verdict, "; ".join(receipt.findings))
         self.on_stored(Stored(stored, receipt, report))

@@ -19,6 +19,8 @@ from dock.station.contacts import ContactBook
 from dock.station.custody import Custody
 from dock.station.desk import Desk
 from dock.station.intake import Intake
+from dock.station.lanes import Lanes, RevocationLists
+from dock.station.lost_cameras import LostCameras
 from dock.station.parts import parts_of
 from dock.station.station import Station
 from dock.station.store import DirectoryStore
@@ -36,16 +38,17 @@ def open_station(config: StationConfig) -> Iterator[Station]:
     if role_of(signer.certificate) != "receipt":
         raise BadConfig(f"receipts.certificate {config.receipts.certificate} does not have the receipt role")
     trust = Trust.load(config.root)
+    lists = RevocationLists(config.revocation_lists)
     config.directory.mkdir(parents=True, exist_ok=True)
     with _alone(config.directory):
-        station = _put_together(config, signer, trust)
+        station = _put_together(config, signer, trust, lists)
         try:
             yield station
         finally:
             station.custody.close()
 
 
-def _put_together(config: StationConfig, signer: FileSigner, trust: Trust) -> Station:
+def _put_together(config: StationConfig, signer: FileSigner, trust: Trust, lists: RevocationLists) -> Station:
     directory = config.directory
     desk = Desk(
         system_id=config.system_id,
@@ -56,12 +59,20 @@ def _put_together(config: StationConfig, signer: FileSigner, trust: Trust) -> St
         contacts=ContactBook(directory / "contacts"),
     )
     store = DirectoryStore(directory / "store", config.station)
-    intake = Intake(
-        directory / "incoming",
-        store,
+
+    def verifier(name: str) -> StreamVerifier:
+        trust.revocations = lists.refresh()
+        return StreamVerifier(trust, name)
+
+    reserve_bytes = config.limits.reserve_bytes
+    intake = Intake(directory / "incoming", store, desk, verifier, reserve_bytes=reserve_bytes)
+    quarantine = Intake(
+        directory / "quarantine" / "incoming",
+        DirectoryStore(directory / "quarantine" / "store", f"quarantine-{config.station}"),
         desk,
-        lambda name: StreamVerifier(trust, name),
-        reserve_bytes=config.limits.reserve_bytes,
+        verifier,
+        reserve_bytes=reserve_bytes,
+        lane="quarantine",
     )
     station = Station(
         config=config,
@@ -70,12 +81,16 @@ def _put_together(config: StationConfig, signer: FileSigner, trust: Trust) -> St
         desk=desk,
         store=store,
         intake=intake,
+        quarantine=quarantine,
+        lanes=Lanes(config.tls.ca, lists, lambda serial: station.part(LostCameras).lost(serial)),
+        lists=lists,
         custody=Custody(directory / "custody", signer, utc_ns=desk.utc_ns),
         bays=BayBook(directory / "bays"),
         utc_ns=desk.utc_ns,
     )
     station.parts = parts_of(station)
     intake.on_stored = station.file_stored
+    quarantine.on_stored = station.part(LostCameras).quarantined
     return station
 
 

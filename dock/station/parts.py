@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dock.station.admin import Admin
 from dock.station.documents import Documents
+from dock.station.lost_cameras import LostCameras
 from dock.station.part import StationPart
 from dock.station.people_audit import PeopleAudit
 
@@ -18,6 +19,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
     kinds: tuple[type[StationPart], ...] = (
         Admin,
         Documents,
+        LostCameras,
         PeopleAudit,
     )
     return tuple(kind(station) for kind in kinds)

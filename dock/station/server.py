@@ -73,6 +73,7 @@ async def run_station(config: StationConfig) -> None:
         for part in station.parts:
             await part.begin()
         await station.intake.start()
+        await station.quarantine.start()
         work = [asyncio.create_task(_keep_running(part)) for part in station.parts]
         if timestamping is not None:
             work.append(asyncio.create_task(timestamping.run()))
@@ -84,6 +85,7 @@ async def run_station(config: StationConfig) -> None:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
             await station.intake.stop()
+            await station.quarantine.stop()
             for part in station.parts:
                 await part.end()
 
@@ -103,7 +105,14 @@ async def _serve(station: Station, context: ssl.SSLContext) -> None:
         port = listener.getsockname()[1]
         server = _Server(
             uvicorn.Config(
-                build_app(station.desk, station.intake, config.limits, more),
+                build_app(
+                    station.desk,
+                    station.intake,
+                    config.limits,
+                    more,
+                    quarantine=station.quarantine,
+                    lane_of=station.lanes.lane_of,
+                ),
                 http=CertificateProtocol,
                 ws="none",
                 lifespan="off",

@@ -13,6 +13,7 @@ from dock.station.bays import BayBook
 from dock.station.custody import Custody
 from dock.station.desk import Desk
 from dock.station.intake import Intake
+from dock.station.lanes import Lanes, RevocationLists
 from dock.station.part import StationPart, Stored
 from dock.station.store import Store
 from evidence.keys import Signer
@@ -33,6 +34,10 @@ class Station:
     desk: Desk
     store: Store
     intake: Intake
+    quarantine: Intake
+    """Takes in what lost and revoked cameras bring."""
+    lanes: Lanes
+    lists: RevocationLists
     custody: Custody
     bays: BayBook
     utc_ns: Callable[[], int] = time.time_ns

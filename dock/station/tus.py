@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -35,8 +35,8 @@ _ID: Final = re.compile("[0-9a-f]{32}", re.ASCII)
 class TusEndpoint:
     """The handlers of /files and /files/{upload_id}."""
 
-    def __init__(self, intake: Intake, limits: StationLimits) -> None:
-        self._intake = intake
+    def __init__(self, intake_of: Callable[[Request], Intake], limits: StationLimits) -> None:
+        self._intake_of = intake_of
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.chunks_at_once)
 
@@ -58,7 +58,7 @@ class TusEndpoint:
         if length > self._limits.file_bytes:
             raise HTTPException(413, f"larger than Tus-Max-Size {self._limits.file_bytes}")
         record = _record(request, length)
-        found = await self._intake.create(record)
+        found = await self._intake_of(request).create(record)
         return words.answer(201, {"Location": f"/files/{record.id}", **_where(found)})
 
     async def head(self, request: Request) -> Response:
@@ -89,12 +89,12 @@ class TusEndpoint:
                 raise _too_much(room)
             body = words.Body(request, self._limits.idle_s)
             if wanted is not None:
-                await self._checked(body, upload, room, wanted)
+                await self._checked(self._intake_of(request), body, upload, room, wanted)
             else:
-                await self._in_steps(body, upload, room)
+                await self._in_steps(self._intake_of(request), body, upload, room)
             return words.answer(204, {"Upload-Offset": str(upload.offset)})
 
-    async def _checked(self, body: words.Body, upload: Upload, room: int, wanted: bytes) -> None:
+    async def _checked(self, intake: Intake, body: words.Body, upload: Upload, room: int, wanted: bytes) -> None:
         """All of the body or nothing of it."""
         data = await _read(body, upload, room + 1)
         if len(data) > room:
@@ -104,21 +104,21 @@ class TusEndpoint:
         if hashlib.sha256(data).digest() != wanted:
             raise HTTPException(CHECKSUM_MISMATCH, "the bytes do not match Upload-Checksum; send them again")
         if data:
-            await self._intake.append(upload, data)
+            await intake.append(upload, data)
 
-    async def _in_steps(self, body: words.Body, upload: Upload, room: int) -> None:
+    async def _in_steps(self, intake: Intake, body: words.Body, upload: Upload, room: int) -> None:
         """Durable step by step: what came of a torn body stays, as tus asks for."""
         while data := await _read(body, upload, _STEP_BYTES):
             if len(data) > room:
                 raise _too_much(room)
-            await self._intake.append(upload, data)
+            await intake.append(upload, data)
             room -= len(data)
         if body.torn:
             raise HTTPException(400, f"the body ended early; {upload.offset} bytes are kept")
 
     async def _find(self, request: Request) -> Upload | Finished:
         upload_id = request.path_params["upload_id"]
-        found = await self._intake.find(upload_id) if _ID.fullmatch(upload_id) else None
+        found = await self._intake_of(request).find(upload_id) if _ID.fullmatch(upload_id) else None
         if found is None:
             raise HTTPException(404, "no such upload; create it again")
         peer: Peer = request.state.peer
