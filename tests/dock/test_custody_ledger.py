@@ -1,4 +1,4 @@
-"""The custody ledger: signed and chained over many files; what a crash or a hand left in it is told and stops nothing."""
+"""The custody ledger: signed and chained over many files; what a crash or a hand left is told and stops nothing."""
 
 from __future__ import annotations
 

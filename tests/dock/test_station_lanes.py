@@ -15,9 +15,9 @@ import pytest
 from dock_bench import SERIAL, Client, Process, poll_until, sha256, write_agent, write_station
 from dock_camera import Camera, FakeRecorder
 
-from dock.station.custody import read_entries
 from evidence import cms
 from evidence.commands import KINDS, parse_command, sequence_at
+from evidence.custody_ledger import Ledger, ledger_files
 from evidence.keys import FileSigner
 from evidence.statements import encode_canonical, moment
 from fleet.ca import create_agency, write_credential
@@ -45,7 +45,8 @@ def dock(verb: str, config: Path, *arguments: str) -> subprocess.CompletedProces
 
 
 def steps(tmp_path: Path) -> list[str]:
-    return [entry.step for entry, _ in read_entries(tmp_path / "station/custody/ledger.custody")]
+    ledger = Ledger(ledger_files(tmp_path / "station/custody"), None)
+    return [entry.statement.step for entry in ledger.entries()]
 
 
 @pytest.mark.requirement("R11", "R34", "R38")
