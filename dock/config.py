@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dock.config_agent import AgentConfig, Offload, StationAddress
+from dock.config_away import Away
 from dock.config_base import Table, Tls
 from dock.config_desk import DeskSettings
 from dock.config_mqtt import Peers, Telemetry
@@ -24,6 +25,7 @@ __all__ = [
     "S3",
     "AgentConfig",
     "Archive",
+    "Away",
     "DeskSettings",
     "Foreign",
     "Offload",

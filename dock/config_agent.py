@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from dock.config_away import Away, Interfaces, Kbit
 from dock.config_base import Table, Tls
 from dock.config_mqtt import Peers, Telemetry
 from dock.config_target import Target
 from evidence.statements import Name
 
+Url = Annotated[str, Meta(pattern=r"^https://[A-Za-z0-9.\-\[\]:]{1,253}\Z")]
+Window = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]\Z")]
+
 
 class StationAddress(Table, frozen=True, kw_only=True):
     """Which station, and whose."""
 
-    url: Annotated[str, Meta(pattern=r"^https://[A-Za-z0-9.\-\[\]:]{1,253}\Z")]
-    """``https://HOST:PORT``, nothing after it."""
+    url: Url
+    """``https://HOST:PORT``, nothing after it: a fixed address or a DNS name, which the certificate must carry."""
+    fallback_urls: Annotated[tuple[Url, ...], Meta(max_length=8)] = ()
+    """Other stations of the same system, tried in this order while the ones before are away, full or not to be
+    trusted."""
     system_id: Name
     """Must equal the station's own, which its signed greeting carries."""
 
@@ -26,7 +33,9 @@ class Offload(Table, frozen=True, kw_only=True):
     """How to upload."""
 
     chunk_bytes: Annotated[int, Meta(ge=1024, le=2**26)] = 4 * 2**20
-    """Bytes per PATCH. Undocking stops at the next chunk. Default 4 MiB."""
+    """Bytes per PATCH. Undocking and recordings cut it off at once. Default 4 MiB."""
+    at_once: Annotated[int, Meta(ge=1, le=8)] = 2
+    """Files uploaded at the same time, each over a connection of its own."""
     poll_s: Annotated[float, Meta(ge=0.05, le=3600)] = 5.0
     """Seconds between looks at the recorder's status and spool; events of the recorder come at once."""
     timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
@@ -37,6 +46,24 @@ class Offload(Table, frozen=True, kw_only=True):
     """Longest wait after failures."""
     receipt_wait_s: Annotated[float, Meta(gt=0, le=3600)] = 120.0
     """How long to ask for a receipt before the file is put back in the queue."""
+    full_wait_s: Annotated[float, Meta(ge=0, le=86400)] = 300.0
+    """Least wait after a station said that it is full (507), in seconds."""
+    ask_again_s: Annotated[float, Meta(gt=0, le=2_592_000)] = 86400.0
+    """After this time the station is asked again about a file that it can never store (400), or found not valid."""
+    kbit_s: Kbit | None = None
+    """Most kilobits of evidence in a second; absent: as fast as the link."""
+    windows: Annotated[tuple[Window, ...], Meta(max_length=8)] = ()
+    """Only within these times of the day: ``["22:00-06:00"]``. Empty: always."""
+    windows_clock: Literal["local", "utc"] = "local"
+    """By which clock: the camera's local time (its time zone), or UTC."""
+    windows_at_dock: bool = False
+    """Whether the windows hold in the dock too; they always hold away from it."""
+    windows_spare_critical: bool = True
+    """Files of the class `critical` go at any time."""
+    dock_interfaces: Annotated[Interfaces, Meta(max_length=8)] = ()
+    """With a cable in one of these interfaces the camera counts as docked, as it does when the recorder says so."""
+    away: Away | None = None
+    """What is uploaded away from the dock; absent: nothing."""
 
 
 class AgentConfig(Table, frozen=True, kw_only=True):

@@ -59,6 +59,10 @@ class StationRefused(TransportError, PermissionError):
         self.status = status
 
 
+class StationRejects(StationRefused):
+    """The station can never store this file (400 to its announcement). Kept, told, asked again after a long time."""
+
+
 class StationBusy(TransportError):
     """The station asks for patience (423, 429, 503)."""
 

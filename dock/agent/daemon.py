@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dock.agent.backoff import Backoff
+from dock.agent.gate import Gate
 from dock.agent.ledger import UploadLedger, open_ledger
 from dock.agent.offload import Offload
 from dock.agent.peer_relay import PeerRelay
@@ -52,8 +53,11 @@ async def run_agent(config: AgentConfig) -> None:
 async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relay: PeerRelay | None) -> None:
     options = config.offload
     recorder = RecorderClient(config.recorder_socket, answer_s=options.timeout_s)
-    watch = CameraWatch(recorder, teller, poll_s=options.poll_s, backoff=_short_backoff())
-    offload = Offload(config, recorder, watch, ledger, teller)
+    # The status has a connection of its own: no receipt that takes its time may hide a recording that begins.
+    eyes = RecorderClient(config.recorder_socket, answer_s=options.timeout_s)
+    gate = Gate(options, ledger)
+    watch = CameraWatch(eyes, teller, gate.look, poll_s=options.poll_s, backoff=_short_backoff())
+    offload = Offload(config, recorder, watch, gate, ledger, teller)
 
     news = QueueNews(recorder, teller, config.state_directory / "queue_told.json")
 
@@ -80,6 +84,7 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relay:
     finally:
         notify("STOPPING=1")
         await recorder.close()
+        await eyes.close()
 
 
 def _short_backoff() -> Backoff:

@@ -1,7 +1,8 @@
-"""What the agent should know after a restart: the address of each upload in work. SQLite, WAL, synchronous FULL.
+"""What the agent should know after a restart. SQLite, WAL, synchronous FULL.
 
-Losing it loses nothing but time: a file that is announced again is the same upload. So a full or broken disk never
-stops an upload, which is what makes room again.
+The address of each upload in work; which files are settled, so that nobody is asked about them again and again; what
+was sent over a link that costs money. Losing it loses nothing but time: a file that is announced again is the same
+upload. So a full or broken disk never stops an upload, which is what makes room again.
 """
 
 from __future__ import annotations
@@ -10,9 +11,44 @@ import contextlib
 import logging
 import sqlite3
 import threading
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final, Literal
 
 log = logging.getLogger(__name__)
+Verdict = Literal["rejected", "not_valid", "unproven", "refused"]
+_DAYS: Final = 32
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS uploads (
+    station TEXT NOT NULL, name TEXT NOT NULL, close_hash TEXT NOT NULL, address TEXT NOT NULL,
+    PRIMARY KEY (station, name, close_hash)) STRICT;
+CREATE TABLE IF NOT EXISTS settled (
+    name TEXT NOT NULL, close_hash TEXT NOT NULL, station TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
+    receipt TEXT NOT NULL, told_by TEXT NOT NULL, since_s REAL NOT NULL, asked_s REAL NOT NULL,
+    PRIMARY KEY (name, close_hash)) STRICT;
+CREATE TABLE IF NOT EXISTS spent (day TEXT NOT NULL PRIMARY KEY, bytes INTEGER NOT NULL) STRICT;
+"""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A file that stays on the camera until somebody does something about it. It is asked about again now and then."""
+
+    name: str
+    close_hash: str
+    station: str
+    """Address of the station that said so."""
+    verdict: Verdict
+    """`rejected`: never storable there (400). `refused`: the recorder did not take its receipt."""
+    reason: str
+    receipt: str = ""
+    """SHA-256 of the receipt, if there is one."""
+    told_by: str = ""
+    """What the station says of itself: another version is asked again at once."""
+    since_s: float = 0.0
+    """Since when, seconds since 1970 by the camera's clock."""
+    asked_s: float = 0.0
+    """When it was asked about last, likewise."""
 
 
 def open_ledger(path: Path) -> UploadLedger:
@@ -20,22 +56,22 @@ def open_ledger(path: Path) -> UploadLedger:
     try:
         return UploadLedger(path)
     except sqlite3.Error as error:
-        log.error("upload addresses are not kept over a restart, %s cannot be used: %s", path, error)
+        log.error("nothing is kept over a restart, the ledger %s cannot be used: %s", path, error)
         return UploadLedger(":memory:")
 
 
 class UploadLedger:
-    """Upload addresses by file and station. Calls block. The constructor raises sqlite3.Error, nothing else does."""
+    """Upload addresses, settled files, bytes by day. Calls block.
+
+    The constructor raises sqlite3.Error, nothing else does.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS uploads (station TEXT NOT NULL, name TEXT NOT NULL, close_hash TEXT NOT NULL, "
-            "address TEXT NOT NULL, PRIMARY KEY (station, name, close_hash)) STRICT"
-        )
+        self._database.executescript(_TABLES)
 
     def address(self, station: str, name: str, close_hash: str) -> str | None:
         """Where the upload of that file is, if it was announced there."""
@@ -52,12 +88,44 @@ class UploadLedger:
         """The file has its receipt, or the station forgot the upload."""
         self._run("DELETE FROM uploads WHERE station = ? AND name = ? AND close_hash = ?", station, name, close_hash)
 
-    def _run(self, statement: str, *values: str) -> list[tuple[str, ...]]:
+    # --- files that stay until somebody does something ----------------------------------------------------------------
+
+    def settle(self, one: Settled) -> None:
+        """Keep it, in place of what was settled about that file before."""
+        self._run(
+            "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(one.name, one.close_hash, one.station, one.verdict, one.reason, one.receipt, one.told_by),
+            *(one.since_s, one.asked_s),
+        )
+
+    def settled(self) -> list[Settled]:
+        """All of them, by name."""
+        return [Settled(*row) for row in self._run("SELECT * FROM settled ORDER BY name, close_hash")]
+
+    def unsettle(self, name: str, close_hash: str) -> None:
+        """It has its valid receipt, or is not on the camera any more."""
+        self._run("DELETE FROM settled WHERE name = ? AND close_hash = ?", name, close_hash)
+
+    # --- what was sent over a link that costs money -------------------------------------------------------------------
+
+    def spent(self, day: str) -> int:
+        """Bytes that were sent, or were about to be, on that day."""
+        rows = self._run("SELECT bytes FROM spent WHERE day = ?", day)
+        return int(rows[0][0]) if rows else 0
+
+    def spend(self, day: str, count: int) -> None:
+        """Count bytes before they are sent. Durable when it returns, if the disk allows."""
+        self._run(
+            "INSERT INTO spent VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET bytes = bytes + excluded.bytes", day, count
+        )
+        self._run("DELETE FROM spent WHERE day NOT IN (SELECT day FROM spent ORDER BY day DESC LIMIT ?)", _DAYS)
+
+    def _run(self, statement: str, *values: str | float) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._database.execute(statement, values).fetchall()
             except sqlite3.Error as error:
-                log.error("upload addresses: %s", error)
+                log.error("the agent's ledger: %s", error)
                 return []
 
     def close(self) -> None:

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from dock.agent.ledger import UploadLedger
 from dock.errors import (
@@ -18,6 +18,8 @@ from dock.errors import (
     ReceiptNotReady,
     SpoolMismatch,
     StationFailed,
+    StationRefused,
+    StationRejects,
     UploadGone,
     UploadStopped,
 )
@@ -31,6 +33,26 @@ _POLL_FIRST_S: Final = 0.05
 _POLL_MAX_S: Final = 2.0
 
 
+class Flow(Protocol):
+    """What an upload asks on its way: may it go on, how fast, and who wants to know how far it is."""
+
+    def may_go_on(self, file: SpoolFile) -> bool:
+        """Whether this file may be uploaded now."""
+        ...
+
+    async def turn(self, file: SpoolFile, most: int) -> int:
+        """Wait for the next piece's turn; how many bytes it may have. Raises `UploadStopped`."""
+        ...
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; ends early, with `UploadStopped`, when nothing may be uploaded any more."""
+        ...
+
+    def reached(self, file: SpoolFile, offset: int) -> None:
+        """So much of it is durable at the station."""
+        ...
+
+
 class Uploader:
     """Sends files of one spool to one station."""
 
@@ -38,24 +60,24 @@ class Uploader:
         self,
         transport: Transport,
         ledger: UploadLedger,
+        flow: Flow,
         *,
         station: str,
         chunk_bytes: int,
         receipt_wait_s: float,
-        may_go_on: Callable[[], bool],
     ) -> None:
         self._transport = transport
         self._ledger = ledger
+        self._flow = flow
         self._station = station
         self._chunk_bytes = chunk_bytes
         self._receipt_wait_s = receipt_wait_s
-        self._may_go_on = may_go_on
 
     async def send(self, file: SpoolFile, directory: Path) -> str:
         """Upload what is missing; the address of the receipt.
 
-        Raises `UploadStopped` at the next chunk when it may not go on, `SpoolMismatch`, `ReceiptNotReady`,
-        a `TransportError`, or OSError if the spool cannot be read.
+        Raises `UploadStopped` when it may not go on, `SpoolMismatch`, `ReceiptNotReady`, a `TransportError`
+        (`StationRejects` if the announcement was a bad request), or OSError if the spool cannot be read.
         """
         with _opened(directory, file) as descriptor:
             stumbles = 0
@@ -76,13 +98,16 @@ class Uploader:
         offset = progress.offset
         if offset > file.bytes:
             raise StationFailed(f"{file.name}: the station has {offset} bytes of {file.bytes}")
+        self._flow.reached(file, offset)
         while offset < file.bytes:
-            if not self._may_go_on():
+            if not self._flow.may_go_on(file):
                 raise UploadStopped(f"{file.name} stopped at {offset} of {file.bytes} bytes")
-            data = await asyncio.to_thread(os.pread, descriptor, min(self._chunk_bytes, file.bytes - offset), offset)
+            count = await self._flow.turn(file, min(self._chunk_bytes, file.bytes - offset))
+            data = await asyncio.to_thread(os.pread, descriptor, count, offset)
             if not data:
                 raise SpoolMismatch(f"{file.name} ends at {offset}, not at {file.bytes}")
             offset = await asyncio.to_thread(self._transport.append, upload, offset, data)
+            self._flow.reached(file, offset)
         await asyncio.to_thread(self._transport.complete, upload)
         return await self._await_receipt(file, upload)
 
@@ -90,7 +115,12 @@ class Uploader:
         known = await asyncio.to_thread(self._ledger.address, self._station, file.name, file.close_hash)
         if known is not None:
             return known
-        upload = await asyncio.to_thread(self._transport.create, Outgoing(file.name, file.bytes, file.close_hash))
+        try:
+            upload = await asyncio.to_thread(self._transport.create, Outgoing(file.name, file.bytes, file.close_hash))
+        except StationRefused as error:
+            if error.status == 400:
+                raise StationRejects(str(error), error.status) from error
+            raise
         await asyncio.to_thread(self._ledger.remember, self._station, file.name, file.close_hash, upload)
         return upload
 
@@ -104,9 +134,9 @@ class Uploader:
                 return progress.receipt
             if waited_s >= self._receipt_wait_s:
                 raise ReceiptNotReady(f"no receipt for {file.name} after {waited_s:.0f} s")
-            if not self._may_go_on():
+            if not self._flow.may_go_on(file):
                 raise UploadStopped(f"{file.name} is sent; its receipt is fetched later")
-            await asyncio.sleep(wait_s)
+            await self._flow.pause(wait_s)
             waited_s += wait_s
             wait_s = min(2 * wait_s, _POLL_MAX_S)
 

@@ -7,7 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+import msgspec
+
 from dock.agent.backoff import Backoff
+from dock.agent.permission import Permission
 from dock.agent.recorder_client import RecorderClient
 from dock.errors import RecorderConfused, RecorderRefused, RecorderUnreachable
 from evidence.handover import Notice, Status
@@ -29,22 +32,27 @@ class Teller(Protocol):
 
 
 class CameraWatch:
-    """Keeps the newest status. Without one, nothing may be uploaded."""
+    """Keeps the newest status, and what may be uploaded then. Without one, nothing."""
 
-    def __init__(self, recorder: RecorderClient, teller: Teller, *, poll_s: float, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        recorder: RecorderClient,
+        teller: Teller,
+        look: Callable[[Status | None], Permission],
+        *,
+        poll_s: float,
+        backoff: Backoff,
+    ) -> None:
         self._recorder = recorder
+        self._look = look
         self._teller = teller
         self._poll_s = poll_s
         self._backoff = backoff
         self._poke = asyncio.Event()
         self._changed = asyncio.Condition()
         self.status: Status | None = None
-
-    @property
-    def may_upload(self) -> bool:
-        """Docked, and no recording is made: recording comes first (invariant 1)."""
-        status = self.status
-        return status is not None and status.docked and status.recording is None and status.state != "recording"
+        self.permission = look(None)
+        """What may be uploaded now (`dock.agent.permission`)."""
 
     async def until(self, wanted: Callable[[], bool]) -> None:
         """Wait for a status that makes `wanted` true."""
@@ -73,15 +81,22 @@ class CameraWatch:
             try:
                 async for notice in self._recorder.events():
                     backoff.reset()
+                    await self._recording_first(notice)
                     self._poke.set()
                     await told(notice)
             except RECORDER_TROUBLE as error:
                 log.info("no events from the recorder: %s", error)
             await asyncio.sleep(backoff.next_s())
 
+    async def _recording_first(self, notice: Notice) -> None:
+        """A start pre-empts at once, before the recorder has answered anything (invariant 1)."""
+        began = notice.event == "recording_opened" or (notice.event == "state" and notice.word == "recording")
+        if began and self.status is not None:
+            await self._set(msgspec.structs.replace(self.status, state="recording"))
+
     async def _set(self, status: Status | None) -> None:
         async with self._changed:
-            self.status = status
+            self.status, self.permission = status, self._look(status)
             self._changed.notify_all()
 
     async def _pause(self, seconds: float) -> None:

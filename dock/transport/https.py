@@ -22,6 +22,7 @@ from dock.errors import (
     StationRefused,
     StationUnreachable,
 )
+from dock.transport.bound import bound_to
 
 _ANSWER_BYTES: Final = 256 * 1024
 _DEFAULT_PATIENCE_S: Final = 5.0
@@ -40,12 +41,15 @@ class Answer:
 class StationLink:
     """Keeps one connection open and opens it anew after trouble. Calls block; one at a time."""
 
-    def __init__(self, url: str, context: ssl.SSLContext, timeout_s: float) -> None:
+    _cut = False
+
+    def __init__(self, url: str, context: ssl.SSLContext, timeout_s: float, *, interface: str | None = None) -> None:
         parts = urlsplit(url)
         assert parts.hostname is not None
         self._host, self._port = parts.hostname, parts.port or 443
         self._context = context
         self._timeout_s = timeout_s
+        self._dial = bound_to(interface) if interface is not None else None
         self._connection: http.client.HTTPSConnection | None = None
         self._lock = threading.Lock()
 
@@ -54,6 +58,8 @@ class StationLink:
         with self._lock:
             try:
                 connection = self._open()
+                if self._cut:
+                    raise ConnectionAbortedError("the connection was cut off")
                 connection.request(method, path, body=body or None, headers=headers or {})
                 response = connection.getresponse()
                 data = response.read(_ANSWER_BYTES + 1)
@@ -82,21 +88,33 @@ class StationLink:
             sock = self._connection.sock if self._connection is not None else None
             return sock.getpeercert(binary_form=True) if isinstance(sock, ssl.SSLSocket) else None
 
+    def cut(self) -> None:
+        """Cut off a call in another thread at once, and refuse all that come later. Never waits."""
+        self._cut = True
+        self._shut_down()
+
     def close(self) -> None:
-        """Drop the connection, a call in another thread included; the next call opens one."""
+        """Drop the connection, a call in another thread included; the next call opens one, unless it was cut."""
+        self._shut_down()
+        with self._lock:
+            self._drop()
+
+    def _shut_down(self) -> None:
         connection = self._connection
         sock = connection.sock if connection is not None else None
         if sock is not None:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        with self._lock:
-            self._drop()
+                # The TCP connection under TLS: `SSLSocket.shutdown` would forget the TLS state under the other thread.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def _open(self) -> http.client.HTTPSConnection:
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
                 self._host, self._port, timeout=self._timeout_s, context=self._context
             )
+            if self._dial is not None:
+                self._connection._create_connection = self._dial  # type: ignore[attr-defined]
+            self._connection.connect()
         return self._connection
 
     def _drop(self) -> None:

@@ -122,6 +122,8 @@ poll_s = 0.1
 timeout_s = 5.0
 backoff_first_s = 0.1
 backoff_max_s = 0.4
+full_wait_s = 0.5
+ask_again_s = 0.5
 {offload}
 {telemetry}
 '''

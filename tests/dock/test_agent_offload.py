@@ -36,7 +36,7 @@ def test_docked_files_go_in_order_and_their_receipts_come_back(
     ]
     data = {file.name: (camera.spool / file.name).read_bytes() for file in recorder.files}
     station = run("station", write_station(tmp_path, pki))
-    agent = run("agent", write_agent(tmp_path, pki, port=station.port))
+    agent = run("agent", write_agent(tmp_path, pki, port=station.port, offload="at_once = 1"))
     poll_until(lambda: len(recorder.receipts) == 4, why=str(agent.log))
     assert recorder.order == [
         f"{SERIAL}-000009.evidence",
