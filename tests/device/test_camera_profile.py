@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from camera_bench import POLICY, CameraBench, sign_profile
-from people_bench import logged_details, signed_command
+from people_bench import logged_details
 
 from evidence.handover import Done, Refused
-from evidence.requests import CommandRequest, ProfileRequest
+from evidence.requests import ProfileRequest
 from fleet.ca import create_agency
 
 Make = Callable[..., CameraBench]
@@ -62,14 +62,3 @@ def other_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("other")
     create_agency(directory)
     return directory
-
-
-def test_the_same_assignment_again_is_done_and_changes_nothing(bench: Make, pki: Path) -> None:
-    """The dock gives it again when the camera was taken before the answer came through."""
-    camera = bench().start(ready=False)
-    document = signed_command(pki, "assign", by="checkout", officer="4711", identified_by="password")
-    assert camera.ask(CommandRequest(command=document)) == Done()
-    assert camera.ask(CommandRequest(command=document)) == Done()
-    assert camera.status().assigned
-    assert camera.stop() == 0
-    assert len(logged_details(camera, "assigned")) == 1
