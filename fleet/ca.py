@@ -1,106 +1,35 @@
-"""The agency's certificate authority: one root, an intermediate for each role, leaves with one purpose each.
+"""An agency's certificate authority in memory: one root, an intermediate for each role, leaves with one purpose each.
 
-Design, invariant 12. Evidence, receipt and profile leaves carry emailProtection so that plain ``openssl cms -verify``
-accepts them; TLS leaves carry clientAuth or serverAuth and are refused there.
+For trials, the simulator and tests. The one that an agency keeps on disk is `fleet.authority_store`; what certificates
+say stands in `fleet.issuing` (design, invariant 12).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from evidence.commands import POWER_OIDS, Power
+from evidence.commands import Power
 from evidence.durable import replace
-from evidence.roles import KEY_LEVEL_OIDS, ROLE_OIDS, SIMULATED_OID, KeyLevel, Role
+from evidence.roles import KeyLevel, Role
+from fleet import issuing
+from fleet.issuing import C2PA_CLAIM_SIGNING_OID, CURVES, Credential, Curve, Leaf, Validity
 
-Curve = Literal["P-256", "P-384"]
-CURVES: Final[dict[Curve, ec.EllipticCurve]] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
-C2PA_CLAIM_SIGNING_OID = x509.ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A private key with its chain: leaf (or authority) first, without the root unless it is the root."""
-
-    key: ec.EllipticCurvePrivateKey
-    chain: tuple[x509.Certificate, ...]
-
-    @property
-    def certificate(self) -> x509.Certificate:
-        return self.chain[0]
-
-    def key_pem(self) -> bytes:
-        return self.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-
-    def chain_pem(self) -> bytes:
-        return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in self.chain)
-
-
-@dataclass(frozen=True, slots=True)
-class Validity:
-    """From when to when certificates hold."""
-
-    start: dt.datetime
-    end: dt.datetime
-
-    @classmethod
-    def years(cls, years: int, start: dt.datetime) -> Validity:
-        return cls(start, start + dt.timedelta(days=365 * years + years // 4))
-
-
-def _usage(*, sign: bool = False, authority: bool = False, agree: bool = False) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=sign,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=agree,
-        key_cert_sign=authority,
-        crl_sign=authority,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _policies(oids: Sequence[x509.ObjectIdentifier]) -> x509.CertificatePolicies:
-    return x509.CertificatePolicies([x509.PolicyInformation(oid, None) for oid in oids])
-
-
-def _name(common_name: str, organization: str, serial: str | None = None) -> x509.Name:
-    attributes = [
-        x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
-        x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-    ]
-    if serial is not None:
-        attributes.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, serial))
-    return x509.Name(attributes)
-
-
-def _builder(subject: x509.Name, key: ec.EllipticCurvePrivateKey, validity: Validity) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(validity.start)
-        .not_valid_after(validity.end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _hash_for(key: ec.EllipticCurvePrivateKey) -> hashes.SHA256 | hashes.SHA384:
-    return hashes.SHA384() if isinstance(key.curve, ec.SECP384R1) else hashes.SHA256()
+__all__ = [
+    "C2PA_CLAIM_SIGNING_OID",
+    "CURVES",
+    "Authority",
+    "Credential",
+    "Curve",
+    "Validity",
+    "create_agency",
+    "write_credential",
+]
 
 
 class Authority:
@@ -114,58 +43,26 @@ class Authority:
         self.organization = organization
         self.simulated = simulated
         self.validity = validity
-        self.root = self._make_root()
+        self.root = issuing.make_root(organization, ec.generate_private_key(self._curve), validity, simulated=simulated)
         self._intermediates: dict[Role, Credential] = {}
         self._revoked: dict[bytes, list[x509.RevokedCertificate]] = {}
-
-    def _marks(self, *oids: x509.ObjectIdentifier) -> list[x509.ObjectIdentifier]:
-        return [*oids, SIMULATED_OID] if self.simulated else list(oids)
-
-    def _make_root(self) -> Credential:
-        key = ec.generate_private_key(self._curve)
-        name = _name(f"{self.organization} root", self.organization)
-        builder = _builder(name, key, self.validity).issuer_name(name)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
-        builder = builder.add_extension(_usage(authority=True), critical=True)
-        if self.simulated:
-            builder = builder.add_extension(_policies([SIMULATED_OID]), critical=False)
-        return Credential(key, (builder.sign(key, _hash_for(key)),))
 
     def intermediate(self, role: Role) -> Credential:
         """The authority for one role, made at first use; its chain is only itself."""
         if role not in self._intermediates:
             key = ec.generate_private_key(self._curve)
-            builder = _builder(_name(f"{self.organization} {role} authority", self.organization), key, self.validity)
-            builder = self._issued(builder, self.root)
-            builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            builder = builder.add_extension(_usage(authority=True), critical=True)
-            builder = builder.add_extension(_policies(self._marks(ROLE_OIDS[role])), critical=False)
-            self._intermediates[role] = Credential(key, (builder.sign(self.root.key, _hash_for(self.root.key)),))
+            subject = issuing.name(f"{self.organization} {role} authority", self.organization)
+            certificate = issuing.make_intermediate(
+                role, subject, key.public_key(), self.root, self.validity, simulated=self.simulated
+            )
+            self._intermediates[role] = Credential(key, (certificate,))
         return self._intermediates[role]
 
-    @staticmethod
-    def _issued(builder: x509.CertificateBuilder, issuer: Credential) -> x509.CertificateBuilder:
-        identifier = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-        return builder.issuer_name(issuer.certificate.subject).add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
-        )
-
-    def _issue(
-        self,
-        role: Role,
-        subject: x509.Name,
-        extensions: Sequence[tuple[x509.ExtensionType, bool]],
-        policies: Sequence[x509.ObjectIdentifier] = (),
-        validity: Validity | None = None,
-    ) -> Credential:
-        issuer = self.intermediate(role)
+    def _issue(self, leaf: Leaf, validity: Validity | None = None) -> Credential:
+        issuer = self.intermediate(leaf.role)
         key = ec.generate_private_key(self._curve)
-        builder = self._issued(_builder(subject, key, validity or self.validity), issuer)
-        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        builder = builder.add_extension(_policies(self._marks(ROLE_OIDS[role], *policies)), critical=False)
-        for extension, critical in extensions:
-            builder = builder.add_extension(extension, critical=critical)
-        return Credential(key, (builder.sign(issuer.key, _hash_for(issuer.key)), *issuer.chain))
+        certificate = issuing.issue(leaf, key.public_key(), issuer, validity or self.validity, simulated=self.simulated)
+        return Credential(key, (certificate, *issuer.chain))
 
     def signer(
         self,
@@ -177,54 +74,21 @@ class Authority:
         validity: Validity | None = None,
         powers: Sequence[Power] = (),
     ) -> Credential:
-        """A certificate that signs documents of one role; `serial` is the device's, the station's or the person's.
-
-        `powers` say what a `command` certificate may tell a camera (R33).
-        The export desk's may also sign C2PA claims (c2pa-kp-claimSigning, C2PA certificate profile).
-        """
-        purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION, *([C2PA_CLAIM_SIGNING_OID] if role == "export" else ())]
-        return self._issue(
-            role,
-            _name(name, self.organization, serial),
-            [
-                (_usage(sign=True), True),
-                (x509.ExtendedKeyUsage(purposes), False),
-            ],
-            [KEY_LEVEL_OIDS[level], *(POWER_OIDS[power] for power in powers)],
-            validity,
-        )
+        """A certificate that signs documents of one role; `serial` is the device's, the station's or the person's."""
+        leaf = issuing.signer_leaf(role, name, self.organization, serial=serial, level=level, powers=powers)
+        return self._issue(leaf, validity)
 
     def tls_client(self, serial: str, *, validity: Validity | None = None) -> Credential:
         """A camera's TLS client certificate: common name and serialNumber are the serial, and a URI names it."""
-        names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"urn:dev:serial:{serial}")])
-        return self._issue(
-            "tls",
-            _name(serial, self.organization, serial),
-            [
-                (_usage(sign=True), True),
-                (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False),
-                (names, False),
-            ],
-            validity=validity,
-        )
+        return self._issue(issuing.tls_client_leaf(serial, self.organization), validity)
 
     def tls_server(self, host: str, addresses: Sequence[str] = ("127.0.0.1",)) -> Credential:
         """A server certificate for a DNS name and addresses."""
-        names: list[x509.GeneralName] = [x509.DNSName(host)]
-        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-        return self._issue(
-            "tls",
-            _name(host, self.organization),
-            [
-                (_usage(sign=True), True),
-                (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-                (x509.SubjectAlternativeName(names), False),
-            ],
-        )
+        return self._issue(issuing.tls_server_leaf([host], addresses, self.organization))
 
     def vault(self, name: str) -> Credential:
         """A vault certificate: objects are sealed to it, and nothing else is done with it."""
-        return self._issue("vault", _name(name, self.organization), [(_usage(agree=True), True)])
+        return self._issue(issuing.vault_leaf(name, self.organization))
 
     def revoke(self, certificate: x509.Certificate, when: dt.datetime) -> bytes:
         """Take a certificate back from `when` on; the whole list of its issuer so far, as PEM, valid for 30 days.
@@ -240,18 +104,8 @@ class Authority:
         entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags.key_compromise), critical=False)
         revoked.append(entry.build())
         now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-        identifier = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-        builder = (
-            x509.CertificateRevocationListBuilder()
-            .issuer_name(issuer.certificate.subject)
-            .last_update(now)
-            .next_update(now + dt.timedelta(days=30))
-            .add_extension(x509.CRLNumber(len(revoked)), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
-        )
-        for one in revoked:
-            builder = builder.add_revoked_certificate(one)
-        return builder.sign(issuer.key, _hash_for(issuer.key)).public_bytes(serialization.Encoding.PEM)
+        crl = issuing.make_crl(issuer, revoked, len(revoked), now, now + dt.timedelta(days=30))
+        return crl.public_bytes(serialization.Encoding.PEM)
 
 
 def write_credential(directory: Path, stem: str, credential: Credential) -> None:
