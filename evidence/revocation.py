@@ -21,8 +21,8 @@ from evidence.errors import BadKey, UntrustedSigner
 
 CRL_BYTES: Final = 8 * 1024 * 1024
 """Largest file of revocation lists that is read."""
-CRLS: Final = 16
-"""Most lists at once."""
+CRLS: Final = 64
+"""Most lists at once: one for each authority of three generations, and more."""
 _END: Final = b"-----END X509 CRL-----"
 
 

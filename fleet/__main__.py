@@ -1,4 +1,4 @@
-"""Technicians' tools: `firsthand-fleet new-agency | sign-profile | sign-command | sign-release | show`."""
+"""Technicians' tools: an agency's keys and certificates, enrolment of cameras, signed profiles and releases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from evidence import cms, durable
 from evidence.commands import powers_of
@@ -18,13 +19,18 @@ from evidence.settings import SETTINGS_BYTES, BadSettings
 from evidence.statements import encode_canonical
 from evidence.usage import UsageParser
 from fleet import sign_command, sign_release
+from fleet.cli import ca
+from fleet.errors import FleetError
+
+FAMILIES: Final = (ca,)
+"""Modules of ``fleet/cli/``: each declares its verbs and says what runs them."""
 
 
 def _parser() -> UsageParser:
     parser = UsageParser(
         prog="firsthand-fleet",
         description="Technicians' tools: keys and certificates of an agency, and its signed policy profile.",
-        epilog="Example: firsthand-fleet sign-profile policy.toml --key p.key --cert p.pem --out profile.p7s",
+        epilog="New here? `ca init` makes an agency's authority, `enrol-token` and `enrol` bring a camera under it.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=UsageParser)
     agency = verbs.add_parser("new-agency", help="make a root, one camera, one station and a vault, for a trial")
@@ -43,6 +49,8 @@ def _parser() -> UsageParser:
     profile.add_argument("--out", type=Path, required=True, metavar="FILE.p7s")
     sign_command.add_to(verbs)
     sign_release.add_to(verbs)
+    for family in FAMILIES:
+        family.add_to(verbs)
     show = verbs.add_parser("show", help="say what a certificate of ours is for")
     show.add_argument("certificate", type=Path, metavar="FILE.pem")
     return parser
@@ -52,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit code: 0 done, 1 refused, 64 wrong usage."""
     arguments = _parser().parse_args(argv)
     try:
+        if (run := getattr(arguments, "run", None)) is not None:
+            status: int = run(arguments)
+            return status
         if arguments.verb == "new-agency":
             return _new_agency(arguments)
         if arguments.verb == "sign-profile":
@@ -61,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.verb == "sign-release":
             return sign_release.run(arguments)
         return _show(arguments)
-    except EvidenceError as error:
+    except (EvidenceError, FleetError) as error:
         print(f"firsthand-fleet: {error}", file=sys.stderr)
     except OSError as error:
         print(f"firsthand-fleet: {error.filename or 'file'}: {error.strerror}", file=sys.stderr)

@@ -11,11 +11,11 @@ class BadAuthority(FleetError, ValueError):
     """A directory of the certificate authority that cannot be used, or a wish that it does not grant."""
 
 
-class BadPassphrase(FleetError, PermissionError):
+class BadPassphrase(FleetError):
     """A passphrase that is missing, too short, readable by others, or wrong."""
 
 
-class RequestRefused(FleetError, PermissionError):
+class RequestRefused(FleetError):
     """The authority does not certify this; `status` is the HTTP status that an enrolment server answers with."""
 
     def __init__(self, message: str, status: int = 403) -> None:
@@ -23,11 +23,11 @@ class RequestRefused(FleetError, PermissionError):
         self.status = status
 
 
-class ServerUnreachable(FleetError, ConnectionError):
+class ServerUnreachable(FleetError):
     """The enrolment server cannot be asked now. Nothing is lost: try again."""
 
 
-class WrongServer(FleetError, PermissionError):
+class WrongServer(FleetError):
     """Another agency's server, or an answer that is not what was asked for. Nothing of it is used."""
 
 
