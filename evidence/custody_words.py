@@ -10,13 +10,13 @@ from typing import Any, Final
 from evidence.custody_ledger import CustodyEntry
 
 _SENTENCES: Final[dict[str, str]] = {
-    "received": "all {bytes} bytes have come in, from {from}",
+    "received": "all {bytes} bytes have come in from {from}",
     "stored": "stored in {store} as {stored}, and read back with the same digest",
     "not_stored_whole": "stored in {store} as {stored}, but what was read back differs",
     "conflict": "another file of that name was there already; this one is kept as {stored}",
     "receipt": "receipt signed, verdict {verdict}, SHA-256 of the receipt {receipt}",
     "not_valid": "does not verify: {findings}",
-    "timestamped": "the timestamp authority's token is beside it, time {time}",
+    "timestamped": "the timestamp authority's token is beside it, SHA-256 {token}",
     "archived": "stored in the archive {store}",
     "relayed": "passed on to the archive {store}",
     "proof_taken": "the vault's holder has proven that it opens",

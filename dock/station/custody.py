@@ -16,8 +16,8 @@ import importlib.metadata
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,7 @@ from evidence.limits import SIGNED_DOCUMENT_BYTES
 from evidence.signed_chain import Place, link, messages
 from evidence.statements import encode_canonical, moment
 
-__all__ = ["ROLL_BYTES", "SOFTWARE", "Custody", "CustodyEntry"]
+__all__ = ["ROLL_BYTES", "SOFTWARE", "Custody", "CustodyEntry", "Step"]
 
 log = logging.getLogger(__name__)
 ROLL_BYTES: Final = 64 * 2**20
@@ -46,6 +46,18 @@ def _version() -> str:
 
 
 SOFTWARE: Final = f"firsthand-dock {_version()}"[:128]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step that is to be entered."""
+
+    step: str
+    who: str
+    serial: str | None = None
+    name: str | None = None
+    sha256: str | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,39 +109,43 @@ class Custody:
         details: Mapping[str, str] | None = None,
     ) -> CustodyEntry:
         """Write one step; durable when it returns. Raises OSError."""
-        with self._lock:
-            return self._enter(step, who, serial, name, sha256, details or {})
+        return self.enter_all([Step(step, who, serial, name, sha256, details or {})])[0]
 
-    def _enter(
-        self,
-        step: str,
-        who: str,
-        serial: str | None,
-        name: str | None,
-        sha256: str | None,
-        details: Mapping[str, str],
-    ) -> CustodyEntry:
+    def enter_all(self, steps: Sequence[Step]) -> list[CustodyEntry]:
+        """Write several steps at once: all of them or none. Durable when it returns. Raises OSError."""
+        with self._lock:
+            return self._enter_all(steps)
+
+    def _enter_all(self, steps: Sequence[Step]) -> list[CustodyEntry]:
+        if self._file.size >= self._roll_bytes:
+            self._roll()
+        place, parts, entries = self._place, list[bytes](), list[CustodyEntry]()
+        for step in steps:
+            entry, data = self._sign(step, place)
+            place = Place(entry.seq + 1, hashlib.sha256(data).hexdigest())
+            parts.append(data)
+            entries.append(entry)
+        self._file.append(parts)
+        self._place = place
+        return entries
+
+    def _sign(self, step: Step, place: Place) -> tuple[CustodyEntry, bytes]:
         now_ns = self._utc_ns()
         entry = CustodyEntry(
             v=1,
-            seq=self._place.seq,
-            prev=self._place.prev,
+            seq=place.seq,
+            prev=place.prev,
             at=moment(now_ns),
-            step=step,
-            who=who[:128],
+            step=step.step,
+            who=step.who[:128],
             software=SOFTWARE,
-            serial=serial,
-            name=name,
-            sha256=sha256,
-            details={key: str(value)[:500] for key, value in details.items()},
+            serial=step.serial,
+            name=step.name,
+            sha256=step.sha256,
+            details={key: str(value)[:500] for key, value in step.details.items()},
         )
         DECODER.decode(payload := encode_canonical(entry))  # what nobody could read again is a mistake of ours: raises
-        data = cms.sign(payload, self._signer, dt.datetime.fromtimestamp(now_ns / 1e9, dt.UTC))
-        if self._file.size >= self._roll_bytes:
-            self._roll()
-        self._file.append([data])
-        self._place = Place(entry.seq + 1, hashlib.sha256(data).hexdigest())
-        return entry
+        return entry, cms.sign(payload, self._signer, dt.datetime.fromtimestamp(now_ns / 1e9, dt.UTC))
 
     def entries(self, name: str | None = None) -> list[CustodyEntry]:
         """All steps, or those of one file, oldest first. Raises `EvidenceError`, OSError."""
@@ -212,7 +228,7 @@ class Custody:
         if known is not None and known.seq >= self._place.seq:
             self._place = known.next
         log.critical("the custody ledger in %s does not hold, it goes on with a note: %s", self.directory, details)
-        self._enter(step, "station", None, None, None, details)
+        self._enter_all([Step(step, "station", details=details)])
 
     def _set_aside(self, end: _End) -> None:
         """A crash came in the middle of the last entry, which nobody was told of."""
@@ -225,7 +241,7 @@ class Custody:
         self._file.truncate(end.size)
         log.warning("the custody ledger's last entry was cut off: %d bytes are set aside as %s", len(torn), kept)
         details = {"bytes": str(len(torn)), "kept": kept, "sha256": hashlib.sha256(torn).hexdigest()}
-        self._enter("ledger_cut", "station", None, None, None, details)
+        self._enter_all([Step("ledger_cut", "station", details=details)])
 
     def _end(self, known: Row | None) -> _End | None:
         """How the ledger ends, from the newest file backwards; None if there is none. Raises OSError."""

@@ -1,7 +1,8 @@
 """From the first byte to the receipt: uploads in work, their end in the store, and what a crash left (R38).
 
 At every moment the bytes are in one place: the part in incoming/, or the store. The order is: part durable and whole →
-verdict → moved into the store → digest read back → receipt written. A restart goes on at whichever step is missing.
+verdict → moved into the store → digest read back → custody ledger → receipt written. A restart goes on at whichever
+step is missing.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ class Intake:
         """Called on the loop after a receipt was written; must return at once."""
         self.on_stored: Callable[[Stored], None] = lambda _: None
         """Called in a thread when a file is in the store and its receipt is durable."""
+        self.before_receipt: Callable[[Stored, bytes], None] = lambda _file, _signed: None
+        """Called in a thread before a receipt (DER) is kept: the custody ledger has it first. Raises OSError."""
         self._reserve_bytes = reserve_bytes
         self._lane = lane
         self._uploads: dict[str, Upload] = {}
@@ -215,7 +218,7 @@ class Intake:
         if upload.stored is None:
             upload.stored = self._adopt(upload, report)
         if self.store.receipt(upload.stored) is None:
-            self._settle(upload.stored, report)
+            self._settle(upload.stored, report, upload.address)
         self._write_done(Finished(record=upload.record, stored=upload.stored))
         # Parts of a second copy of what the store has go as well.
         for path in (upload.part, upload.part.with_suffix(".json")):
@@ -241,7 +244,7 @@ class Intake:
     def _write_done(self, finished: Finished) -> None:
         durable.replace(self._done / f"{finished.record.id}.json", msgspec.json.encode(finished))
 
-    def _settle(self, stored: str, report: Report | None) -> None:
+    def _settle(self, stored: str, report: Report | None, address: str | None = None) -> None:
         """Read the digest back, sign the receipt, keep it. `report` None: verify what the store gives."""
         name = parse_name(original_name(stored))
         digest, size = hashlib.sha256(), 0
@@ -259,6 +262,8 @@ class Intake:
         receipt, signed = self._desk.receipt(
             name, stored, report, (size, digest.hexdigest()), self.store, lane=self._lane
         )
+        file = Stored(stored, receipt, report, address)
+        self.before_receipt(file, signed)
         self.store.put_receipt(stored, signed)
         log.info("stored %s: %d bytes, %s %s", stored, size, receipt.verdict, "; ".join(receipt.findings))
-        self.on_stored(Stored(stored, receipt, report))
+        self.on_stored(file)

@@ -17,6 +17,7 @@ from dock.errors import BadConfig, StationLocked
 from dock.station.bays import BayBook
 from dock.station.contacts import ContactBook
 from dock.station.custody import Custody
+from dock.station.custody_steps import CustodySteps
 from dock.station.desk import Desk
 from dock.station.intake import Intake
 from dock.station.lanes import Lanes, RevocationLists
@@ -91,6 +92,7 @@ def _put_together(config: StationConfig, signer: FileSigner, trust: Trust, lists
     station.parts = parts_of(station)
     intake.on_stored = station.file_stored
     quarantine.on_stored = station.part(LostCameras).quarantined
+    intake.before_receipt = quarantine.before_receipt = station.part(CustodySteps).settling
     return station
 
 

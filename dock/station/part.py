@@ -45,6 +45,8 @@ class Stored:
     receipt: Receipt
     report: Report
     """What the verifier said."""
+    address: str | None = None
+    """From which network address its last bytes came; None if a restart lies between."""
 
 
 class StationPart:

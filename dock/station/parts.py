@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dock.station.admin import Admin
+from dock.station.custody_steps import CustodySteps
 from dock.station.documents import Documents
 from dock.station.lost_cameras import LostCameras
 from dock.station.part import StationPart
@@ -18,6 +19,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
     """All parts of one station."""
     kinds: tuple[type[StationPart], ...] = (
         Admin,
+        CustodySteps,
         Documents,
         LostCameras,
         PeopleAudit,

@@ -17,6 +17,7 @@ from dock.config import StationConfig
 from dock.errors import BadConfig
 from dock.notify import notify
 from dock.station.app import build_app
+from dock.station.custody_steps import CustodySteps
 from dock.station.opening import open_station
 from dock.station.part import StationPart
 from dock.station.station import Station
@@ -70,6 +71,7 @@ async def run_station(config: StationConfig) -> None:
         timestamping = _timestamping(config, station.store)
         if timestamping is not None:
             station.intake.on_receipt = timestamping.wake
+            timestamping.on_token = station.part(CustodySteps).token
         for part in station.parts:
             await part.begin()
         await station.intake.start()

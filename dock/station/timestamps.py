@@ -42,6 +42,8 @@ class Timestamping:
         self._trust = trust
         self._retry_max_s = retry_max_s
         self._woken = asyncio.Event()
+        self.on_token: Callable[[str, str, bytes], None] = lambda _stored, _sha256, _token: None
+        """Called in a thread before a token is stored: name in the store, digest, token (DER). Raises OSError."""
 
     def wake(self) -> None:
         """A receipt was written. From the loop."""
@@ -71,7 +73,9 @@ class Timestamping:
         for name in self._store.without_token():
             sha256 = self._sha256(name)
             if sha256 is not None:
-                self._store.put_token(name, self._token(sha256))
+                token = self._token(sha256)
+                self.on_token(name, sha256, token)
+                self._store.put_token(name, token)
                 log.info("%s has its timestamp", name)
                 stored += 1
         return stored

@@ -80,6 +80,7 @@ class TusEndpoint:
         if upload.reader is not None:
             upload.reader.cancel()  # the camera came back while we still wait on its old, dead connection
         async with self._turn(upload):
+            upload.address = request.client.host if request.client is not None else None
             room = upload.record.length - upload.offset
             if upload.offset != offset or room == 0:
                 raise HTTPException(409, f"the upload stands at {upload.offset}, not at {offset}")

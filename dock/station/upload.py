@@ -50,6 +50,8 @@ class Upload:
     """Waits for the body of the PATCH in work; a newer request may cut it off."""
     stored: str | None = None
     """Its name in the store, once it is there."""
+    address: str | None = None
+    """Where its bytes came from last."""
     _verifier: StreamVerifier | None = None
     _verified: int = 0
 
