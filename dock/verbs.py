@@ -14,6 +14,7 @@ MODULES: Final = (
     "lost",
     "found",
     "accept",
+    "reconcile",
     "people",
 )
 """Modules of ``dock/cli/`` in the order in which the help lists them; loaded only when they are needed."""

@@ -39,13 +39,15 @@ def ask_running(
     return answer.result
 
 
-def ask(config: StationConfig, verb: str, arguments: dict[str, Any], who: str | None = None) -> dict[str, Any]:
+def ask(
+    config: StationConfig, verb: str, arguments: dict[str, Any], who: str | None = None, *, timeout_s: float = TIMEOUT_S
+) -> dict[str, Any]:
     """The same, whether the station runs or not.
 
     Raises `StationSaysNo`; without a running station whatever the verb raises: `DockError`, `EvidenceError`, OSError.
     """
     try:
-        return ask_running(config, verb, arguments, who)
+        return ask_running(config, verb, arguments, who, timeout_s=timeout_s)
     except StationDown:
         return asyncio.run(_here(config, verb, arguments, who))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dock.station.admin import Admin
 from dock.station.custody_steps import CustodySteps
+from dock.station.daily_reconciliation import DailyReconciliation
 from dock.station.documents import Documents
 from dock.station.lost_cameras import LostCameras
 from dock.station.part import StationPart
@@ -22,6 +23,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         CustodySteps,
         Documents,
         LostCameras,
+        DailyReconciliation,
         PeopleAudit,
     )
     return tuple(kind(station) for kind in kinds)
