@@ -44,6 +44,10 @@ class Store(Protocol):
         """Stored names of further files that came under the same name."""
         ...
 
+    def names(self) -> Iterator[str]:
+        """Stored names of all evidence, without the papers beside it."""
+        ...
+
     def version(self, name: str) -> str:
         """What tells this stored object from any other: goes into the receipt."""
         ...
@@ -106,6 +110,9 @@ class DirectoryStore:
     def conflicts(self, name: str) -> list[str]:
         found = self._directory.glob(f"{name}.conflict-*")
         return sorted(path.name for path in found if not path.name.endswith((RECEIPT_SUFFIX, TIMESTAMP_SUFFIX)))
+
+    def names(self) -> Iterator[str]:
+        yield from sorted(entry.name for entry in os.scandir(self._directory) if _is_ours(entry.name))
 
     def version(self, name: str) -> str:
         return name

@@ -6,6 +6,7 @@ import os
 import socketserver
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ from evidence.requests import (
     request_decoder,
 )
 from evidence.sealed import Recipient
-from evidence.statements import CameraFacts, MediaFacts, ProfileRef, Source, Stamp, UploadClass, Utc, moment
+from evidence.statements import CameraFacts, FileFacts, MediaFacts, ProfileRef, Source, Stamp, UploadClass, Utc, moment
 from evidence.trust import Trust
 
 
@@ -74,9 +75,14 @@ class Camera:
             writer.seal_mp4("media", [os.urandom(100_000 if size else 2000)], facts)
         return self._close(writer, upload_class)
 
-    def log(self, number: int) -> SpoolFile:
-        """A log segment that verifies."""
+    def log(self, number: int, recordings: Sequence[SpoolFile] = ()) -> SpoolFile:
+        """A log segment that verifies, and that names some recordings as opened and closed."""
         writer = self._open(f"{self.serial}-log-{number:06d}.evidence", "log", number, "log")
+        for file in recordings:
+            data = (self.spool / file.name).read_bytes()
+            facts = FileFacts(name=file.name, bytes=file.bytes, sha256=sha256(data), close_hash=file.close_hash)
+            writer.event("recording_opened", recording=file.number)
+            writer.event("recording_closed", recording=file.number, word="button", file=facts)
         writer.event("state", word="docked")
         return self._close(writer, "log")
 
