@@ -71,6 +71,9 @@ def status_lines(status: Status) -> list[str]:
     lines.append(f"officer    {'signed in' if status.assigned else 'unassigned'}{custody}")
     if status.held:
         lines.append(f"on hold    {status.held} recording{'s' if status.held != 1 else ''}")
+    if status.proof_missing:
+        files = f"{status.proof_missing} file{'s' if status.proof_missing != 1 else ''}"
+        lines.append(f"unproven   {files} with a receipt stay until the vault's holder has proven that they open")
     return [*lines, f"up         {status.uptime_s} s"]
 
 

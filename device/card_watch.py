@@ -102,7 +102,7 @@ class CardWatch(Part):
 
     @property
     def minutes_left(self) -> float | None:
-        """Minutes of recording that fit at the present bit rate, receipted copies counted as room."""
+        """Minutes of recording that fit at the present bit rate, copies that may go counted as room."""
         return minutes_left(self._room, self._rate.bits_per_s)
 
     @property
@@ -147,7 +147,9 @@ class CardWatch(Part):
             self._read_only = daemon.hardware.storage.read_only
         except (HalError, OSError):
             return  # the writer and the probe tell what is wrong
-        receipted = sum(known.facts.bytes for known in daemon.boot.spool.receipted() if not known.hold)
+        receipted = sum(
+            known.facts.bytes for known in daemon.boot.spool.receipted() if daemon.desk.receipts.may_go(known)
+        )
         spool = daemon.boot.spool.directory
         self._room = Room(free, receipted, 0 if (spool / RESERVE_NAME).exists() else RESERVE_BYTES)
         startable = daemon.desk.receipts.room_to_start() and self._room.usable_bytes >= START_BYTES

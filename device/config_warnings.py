@@ -96,6 +96,11 @@ def _policy(policy: Profile) -> Iterator[str]:
         yield f"pre_event_s is {policy.pre_event_s}, and ring_mib holds {held} s at 8 Mbit/s"
     if not policy.stop_reason_s:
         yield "stop_reason_s is 0: no reason is recorded before a stop, which D.3.b.(2) asks for (R26)"
+    if not policy.vault_proof:
+        yield (
+            "vault_proof is false: recordings are deleted by receipt although nobody has shown that the vault's key "
+            "opens them; if that key is lost, so are they"
+        )
     if policy.zone not in zoneinfo.available_timezones():
         yield f"zone {policy.zone!r} is no time zone that this machine knows: lamps are dimmed by UTC"
     names = [one.name for one in policy.categories]

@@ -7,6 +7,8 @@ import datetime as dt
 import logging
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from device.assignment import Assignment
 from device.card_watch import CardWatch
 from device.corrections import Corrections
@@ -15,6 +17,7 @@ from device.energy import Energy
 from device.errors import ReceiptRefused
 from device.power import discharging
 from device.profile_desk import ProfileDesk
+from device.proof_book import ProofBook
 from device.receipts import Receipts
 from device.states import Event
 from evidence.cms import parse_signed
@@ -46,12 +49,14 @@ class Desk:
         self._seconds = 0
         self._last_ns = daemon.power_on_ns
         policy = daemon.profile.profile
+        self.proofs = ProofBook(daemon.boot.spool, daemon.identity.trust)
         self.receipts = Receipts(
             daemon.boot.spool,
             daemon.identity.trust,
             daemon.writer,
             daemon.boot.device_log,
             keep_s=policy.keep_after_receipt_h * 3600,
+            proofs=self.proofs if policy.vault_proof else None,
             on_deleted=self._deleted,
         )
 
@@ -75,8 +80,7 @@ class Desk:
         if isinstance(request, StatusRequest):
             return self._status()
         if isinstance(request, ListRequest):
-            spool = self._daemon.boot.spool
-            return Spool(directory=str(spool.directory), files=spool.files())
+            return self._spool()
         if isinstance(request, ReceiptRequest):
             return await self._receipt(request)
         if isinstance(request, ContactRequest):
@@ -90,6 +94,11 @@ class Desk:
             if answer is not None:
                 return answer
         return Refused(error="this camera has no part that answers this")
+
+    def _spool(self) -> Spool:
+        spool, unproven = self._daemon.boot.spool, self.receipts.unproven
+        files = (replace(one, proof_missing=True) if one.name in unproven else one for one in spool.files())
+        return Spool(directory=str(spool.directory), files=tuple(files))
 
     def _update(self, request: UpdateRequest) -> Answer:
         """An update begins only in the dock with nothing to record; a start aborts it (notice `update_aborted`)."""
@@ -112,7 +121,8 @@ class Desk:
         if keep_s == 0:
             await asyncio.to_thread(self._daemon.writer.drain, 10.0)
         deleted = self._daemon.boot.spool.find(request.name) is None
-        return ReceiptTaken(deleted=deleted, keep_s=keep_s)
+        missing = not deleted and request.name in self.receipts.unproven
+        return ReceiptTaken(deleted=deleted, keep_s=keep_s, proof_missing=missing)
 
     def _contact(self, request: ContactRequest) -> Answer:
         at_ns = self._daemon.clock.boottime_ns()
@@ -179,4 +189,5 @@ class Desk:
             assigned=daemon.part(Assignment).officer is not None,
             seized=daemon.part(Custody).taken,
             held=len(daemon.boot.spool.appended.held),
+            proof_missing=len(self.receipts.unproven),
         )

@@ -19,5 +19,9 @@ class ReceiptRefused(DeviceError):
     """A receipt that does not allow a deletion; nothing was deleted."""
 
 
+class ProofRefused(DeviceError):
+    """A vault proof that is not about what lies on this camera, or that is missing; nothing was deleted."""
+
+
 class CommandRefused(DeviceError):
     """A signed command that is not for this camera, not allowed, too old, or was given before."""

@@ -35,6 +35,7 @@ from device.spoken_clip import SpokenClip
 from device.supervisor_queue import SupervisorQueue
 from device.support_facts import SupportFacts
 from device.usage import ShiftUsage
+from device.vault_proofs import VaultProofs
 from device.vehicle import Vehicle
 from device.verdict_watch import VerdictWatch
 
@@ -77,5 +78,6 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         Vehicle,
         HoldUp,
         RemoteAudio,
+        VaultProofs,
     )
     return tuple(kind(daemon) for kind in kinds)

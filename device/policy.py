@@ -111,6 +111,8 @@ class Profile(Frozen, frozen=True, kw_only=True):
     # --- storage and offload ------------------------------------------------------------------------------------------
     keep_after_receipt_h: Annotated[int, Meta(ge=0, le=8760)] = 72
     """Hours of running camera time that a receipted file is kept."""
+    vault_proof: bool = True
+    """Whether nothing is deleted before the vault's holder has proven that it opens (`prove-open`)."""
     retention_class: Word = "standard"
     min_free_mib: Annotated[int, Meta(ge=1, le=1048576)] = 512
     """Below this the storage check does not pass."""

@@ -7,7 +7,9 @@
 3. A file on hold is never unlinked (R35), nor anything on a seized camera (`device.appended`), nor the newest closed
    log segment, whose hash the next one needs.
 4. The holding time runs on boot-counted time, saved every few minutes: a wrong clock deletes nothing early.
-5. Anything unknown deletes nothing.
+5. A receipt alone deletes nothing: a vault proof must cover the file too (`device.proof_book`), unless the signed
+   profile says openly that this agency goes without (R40, invariant 8).
+6. Anything unknown deletes nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import datetime as dt
 import hashlib
 import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -23,7 +26,8 @@ from typing import Final
 import msgspec
 
 from device.device_log import DeviceLog
-from device.errors import ReceiptRefused
+from device.errors import ProofRefused, ReceiptRefused
+from device.proof_book import ProofBook
 from device.spool import Known, Spool
 from device.writer import Job, Writer
 from evidence import durable
@@ -53,6 +57,7 @@ class Receipts:
         device_log: DeviceLog,
         *,
         keep_s: int,
+        proofs: ProofBook | None,
         on_deleted: Callable[[str], None],
     ) -> None:
         self._spool = spool
@@ -60,10 +65,15 @@ class Receipts:
         self._writer = writer
         self._log = device_log
         self._keep_s = keep_s
+        self._proofs = proofs
+        self.unproven: frozenset[str] = frozenset()
+        """Files that have a receipt and wait for a vault proof, as of the last look."""
         self._on_deleted = on_deleted
         self._held_path = spool.state / "held.json"
         self._held: dict[str, int] = self._load_held()
         self._deleting: set[str] = set()
+        self._choosing = threading.Lock()
+        """Two threads must not both begin to delete one file: the log would tell it twice."""
         self._unsaved_s = 0
 
     def _load_held(self) -> dict[str, int]:
@@ -127,18 +137,28 @@ class Receipts:
         left = max(0, self._keep_s - self._held[name])
         if left == 0:
             self._delete(known)
+        if self._misses_proof(known):
+            self.unproven |= {name}
         return left
 
     def tick(self, seconds: int) -> None:
         """Count holding time (boot-counted seconds since the last call) and delete what has waited long enough."""
         for known in self._spool.receipted():
-            name = known.facts.name
-            self._held[name] = self._held.get(name, 0) + seconds
-            if self._held[name] >= self._keep_s:
-                self._delete(known)
+            self._held[known.facts.name] = self._held.get(known.facts.name, 0) + seconds
+        self.look_again()
         self._unsaved_s += seconds
         if self._unsaved_s >= 300:
             self.save()
+
+    def look_again(self) -> None:
+        """Delete what may go by now: time has passed, or a proof came (any thread)."""
+        unproven: set[str] = set()
+        for known in self._spool.receipted():
+            if self._misses_proof(known):
+                unproven.add(known.facts.name)
+            elif self._held.get(known.facts.name, 0) >= self._keep_s:
+                self._delete(known)
+        self.unproven = frozenset(unproven)
 
     def save(self) -> None:
         """Write the holding times down; a failure only means that they begin a little anew."""
@@ -151,7 +171,15 @@ class Receipts:
         except OSError as error:
             log.warning("held.json: %s", error)
 
-    def _may_go(self, known: Known) -> bool:
+    def may_go(self, known: Known) -> bool:
+        """Whether a receipted file may be deleted when the space is needed, as far as memory says."""
+        return self._free_to_go(known) and (self._proofs is None or self._proofs.proven(known))
+
+    def _misses_proof(self, known: Known) -> bool:
+        """A proof is all that is missing."""
+        return self._free_to_go(known) and self._proofs is not None and not self._proofs.proven(known)
+
+    def _free_to_go(self, known: Known) -> bool:
         name = known.facts.name
         if known.hold or name in self._deleting or not self._unheld(name):
             return False
@@ -166,15 +194,16 @@ class Receipts:
     def _delete(self, known: Known) -> None:
         """Tombstone, then unlink, both on the writer thread. Re-checks the kept receipt first."""
         name = known.facts.name
-        if not self._may_go(known):
-            return
+        with self._choosing:
+            if not self.may_go(known):
+                return
+            self._deleting.add(name)
         try:
-            document = self._spool.receipt_path(name).read_bytes()
-            self.check(name, document)
-        except (OSError, ReceiptRefused) as error:
+            document = self._kept(known)
+        except (OSError, ReceiptRefused, ProofRefused) as error:
             log.error("%s is not deleted: %s", name, error)
+            self._deleting.discard(name)
             return
-        self._deleting.add(name)
         self._writer.put(
             Job(
                 f"{name} tombstone",
@@ -183,6 +212,14 @@ class Receipts:
                 lost=lambda _: self._deleting.discard(name),
             )
         )
+
+    def _kept(self, known: Known) -> bytes:
+        """The kept receipt, once it and the proof were checked again. Raises OSError and both refusals."""
+        document = self._spool.receipt_path(known.facts.name).read_bytes()
+        self.check(known.facts.name, document)
+        if self._proofs is not None:
+            self._proofs.check(known)
+        return document
 
     def _log_entry(self, event: str, known: Known, document: bytes) -> DeviceLog:
         """Gather an entry that names a file and the receipt that speaks of it (writer thread). Raises OSError."""
@@ -201,6 +238,8 @@ class Receipts:
             log.error("%s could not be unlinked: %s", name, error)
         else:
             self._spool.forget(name)
+            if self._proofs is not None:
+                self._proofs.forget(name)
             self._on_deleted(name)
         self._deleting.discard(name)
 
@@ -209,17 +248,15 @@ class Receipts:
     def make_room(self, *, use_reserve: bool) -> bool:
         """Free space on a full card: the oldest receipted file, else, if it may be used, the reserve.
 
-        Never anything without a receipt. Runs on the writer thread; True if something was freed.
+        Never anything without a receipt and its proof. Runs on the writer thread; True if something was freed.
         """
         for known in self._spool.receipted():
-            if not self._may_go(known):
+            if not self.may_go(known):
                 continue
             name = known.facts.name
             try:
-                document = self._spool.receipt_path(name).read_bytes()
-                self.check(name, document)
-                self._bury(known, document)
-            except (OSError, ReceiptRefused) as error:
+                self._bury(known, self._kept(known))
+            except (OSError, ReceiptRefused, ProofRefused) as error:
                 log.error("%s is not deleted: %s", name, error)
                 continue
             self._unlink(name)
@@ -239,7 +276,7 @@ class Receipts:
 
     def room_to_start(self) -> bool:
         """Whether a recording can be begun and ended: reserve, free space, or a file that may go. True if unknown."""
-        if self._reserve.exists() or any(self._may_go(known) for known in self._spool.receipted()):
+        if self._reserve.exists() or any(self.may_go(known) for known in self._spool.receipted()):
             return True
         try:
             space = os.statvfs(self._spool.directory)

@@ -52,6 +52,10 @@ class Known:
     hold: bool
     begun: Stamp
     """That of its `open`."""
+    recipients: tuple[str, ...] = ()
+    """SHA-256 of the vault certificates that it is sealed to, and…"""
+    firmware_sha256: str = ""
+    """…of the firmware that sealed it: what a vault proof must name."""
 
 
 @dataclass
@@ -210,7 +214,7 @@ class Spool:
                     number=known.number,
                     bytes=known.facts.bytes,
                     close_hash=known.facts.close_hash,
-                    upload_class=self._upload_class(known),  # type: ignore[arg-type]
+                    upload_class=self.upload_class(known),  # type: ignore[arg-type]
                     state="receipted" if self.receipt_path(name).exists() else "waiting",
                     hold=known.hold or not self.appended.may_clean_up(name),
                     category=self.appended.about(name.removesuffix(".evidence")).category,
@@ -218,10 +222,15 @@ class Spool:
                 for name, known in sorted(self._known.items())
             )
 
-    def _upload_class(self, known: Known) -> str:
+    def upload_class(self, known: Known) -> str:
         """That of its `open`, or the higher one of a category that it was given (R31)."""
         later = self.appended.about(known.facts.name.removesuffix(".evidence")).upload_class
         return "critical" if later == "critical" else known.upload_class
+
+    def closed(self) -> list[Known]:
+        """All closed files that were read so far."""
+        with self._lock:
+            return list(self._known.values())
 
     def closed_in(self, boot: str) -> list[Known]:
         """Closed recordings that were begun in that boot, oldest first."""
@@ -275,7 +284,17 @@ def read_known(path: Path, facts: FileFacts | None = None) -> Known | None:
         log.warning("%s: %s", path.name, error)
         return None
     begun = Stamp(boot=opened.boot, mono_ns=opened.mono_ns, utc=opened.utc)
-    return Known(opened.stream, opened.number, facts, opened.nonce, opened.upload_class, opened.hold, begun)
+    return Known(
+        opened.stream,
+        opened.number,
+        facts,
+        opened.nonce,
+        opened.upload_class,
+        opened.hold,
+        begun,
+        opened.recipients,
+        opened.camera.firmware_sha256,
+    )
 
 
 def close_hash_of(path: Path) -> str | None:

@@ -140,6 +140,8 @@ class Status(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="status"
     """A supervisor has the camera in custody (critical incident): nothing is deleted, power is kept."""
     held: Count = 0
     """Recordings on hold."""
+    proof_missing: Count = 0
+    """Files that have their receipt and stay only because the vault's holder has not proven yet that they open."""
     offloading: Offloading | None = None
     """How far the offload is, as the agent said last."""
 
@@ -158,6 +160,8 @@ class SpoolFile(Frozen, frozen=True, kw_only=True):
     """Nothing may clean it up (R35)."""
     category: Word | None = None
     """The newest category that it was given; None is uncategorized, which blocks nothing (R31)."""
+    proof_missing: bool = False
+    """It has its receipt, and only a vault proof is missing."""
 
 
 class Spool(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="spool"):
@@ -169,6 +173,8 @@ class ReceiptTaken(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="r
     deleted: bool
     keep_s: int
     """Seconds of boot-counted time until the camera may unlink it; 0 = now."""
+    proof_missing: bool = False
+    """It stays, however long, until the vault's holder has proven that it opens."""
 
 
 class SelfTestDone(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="self_test"):

@@ -48,6 +48,7 @@ NOTICES: Final[dict[str, About]] = {
         "a recording was stopped without a reason; the officer's report must give it (R26)", "", True
     ),
     "profile_refused": About("a policy profile was refused; the one before goes on to rule (R7)", "", True),
+    "proof_refused": About("a vault proof was refused; what waits for it stays", "", True),
     "receipt_refused": About("a receipt was refused; the file stays", "", True),
     "self_test_expired": About("the self-test's verdict holds no longer", "why", True),
     "storage": About("the card fails, or works again", "which of these", True),
@@ -67,6 +68,7 @@ NOTICES: Final[dict[str, About]] = {
     "ignition": About("the vehicle's ignition went on or off; recording goes on (R17)", "`on` or `off`"),
     "low_power": About("the picture has fewer bits, or all of them again", "why, or `over`"),
     "profile_taken": About("a newer policy profile was taken, to rule from the next start on (R7)"),
+    "proof_taken": About("the vault's holder has proven that a file opens (R40)"),
     "recovered": About("a file that a crash left open was closed"),
     "remote_audio": About("the remote microphone's link, battery or mute changed (R2)", "what changed"),
     "self_test": About("a self-test ended", "the verdict"),

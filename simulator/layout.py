@@ -53,6 +53,11 @@ class RunLayout:
         return self.station / "store"
 
     @property
+    def proofs(self) -> Path:
+        """What the vault's holder signed."""
+        return self.out / "proofs"
+
+    @property
     def export(self) -> Path:
         return self.out / "export"
 

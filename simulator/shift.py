@@ -38,6 +38,7 @@ from simulator.scenario import Scenario
 from simulator.second_camera import SecondCamera
 from simulator.socket_lines import Recorder
 from simulator.thermal_feed import ThermalFeed
+from simulator.vault_holder import VaultHolder
 from simulator.world import World
 
 READY_WITHIN_S: Final = 60.0
@@ -174,7 +175,8 @@ def _world(
 
     hands = Hands(camera, profile, pause)
     deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki), People(layout.pki, agency.SERIAL))
-    world = World(camera, battery, profile, progress, deeds, LogWatch((layout.spool, layout.store)))
+    holder = VaultHolder(layout, children, camera, progress)
+    world = World(camera, battery, profile, progress, deeds, LogWatch((layout.spool, layout.store)), holder)
     return world
 
 

@@ -15,6 +15,7 @@ from simulator.deeds import Deeds
 from simulator.log_watch import LogWatch
 from simulator.progress import Progress
 from simulator.run_errors import TookTooLong
+from simulator.vault_holder import VaultHolder
 from simulator.words import Deed
 
 NOTHING: Final = Deed("nothing")
@@ -32,6 +33,7 @@ class World:
     progress: Progress
     deeds: Deeds
     log: LogWatch
+    holder: VaultHolder
     status: Status = field(init=False)
     """As of the last look."""
     _battery_s: float = field(default_factory=time.monotonic)
@@ -47,6 +49,7 @@ class World:
         for notice in notices:
             if notice.event not in _QUIET:
                 self.progress.event(f"    camera: {told(notice)}")
+        self.holder.look(self.status)
         now_s = time.monotonic()
         if now_s - self._battery_s >= 1.0:
             self.battery.tick(now_s - self._battery_s)
@@ -127,6 +130,8 @@ def told(notice: Notice) -> str:
             return f"is {notice.event}"
         case "peer_start":  # the word is the signed announcement itself
             return f"announces its start to its peers ({name})"
+        case "proof_taken":
+            return f"has the proof that {name} opens"
         case "deleted":
             return f"{name} is deleted here, with a signed tombstone"
     return " ".join(part for part in (notice.event.replace("_", " "), word, name) if part)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from camera_bench import CameraBench, statements, until
+from vault_holder import prove
 
 from evidence import cms
 from evidence.handover import Facts, Receipt, ReceiptTaken
@@ -144,6 +145,8 @@ def test_receipted_files_go_to_make_room_and_the_recording_goes_on(bench: Make, 
     assert isinstance(answer, ReceiptTaken)
     assert not answer.deleted, "72 hours are not over, and there is room"
     assert camera.path(old[0]).exists()
+    prove(camera, old[1])
+    assert camera.path(old[0]).exists(), "a proof is no reason to delete"
     size = camera.path(old[0]).stat().st_size
     fill(card, 600_000)
     new = camera.double_press()

@@ -17,6 +17,7 @@ import pytest
 from camera_bench import DOCK, LIGHTBAR, CameraBench, until
 from people_bench import command, logged_details, metadata_of, signed_command
 from test_camera_full_card import receipt
+from vault_holder import prove
 
 from device.__main__ import main
 from device.usage_page import usage_lines
@@ -112,6 +113,7 @@ def test_categories_and_labels_are_appended_and_a_hold_keeps_a_receipted_recordi
     assert isinstance(camera.ask(CategoryRequest(category="use_of_force", recording=stem)), Done)
     (known,) = [one for one in camera.files().files if one.name == name]
     assert (known.upload_class, known.hold, known.category) == ("critical", True, "use_of_force")
+    prove(camera, stem)
     answer = camera.ask(ReceiptRequest(name=name, receipt=receipt(camera, name)))
     assert answer == ReceiptTaken(deleted=False, keep_s=0)
     until(lambda: not camera.status().recording)
@@ -176,6 +178,7 @@ def test_a_supervisor_seizes_the_camera_and_nothing_is_deleted_until_it_is_given
     ring = camera.opened(seen)
     assert camera.status().seized
     name = f"{old}.evidence"
+    prove(camera, old)
     assert camera.ask(ReceiptRequest(name=name, receipt=receipt(camera, name))) == ReceiptTaken(deleted=False, keep_s=0)
     assert camera.wait("recording_closed", "ring_kept", since=seen, timeout_s=30).recording == ring
     camera.kill()

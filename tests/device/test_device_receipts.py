@@ -15,6 +15,7 @@ from camera_bench import statements
 
 from device.device_log import DeviceLog
 from device.errors import ReceiptRefused
+from device.proof_book import ProofBook
 from device.receipts import RESERVE_BYTES, Receipts
 from device.spool import Spool
 from device.writer import Job, Writer
@@ -35,6 +36,7 @@ from evidence.statements import (
     moment,
 )
 from evidence.trust import Trust
+from evidence.vault_proof import VaultProof
 from evidence.verify import verify_file
 from fleet.ca import create_agency
 
@@ -65,6 +67,8 @@ class Desk:
     pki: Path
     directory: Path
     keep_s: int = 0
+    proven: bool = True
+    """The vault's holder has proven this camera's vault certificate and firmware."""
     deleted: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -80,12 +84,30 @@ class Desk:
         self.log.open_fields = lambda: COMMON
         self.writer = Writer(10**6, make_room=lambda reserve: False, on_trouble=lambda _: None)
         self.writer.start()
+        self.proofs = ProofBook(self.spool, self.trust)
         self.receipts = self.make()
+        if self.proven:
+            self.proofs.take(self.prove())
 
     def make(self) -> Receipts:
         return Receipts(
-            self.spool, self.trust, self.writer, self.log, keep_s=self.keep_s, on_deleted=self.deleted.append
-        )
+            self.spool, self.trust, self.writer, self.log, keep_s=self.keep_s, proofs=self.proofs,
+            on_deleted=self.deleted.append,
+        )  # fmt: skip
+
+    def prove(self, number: int = 999_999, **changes: Any) -> bytes:
+        """What the vault's holder signs after opening that recording; by default one that has gone already."""
+        name = f"SIM-0001-{number:06d}.evidence"
+        known = self.spool.find(name)
+        fields: dict[str, Any] = {
+            "v": 1, "serial": "SIM-0001", "stream": "recording", "number": number, "name": name,
+            "bytes": known.facts.bytes if known else 1, "sha256": known.facts.sha256 if known else "a" * 64,
+            "close_hash": known.facts.close_hash if known else "b" * 64, "vault_sha256": self.recipients[0].sha256,
+            "firmware_sha256": "0" * 64, "objects": 3, "first_object": "c" * 64, "last_object": "d" * 64,
+            "holder": "VAULT-1", "issued": moment(int(NOW.timestamp()) * 10**9),
+        }  # fmt: skip
+        document = encode_canonical(VaultProof(**{**fields, **changes}))
+        return cms.sign(document, FileSigner.load(self.pki / "proof.key", self.pki / "proof.pem"), NOW)
 
     def recording(self, number: int, *, hold: bool = False) -> str:
         name = f"SIM-0001-{number:06d}.evidence"
