@@ -4,8 +4,8 @@
    that a proof names, until that file is gone. Who asks whether a file is proven gets an answer from memory; before a
    tombstone the kept document is read and checked again.
 2. A file of the critical class needs a proof of itself, by SHA-256 and close hash. Any other needs one of some
-   recording of this camera under the same pair. A file that a supervisor accepted although it does not verify cannot be proven
-   itself, so that the pair counts.
+   recording of this camera under the same pair. A file that a supervisor accepted although it does not verify
+   cannot be proven itself, so that the pair counts.
 3. What cannot be read, or no longer holds, counts as no proof. Nothing here looks at a clock.
 """
 
