@@ -44,8 +44,9 @@ class StationLimits(Table, frozen=True, kw_only=True):
     """Largest evidence file; larger is refused with 413. Default 64 GiB."""
     chunk_bytes: Annotated[int, Meta(ge=2**16, le=2**28)] = 8 * 2**20
     """Largest PATCH that carries a checksum: it is held in memory until it is checked. Default 8 MiB."""
-    reserve_bytes: Count = 2**30
-    """Free space that uploads must leave; below it the answer is 507. Default 1 GiB."""
+    reserve_bytes: Count = 256 * 2**20
+    """Free space that uploads must leave; below it the answer is 507. It is room for the papers of some ten thousand
+    files: receipts, ledger, records of uploads. Default 256 MiB."""
     chunks_at_once: Annotated[int, Meta(ge=1, le=256)] = 8
     """PATCHes in work at the same time; the others wait, then get 503. Bounds memory with `chunk_bytes`."""
     idle_s: Annotated[float, Meta(gt=0, le=600)] = 30.0

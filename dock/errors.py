@@ -99,6 +99,22 @@ class StoreOccupied(DockError, FileExistsError):
     """The store already holds something of that name; nothing is replaced."""
 
 
+class StoreFailed(DockError, ConnectionError):
+    """The store cannot be reached, or refuses. What came in stays in incoming/, and is tried again."""
+
+
+class StoreForgot(StoreFailed):
+    """The store does not know a multipart upload any more: it is begun anew."""
+
+
+class StoreDiffers(DockError, OSError):
+    """The store gave back other bytes than were put into it. No receipt is signed, what came in stays."""
+
+
+class StoreStopped(DockError, InterruptedError):
+    """The station stops in the middle of a transfer; the next start goes on."""
+
+
 class TimestampUnavailable(DockError, ConnectionError):
     """The timestamp authority cannot be asked now. Receipts do not wait for it; it is asked again later."""
 

@@ -74,6 +74,7 @@ class Desk:
         store: Store,
         *,
         lane: Lane = "evidence",
+        retain_until: str | None = None,
     ) -> tuple[Receipt, bytes]:
         """The receipt for what `store` holds under `stored`, and its signed form (DER).
 
@@ -114,6 +115,7 @@ class Desk:
             store=store.name,
             object_version=store.version(stored),
             retention_class=opened.retention_class if opened is not None else "unknown",
+            retain_until=retain_until,
             verdict=verdict,
             findings=tuple(finding[:_FINDING_LENGTH] for finding in findings[:_MOST_FINDINGS]),
             station=self.station,

@@ -1,32 +1,27 @@
 """From the first byte to the receipt: uploads in work, their end in the store, and what a crash left (R38).
 
-At every moment the bytes are in one place: the part in incoming/, or the store. The order is: part durable and whole →
-verdict → moved into the store → digest read back → custody ledger → receipt written. A restart goes on at whichever
-step is missing.
+The order is: part durable and whole → verdict → in the store → digest read back → custody ledger → receipt written →
+part removed (a directory takes the part itself over). A restart goes on at whichever step is missing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
+import os
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from dock.errors import StationBusy, StationFull, StoreOccupied
-from dock.names import conflict_name, original_name, parse_name
-from dock.station.desk import Desk
-from dock.station.lanes import Lane
-from dock.station.part import Stored
-from dock.station.store import Store
-from dock.station.upload import Upload, UploadRecord, VerifierFactory, create_upload, load_upload
-from evidence import cms, durable
-from evidence.errors import EvidenceError
-from evidence.handover import Receipt, decode_receipt
+from dock.errors import StationBusy, StationFull, StoreDiffers, StoreFailed, StoreStopped
+from dock.names import original_name
+from dock.station.settling import Settling
+from dock.station.upload import Upload, UploadRecord, create_upload, load_upload
+from evidence import durable
 from evidence.verify import Report
 
 log = logging.getLogger(__name__)
@@ -34,6 +29,9 @@ _VERIFIERS_KEPT: Final = 16
 _UPLOADS_PER_CAMERA: Final = 256
 _RETRY_FIRST_S: Final = 1.0
 _RETRY_MAX_S: Final = 60.0
+_SETTLED_AT_ONCE: Final = 4
+"""Files on their way from incoming/ into the store at the same time, in threads of their own."""
+_TURNS: Final = 64
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,33 +44,20 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Intake:
     """All uploads of one station. Its coroutines run on one event loop."""
 
-    def __init__(
-        self,
-        directory: Path,
-        store: Store,
-        desk: Desk,
-        verifier: VerifierFactory,
-        *,
-        reserve_bytes: int,
-        lane: Lane = "evidence",
-    ) -> None:
+    def __init__(self, directory: Path, settling: Settling, *, reserve_bytes: int) -> None:
         self._directory = directory
         self._done = directory / "done"
         self._done.mkdir(parents=True, exist_ok=True)
-        self.store = store
-        self._desk = desk
-        self._verifier = verifier
+        self.settling = settling
+        self.store = settling.store
+        self._verifier = settling.verifier
         self.on_receipt: Callable[[], None] = lambda: None
         """Called on the loop after a receipt was written; must return at once."""
-        self.on_stored: Callable[[Stored], None] = lambda _: None
-        """Called in a thread when a file is in the store and its receipt is durable."""
-        self.before_receipt: Callable[[Stored, bytes], None] = lambda _file, _signed: None
-        """Called in a thread before a receipt (DER) is kept: the custody ledger has it first. Raises OSError."""
         self._reserve_bytes = reserve_bytes
-        self._lane = lane
         self._uploads: dict[str, Upload] = {}
         self._creating = asyncio.Lock()
-        self._settling = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(_SETTLED_AT_ONCE, thread_name_prefix="settling")
+        self._turns = [asyncio.Lock() for _ in range(_TURNS)]
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -91,7 +76,9 @@ class Intake:
         """Stop finishing; the next start goes on."""
         for task in self._tasks:
             task.cancel()
+        self.store.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def find(self, upload_id: str) -> Upload | Finished | None:
         """An upload in work, one that is in the store, or None. Raises OSError."""
@@ -122,13 +109,20 @@ class Intake:
         return offset
 
     async def receipt(self, stored: str) -> bytes | None:
-        """The receipt (DER) of what is stored under that name."""
-        return await asyncio.to_thread(self.store.receipt, stored)
+        """The receipt (DER) of what is stored under that name. Raises `StationBusy` while the store is silent."""
+        try:
+            return await asyncio.to_thread(self.store.receipt, stored)
+        except StoreFailed as error:
+            raise StationBusy(str(error), 10.0) from error
 
     def _check_room(self, more: int) -> None:
-        free = self.store.free_bytes()
+        status = os.statvfs(self._directory)
+        free = status.f_bavail * status.f_frsize
+        in_store = self.store.free_bytes()
+        if in_store is not None:
+            free = min(free, in_store)
         announced = sum(upload.record.length - upload.offset for upload in self._uploads.values()) if more else 0
-        if free is not None and free - announced - more < self._reserve_bytes:
+        if free - announced - more < self._reserve_bytes:
             raise StationFull(f"the store has {free} bytes left and keeps {self._reserve_bytes} in reserve: make room")
 
     def _bound_verifiers(self, newest: Upload) -> None:
@@ -147,27 +141,25 @@ class Intake:
             return None
 
     def _stored(self, record: UploadRecord) -> Finished | None:
+        try:
+            return self._in_store(record)
+        except StoreFailed as error:
+            # It is taken in all the same: once the store answers, the digest says whether it had it already.
+            log.warning("cannot ask the store for %s: %s", record.name, error)
+            return None
+
+    def _in_store(self, record: UploadRecord) -> Finished | None:
         if self.store.size(record.name) is None:
             return None
         for stored in [record.name, *self.store.conflicts(record.name)]:
             if self.store.size(stored) != record.length:
                 continue
-            receipt = self._read_receipt(stored)
+            receipt = self.settling.read_receipt(stored)
             if record.close_hash is None or (receipt is not None and receipt.close_hash == record.close_hash):
                 finished = Finished(record=record, stored=stored)
                 self._write_done(finished)
                 return finished
         return None
-
-    def _read_receipt(self, stored: str) -> Receipt | None:
-        data = self.store.receipt(stored)
-        if data is None:
-            return None
-        try:
-            return decode_receipt(cms.parse_signed(data).payload)
-        except EvidenceError as error:
-            log.error("the receipt of %s in the store cannot be read: %s", stored, error)
-            return None
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -180,7 +172,7 @@ class Intake:
             log.critical("finishing an upload failed; it is tried again at the next start", exc_info=error)
 
     async def _finish(self, upload: Upload) -> None:
-        """Into the store, and a receipt; tried again while the disk fails."""
+        """Into the store, and a receipt; tried again while disk or store fail."""
         report: Report | None = None
         wait_s = _RETRY_FIRST_S
         while True:
@@ -188,13 +180,17 @@ class Intake:
                 if report is None:
                     async with upload.lock:
                         report = await asyncio.to_thread(upload.verdict, self._verifier)
-                async with self._settling:
-                    await asyncio.to_thread(self._put_away, upload, report)
+                await self._in_turn(upload.record.name, self._put_away, upload, report)
                 del self._uploads[upload.record.id]
                 self.on_receipt()
                 return
+            except StoreStopped:
+                return
             except OSError as error:
+                if isinstance(error, StoreDiffers):
+                    upload.stored = None
                 log.error("cannot finish %s, trying again in %.0f s: %s", upload.record.name, wait_s, error)
+                self.settling.on_trouble("", upload.record.name, str(error))
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, _RETRY_MAX_S)
 
@@ -203,67 +199,37 @@ class Intake:
         wait_s = _RETRY_FIRST_S
         while names:
             try:
-                async with self._settling:
-                    await asyncio.to_thread(self._settle, names[0], None)
+                await self._in_turn(original_name(names[0]), self._settle_bare, names[0])
                 names.pop(0)
                 self.on_receipt()
                 wait_s = _RETRY_FIRST_S
+            except StoreStopped:
+                return
             except OSError as error:
                 log.error("cannot make the receipt of %s, trying again in %.0f s: %s", names[0], wait_s, error)
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, _RETRY_MAX_S)
 
+    async def _in_turn(self, name: str, work: Callable[..., None], *arguments: Any) -> None:
+        """In a settling thread, one at a time for each name: a name is taken once."""
+        async with self._turns[hash(name) % _TURNS]:
+            await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    def _settle_bare(self, stored: str) -> None:
+        if not self.settling.settled(stored):
+            self.settling.settle(stored, None)
+
     def _put_away(self, upload: Upload, report: Report) -> None:
         """Every step may be the second try of it."""
         if upload.stored is None:
-            upload.stored = self._adopt(upload, report)
-        if self.store.receipt(upload.stored) is None:
-            self._settle(upload.stored, report, upload.address)
+            upload.stored = self.settling.adopt(upload.part, upload.record.name, report)
+        if not self.settling.settled(upload.stored):
+            self.settling.settle(upload.stored, report, part=upload.part, address=upload.address)
         self._write_done(Finished(record=upload.record, stored=upload.stored))
         # Parts of a second copy of what the store has go as well.
         for path in (upload.part, upload.part.with_suffix(".json")):
             with contextlib.suppress(FileNotFoundError):
                 durable.unlink(path)
 
-    def _adopt(self, upload: Upload, report: Report) -> str:
-        name = upload.record.name
-        try:
-            self.store.adopt(upload.part, name)
-        except StoreOccupied:
-            if self.store.receipt(name) is None:
-                self._settle(name, None)
-            held = self._read_receipt(name)
-            if held is not None and held.sha256 == report.sha256:
-                return name
-            other = conflict_name(name, report.sha256)
-            with contextlib.suppress(StoreOccupied):
-                self.store.adopt(upload.part, other)
-            return other
-        return name
-
     def _write_done(self, finished: Finished) -> None:
         durable.replace(self._done / f"{finished.record.id}.json", msgspec.json.encode(finished))
-
-    def _settle(self, stored: str, report: Report | None, address: str | None = None) -> None:
-        """Read the digest back, sign the receipt, keep it. `report` None: verify what the store gives."""
-        name = parse_name(original_name(stored))
-        digest, size = hashlib.sha256(), 0
-        verifier = self._verifier(name.text) if report is None else None
-        for block in self.store.read(stored):
-            digest.update(block)
-            size += len(block)
-            if verifier is not None:
-                verifier.feed(block)
-        if report is None:
-            assert verifier is not None
-            report = verifier.finish()
-        if report.valid and report.log_head is not None and stored == name.text and self._lane == "evidence":
-            self._desk.witnesses.prove(name.serial, report.log_head)
-        receipt, signed = self._desk.receipt(
-            name, stored, report, (size, digest.hexdigest()), self.store, lane=self._lane
-        )
-        file = Stored(stored, receipt, report, address)
-        self.before_receipt(file, signed)
-        self.store.put_receipt(stored, signed)
-        log.info("stored %s: %d bytes, %s %s", stored, size, receipt.verdict, "; ".join(receipt.findings))
-        self.on_stored(file)

@@ -23,8 +23,11 @@ from dock.station.intake import Intake
 from dock.station.lanes import Lanes, RevocationLists
 from dock.station.lost_cameras import LostCameras
 from dock.station.parts import parts_of
+from dock.station.retention import Retention
+from dock.station.settling import Settling
 from dock.station.station import Station
 from dock.station.store import DirectoryStore
+from dock.station.stores import own_store
 from dock.station.witness import WitnessBook
 from evidence.keys import FileSigner
 from evidence.roles import role_of
@@ -47,6 +50,7 @@ def open_station(config: StationConfig) -> Iterator[Station]:
             yield station
         finally:
             station.custody.close()
+            station.store.close()
 
 
 def _put_together(config: StationConfig, signer: FileSigner, trust: Trust, lists: RevocationLists) -> Station:
@@ -59,22 +63,23 @@ def _put_together(config: StationConfig, signer: FileSigner, trust: Trust, lists
         clock_uncertainty_ms=config.clock_uncertainty_ms,
         contacts=ContactBook(directory / "contacts"),
     )
-    store = DirectoryStore(directory / "store", config.station)
+    store = own_store(config, desk.utc_ns)
 
     def verifier(name: str) -> StreamVerifier:
         trust.revocations = lists.refresh()
         return StreamVerifier(trust, name)
 
     reserve_bytes = config.limits.reserve_bytes
-    intake = Intake(directory / "incoming", store, desk, verifier, reserve_bytes=reserve_bytes)
-    quarantine = Intake(
-        directory / "quarantine" / "incoming",
+    settling = Settling(store, desk, verifier, Retention(config.retention_days, desk.utc_ns))
+    locked_away = Settling(
         DirectoryStore(directory / "quarantine" / "store", f"quarantine-{config.station}"),
         desk,
         verifier,
-        reserve_bytes=reserve_bytes,
+        Retention({}, desk.utc_ns),
         lane="quarantine",
     )
+    intake = Intake(directory / "incoming", settling, reserve_bytes=reserve_bytes)
+    quarantine = Intake(directory / "quarantine" / "incoming", locked_away, reserve_bytes=reserve_bytes)
     station = Station(
         config=config,
         trust=trust,
@@ -90,9 +95,9 @@ def _put_together(config: StationConfig, signer: FileSigner, trust: Trust, lists
         utc_ns=desk.utc_ns,
     )
     station.parts = parts_of(station)
-    intake.on_stored = station.file_stored
-    quarantine.on_stored = station.part(LostCameras).quarantined
-    intake.before_receipt = quarantine.before_receipt = station.part(CustodySteps).settling
+    settling.on_stored = station.file_stored
+    locked_away.on_stored = station.part(LostCameras).quarantined
+    settling.before_receipt = locked_away.before_receipt = station.part(CustodySteps).settling
     return station
 
 

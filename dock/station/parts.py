@@ -11,6 +11,7 @@ from dock.station.documents import Documents
 from dock.station.lost_cameras import LostCameras
 from dock.station.part import StationPart
 from dock.station.people_audit import PeopleAudit
+from dock.station.store_watch import StoreWatch
 
 if TYPE_CHECKING:
     from dock.station.station import Station
@@ -25,5 +26,6 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         LostCameras,
         DailyReconciliation,
         PeopleAudit,
+        StoreWatch,
     )
     return tuple(kind(station) for kind in kinds)

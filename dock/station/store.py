@@ -1,7 +1,7 @@
 """The final store: write-once names, durable before it says so, and a digest that is read back (invariant 8, R40).
 
-`DirectoryStore` is the first; an object store fits behind the same `Store` seam. All calls block: the station makes
-them in threads.
+`DirectoryStore` is the embedded one, `dock.station.store_s3` the bucket, both behind the same `Store` seam
+(docs/design/store.md). All calls block: the station makes them in threads.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
-from dock.errors import BadFileName, StoreOccupied
-from dock.names import original_name
+from dock.errors import StoreOccupied
+from dock.station.beside import RECEIPT_SUFFIX, TIMESTAMP_SUFFIX, Beside, is_ours
 from evidence import durable
-from evidence.timestamp import SUFFIX as TIMESTAMP_SUFFIX
 
-RECEIPT_SUFFIX: Final = ".receipt.p7s"
+__all__ = ["RECEIPT_SUFFIX", "DirectoryStore", "Store"]
 _READ_BYTES: Final = 1024 * 1024
 
 
 class Store(Protocol):
     """Where evidence stays. A name that is taken stays taken."""
 
-    @property
-    def name(self) -> str:
-        """For receipts, e.g. ``directory:station-1``."""
-        ...
+    name: str
+    """For receipts, e.g. ``directory:station-1``."""
 
-    def adopt(self, part: Path, name: str) -> None:
-        """Take over a complete local file under `name`, durably. Raises `StoreOccupied`, OSError."""
+    def adopt(self, part: Path, name: str, *, sha256: str, until: str | None) -> None:
+        """Take over a complete local file under `name`, durably; it may stay where it was, for the caller to remove.
+
+        `sha256` is the file's digest, `until` the moment to keep it at least to. Raises `StoreOccupied`, OSError.
+        """
         ...
 
     def size(self, name: str) -> int | None:
-        """Bytes stored under `name`; None if there is nothing."""
+        """Bytes stored under `name`; None if there is nothing. Raises OSError."""
         ...
 
     def read(self, name: str) -> Iterator[bytes]:
@@ -52,7 +52,19 @@ class Store(Protocol):
         """What tells this stored object from any other: goes into the receipt."""
         ...
 
-    def put_receipt(self, name: str, receipt: bytes) -> None:
+    def retain(self, name: str, until: str | None) -> str | None:
+        """Until when the object is kept at least, once the store has made sure of it: goes into the receipt."""
+        ...
+
+    def put_beside(self, name: str, suffix: str, data: bytes, *, until: str | None = None) -> None:
+        """Keep a paper beside the file, durably; the first one stays. Raises OSError."""
+        ...
+
+    def beside(self, name: str, suffix: str) -> bytes | None:
+        """A paper beside the file."""
+        ...
+
+    def put_receipt(self, name: str, receipt: bytes, *, until: str | None = None) -> None:
         """Keep the receipt beside the file, durably; the first one stays. Raises OSError."""
         ...
 
@@ -76,81 +88,94 @@ class Store(Protocol):
         """Room left; None if the store does not know."""
         ...
 
+    def upkeep(self) -> None:
+        """Clear away what interrupted work left behind; never evidence. Raises OSError."""
+        ...
+
+    def stop(self) -> None:
+        """End transfers in work; the next start goes on with them."""
+        ...
+
+    def close(self) -> None:
+        """Nothing is in work any more."""
+        ...
+
 
 class DirectoryStore:
     """One directory on one file system, the same one that incoming/ is on."""
 
     def __init__(self, directory: Path, station: str) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        for left_over in directory.glob(".*.tmp"):  # a receipt that a crash interrupted is signed anew
-            left_over.unlink()
         self._directory = directory
+        self._beside = Beside(directory)
         self.name = f"directory:{station}"[:128]
 
-    def adopt(self, part: Path, name: str) -> None:
-        target = self._directory / name
-        # One process owns the directory (station.lock), so nothing comes in between.
-        if target.exists():
+    def path(self, name: str) -> Path:
+        """Where that file lies, or would."""
+        return self._directory / name
+
+    def adopt(self, part: Path, name: str, *, sha256: str, until: str | None) -> None:  # noqa: ARG002
+        # One process owns the directory (station.lock), so nothing comes in between. A name with a receipt is taken
+        # even when the file itself went on to the archive.
+        if self.path(name).exists() or self.receipt(name) is not None:
             raise StoreOccupied(f"{name} is in the store already")
-        durable.rename(part, target)
+        durable.rename(part, self.path(name))
 
     def size(self, name: str) -> int | None:
         try:
-            return (self._directory / name).stat().st_size
+            return self.path(name).stat().st_size
         except FileNotFoundError:
             return None
 
     def read(self, name: str) -> Iterator[bytes]:
-        with (self._directory / name).open("rb") as file:
+        with self.path(name).open("rb") as file:
             # What was just written would come out of memory: drop the clean pages, so that the disk is asked.
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             while block := file.read(_READ_BYTES):
                 yield block
 
     def conflicts(self, name: str) -> list[str]:
-        found = self._directory.glob(f"{name}.conflict-*")
-        return sorted(path.name for path in found if not path.name.endswith((RECEIPT_SUFFIX, TIMESTAMP_SUFFIX)))
+        return sorted(path.name for path in self._directory.glob(f"{name}.conflict-*") if is_ours(path.name))
 
     def names(self) -> Iterator[str]:
-        yield from sorted(entry.name for entry in os.scandir(self._directory) if _is_ours(entry.name))
+        yield from sorted(entry.name for entry in os.scandir(self._directory) if is_ours(entry.name))
 
     def version(self, name: str) -> str:
         return name
 
-    def put_receipt(self, name: str, receipt: bytes) -> None:
-        path = self._directory / (name + RECEIPT_SUFFIX)
-        if not path.exists():
-            durable.write_new(path, receipt)
+    def retain(self, name: str, until: str | None) -> str | None:  # noqa: ARG002 - a directory locks nothing itself
+        return until
+
+    def put_beside(self, name: str, suffix: str, data: bytes, *, until: str | None = None) -> None:  # noqa: ARG002
+        self._beside.put(name, suffix, data)
+
+    def beside(self, name: str, suffix: str) -> bytes | None:
+        return self._beside.get(name, suffix)
+
+    def put_receipt(self, name: str, receipt: bytes, *, until: str | None = None) -> None:
+        self.put_beside(name, RECEIPT_SUFFIX, receipt, until=until)
 
     def receipt(self, name: str) -> bytes | None:
-        try:
-            return (self._directory / (name + RECEIPT_SUFFIX)).read_bytes()
-        except FileNotFoundError:
-            return None
+        return self.beside(name, RECEIPT_SUFFIX)
 
     def put_token(self, name: str, token: bytes) -> None:
-        path = self._directory / (name + TIMESTAMP_SUFFIX)
-        if not path.exists():
-            durable.write_new(path, token)
+        self.put_beside(name, TIMESTAMP_SUFFIX, token)
 
     def without_token(self) -> list[str]:
-        names = {entry.name for entry in os.scandir(self._directory)}
-        receipted = [name.removesuffix(RECEIPT_SUFFIX) for name in names if name.endswith(RECEIPT_SUFFIX)]
-        return sorted(name for name in receipted if name in names and name + TIMESTAMP_SUFFIX not in names)
+        return self._beside.without_token()
 
     def without_receipt(self) -> list[str]:
-        names = {entry.name for entry in os.scandir(self._directory) if not entry.name.startswith(".")}
-        bare = [name for name in names if not name.endswith(RECEIPT_SUFFIX) and name + RECEIPT_SUFFIX not in names]
-        return sorted(name for name in bare if _is_ours(name))
+        names = {entry.name for entry in os.scandir(self._directory)}
+        return sorted(name for name in names if is_ours(name) and name + RECEIPT_SUFFIX not in names)
 
     def free_bytes(self) -> int | None:
         status = os.statvfs(self._directory)
         return status.f_bavail * status.f_frsize
 
+    def upkeep(self) -> None:
+        """Nothing: what a crash interrupted is finished at the start."""
 
-def _is_ours(name: str) -> bool:
-    try:
-        original_name(name)
-    except BadFileName:
-        return False
-    return True
+    def stop(self) -> None:
+        """Nothing: a rename is short."""
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -59,13 +59,13 @@ class TusEndpoint:
             raise HTTPException(413, f"larger than Tus-Max-Size {self._limits.file_bytes}")
         record = _record(request, length)
         found = await self._intake_of(request).create(record)
-        return words.answer(201, {"Location": f"/files/{record.id}", **_where(found)})
+        return words.answer(201, {"Location": f"/files/{record.id}", **await self._where(request, found)})
 
     async def head(self, request: Request) -> Response:
         """HEAD /files/ID: how many bytes are durable here; for a finished one also where its receipt is."""
         words.check_version(request)
         upload = await self._find(request)
-        return words.answer(200, {"Upload-Length": str(upload.record.length), **_where(upload)})
+        return words.answer(200, {"Upload-Length": str(upload.record.length), **await self._where(request, upload)})
 
     async def patch(self, request: Request) -> Response:
         """PATCH /files/ID: 204 with the new offset, once the bytes are durable."""
@@ -116,6 +116,17 @@ class TusEndpoint:
             room -= len(data)
         if body.torn:
             raise HTTPException(400, f"the body ended early; {upload.offset} bytes are kept")
+
+    async def _where(self, request: Request, upload: Upload | Finished) -> dict[str, str]:
+        """How many bytes are here; and the receipt's address once there is one: an archive may take its time."""
+        if not isinstance(upload, Finished):
+            return {"Upload-Offset": str(upload.offset)}
+        whole = {"Upload-Offset": str(upload.record.length)}
+        try:
+            ready = await self._intake_of(request).receipt(upload.stored) is not None
+        except StationBusy:
+            ready = False
+        return {**whole, "Firsthand-Receipt": _receipt_path(upload)} if ready else whole
 
     async def _find(self, request: Request) -> Upload | Finished:
         upload_id = request.path_params["upload_id"]
@@ -177,12 +188,6 @@ def _record(request: Request, length: int) -> UploadRecord:
     if close_hash is not None and not _HASH.fullmatch(close_hash):
         raise HTTPException(400, "close_hash in Upload-Metadata is not 64 hexadecimal digits")
     return UploadRecord(serial=peer.serial, name=name.text, length=length, close_hash=close_hash)
-
-
-def _where(upload: Upload | Finished) -> dict[str, str]:
-    if isinstance(upload, Finished):
-        return {"Upload-Offset": str(upload.record.length), "Firsthand-Receipt": _receipt_path(upload)}
-    return {"Upload-Offset": str(upload.offset)}
 
 
 def _receipt_path(upload: Finished) -> str:
