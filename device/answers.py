@@ -11,6 +11,7 @@ import msgspec
 
 from device.selftest_table import EXIT, coloured, table_lines
 from evidence.handover import Answer, Done, Facts, Notice, Refused, SelfTestDone, Status
+from evidence.requests import Offloading
 
 
 def show(answer: Answer, *, as_json: bool) -> int:
@@ -65,6 +66,8 @@ def status_lines(status: Status) -> list[str]:
         left = status.storage_minutes_left
         forecast = f", {left / 60:.1f} h of recording" if left is not None else ""
         lines.append(f"storage    {status.free_bytes // 2**20} MiB free{forecast}")
+    if status.offloading is not None:
+        lines.append(f"offload    {offload_line(status.offloading)}")
     if status.buffered_s is not None:
         lines.append(f"pre-event  {status.buffered_s:.1f} s in the ring")
     custody = "  SEIZED: in custody, nothing is deleted" if status.seized else ""
@@ -75,6 +78,26 @@ def status_lines(status: Status) -> list[str]:
         files = f"{status.proof_missing} file{'s' if status.proof_missing != 1 else ''}"
         lines.append(f"unproven   {files} with a receipt stay until the vault's holder has proven that they open")
     return [*lines, f"up         {status.uptime_s} s"]
+
+
+def offload_line(now: Offloading) -> str:
+    """How far the offload is, in words. Pure."""
+    if not now.files:
+        return "nothing waits"
+    told = [f"{now.files} file{'s' if now.files != 1 else ''}", f"{_amount(now.bytes)} left"]
+    if now.minutes_left is not None:
+        told.append(f"about {now.minutes_left} min over {now.over}")
+    elif now.current is not None:
+        told.append(f"{now.current} over {now.over}")
+    if now.oldest_s >= 3600:
+        told.append(f"the oldest waits for {now.oldest_s / 3600:.0f} h")
+    if now.trouble is not None:
+        told.append(now.trouble)
+    return ", ".join(told)
+
+
+def _amount(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 10**9 else f"{count / 1e6:.1f} MB"
 
 
 def notice_line(notice: Notice) -> str:

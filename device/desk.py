@@ -15,6 +15,7 @@ from device.corrections import Corrections
 from device.custody import Custody
 from device.energy import Energy
 from device.errors import ReceiptRefused
+from device.offload_state import OffloadState
 from device.power import discharging
 from device.profile_desk import ProfileDesk
 from device.proof_book import ProofBook
@@ -80,7 +81,7 @@ class Desk:
         if isinstance(request, StatusRequest):
             return self._status()
         if isinstance(request, ListRequest):
-            return self._spool()
+            return self._spool(request)
         if isinstance(request, ReceiptRequest):
             return await self._receipt(request)
         if isinstance(request, ContactRequest):
@@ -95,10 +96,10 @@ class Desk:
                 return answer
         return Refused(error="this camera has no part that answers this")
 
-    def _spool(self) -> Spool:
-        spool, unproven = self._daemon.boot.spool, self.receipts.unproven
-        files = (replace(one, proof_missing=True) if one.name in unproven else one for one in spool.files())
-        return Spool(directory=str(spool.directory), files=tuple(files))
+    def _spool(self, request: ListRequest) -> Spool:
+        page, unproven = self._daemon.boot.spool.page(request.after, request.limit), self.receipts.unproven
+        files = (replace(one, proof_missing=True) if one.name in unproven else one for one in page.files)
+        return replace(page, files=tuple(files))
 
     def _update(self, request: UpdateRequest) -> Answer:
         """An update begins only in the dock with nothing to record; a start aborts it (notice `update_aborted`)."""
@@ -190,4 +191,5 @@ class Desk:
             seized=daemon.part(Custody).taken,
             held=len(daemon.boot.spool.appended.held),
             proof_missing=len(self.receipts.unproven),
+            offloading=daemon.part(OffloadState).now(),
         )

@@ -20,6 +20,7 @@ from device.kept_privacy import KeptPrivacy
 from device.labels import Labels
 from device.lost import Lost
 from device.malfunction import Malfunction
+from device.offload_state import OffloadState
 from device.part import Part
 from device.pauses import Pauses
 from device.peers import Peers
@@ -79,5 +80,6 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         HoldUp,
         RemoteAudio,
         VaultProofs,
+        OffloadState,
     )
     return tuple(kind(daemon) for kind in kinds)

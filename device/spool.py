@@ -17,7 +17,8 @@ from device.appended import Appended
 from device.state_file import write_state
 from evidence.cms import parse_signed
 from evidence.errors import EvidenceError, NotEvidence
-from evidence.handover import SpoolFile
+from evidence.handover import PAGE_FILES, SpoolFile
+from evidence.handover import Spool as Listing
 from evidence.limits import STATEMENT_BYTES
 from evidence.splitter import Splitter, StatementBytes
 from evidence.statements import Close, Event, FileFacts, Open, Stamp, decode
@@ -205,22 +206,30 @@ class Spool:
         return self._last_close[0]
 
     def files(self) -> tuple[SpoolFile, ...]:
-        """What the dock agent may fetch."""
+        """What the dock agent may fetch, by name."""
         with self._lock:
-            return tuple(
-                SpoolFile(
-                    name=name,
-                    stream="log" if known.stream == "log" else "recording",
-                    number=known.number,
-                    bytes=known.facts.bytes,
-                    close_hash=known.facts.close_hash,
-                    upload_class=self.upload_class(known),  # type: ignore[arg-type]
-                    state="receipted" if self.receipt_path(name).exists() else "waiting",
-                    hold=known.hold or not self.appended.may_clean_up(name),
-                    category=self.appended.about(name.removesuffix(".evidence")).category,
-                )
-                for name, known in sorted(self._known.items())
-            )
+            return tuple(self._listed(name, known) for name, known in sorted(self._known.items()))
+
+    def page(self, after: str | None, limit: int | None) -> Listing:
+        """The files whose names follow `after`, so many that the answer fits into a line."""
+        most = min(limit or PAGE_FILES, PAGE_FILES)
+        with self._lock:
+            names = sorted(name for name in self._known if after is None or name > after)
+            files = tuple(self._listed(name, self._known[name]) for name in names[:most])
+        return Listing(directory=str(self.directory), files=files, more=len(names) > most)
+
+    def _listed(self, name: str, known: Known) -> SpoolFile:
+        return SpoolFile(
+            name=name,
+            stream="log" if known.stream == "log" else "recording",
+            number=known.number,
+            bytes=known.facts.bytes,
+            close_hash=known.facts.close_hash,
+            upload_class=self.upload_class(known),  # type: ignore[arg-type]
+            state="receipted" if self.receipt_path(name).exists() else "waiting",
+            hold=known.hold or not self.appended.may_clean_up(name),
+            category=self.appended.about(name.removesuffix(".evidence")).category,
+        )
 
     def upload_class(self, known: Known) -> str:
         """That of its `open`, or the higher one of a category that it was given (R31)."""

@@ -9,9 +9,21 @@ from msgspec import Meta
 
 from evidence.handover import Status
 from evidence.requests import Offloading
-from evidence.statements import Name
+from evidence.statements import Moment, Name, Word
 
 REPORT_BYTES: Final = 64 * 1024
+
+
+class KeptFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file that stays on the camera until somebody does something about it."""
+
+    name: Name
+    verdict: Word
+    """`rejected`: the station can never store it. `not_valid`, `unproven`: the receipt's verdict. `refused`: the
+    recorder does not take its receipt."""
+    reason: Annotated[str, Meta(max_length=300)]
+    since: Moment
+    """By the camera's clock."""
 
 
 class BayReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,4 +40,6 @@ class BayReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     queue: Annotated[tuple[dict[str, Any], ...], Meta(max_length=64)] = ()
     """The newest items of the supervisor's queue, as ``dock.mqtt.messages.QueueItem``."""
     self_test: Annotated[tuple[dict[str, Any], ...], Meta(max_length=64)] = ()
-    """The checks of the last self-test that did not pass: `check`, `result`, `value`, `limit`."""
+    """The checks of the last self-test that warned or failed: `name`, `result`, `value`, `limit`, `advice`."""
+    kept: Annotated[tuple[KeptFile, ...], Meta(max_length=64)] = ()
+    """Files that stay on the camera until somebody does something: for the supervisor."""

@@ -31,6 +31,8 @@ from evidence.statements import (
 
 LINE_BYTES: Final = 512 * 1024
 """Longest line on the recorder's socket, newline included."""
+PAGE_FILES: Final = 500
+"""Most files in one answer to `ListRequest`; with the longest names they stay well within `LINE_BYTES`."""
 
 Verdict = Literal["valid", "not_valid", "unproven"]
 
@@ -165,8 +167,12 @@ class SpoolFile(Frozen, frozen=True, kw_only=True):
 
 
 class Spool(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="spool"):
+    """A page of the list of closed files, by name."""
+
     directory: str
     files: tuple[SpoolFile, ...]
+    more: bool = False
+    """There are files whose names follow the last one: ask for those `after` it."""
 
 
 class ReceiptTaken(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="receipt_taken"):

@@ -15,7 +15,12 @@ class StatusRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="stat
 
 
 class ListRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="list"):
-    """Which closed files wait in the spool."""
+    """Which closed files lie in the spool: a page of the list, by name."""
+
+    after: Name | None = None
+    """Only names that follow this one."""
+    limit: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    """At most so many; the recorder may give fewer, and says that there are more."""
 
 
 class ReceiptRequest(Frozen, frozen=True, kw_only=True, tag_field="op", tag="receipt"):

@@ -17,6 +17,7 @@ from dock.agent.offload import Offload
 from dock.agent.peer_relay import PeerRelay
 from dock.agent.queue_news import QUEUE_NOTICES, QueueNews
 from dock.agent.recorder_client import RecorderClient
+from dock.agent.report import Reporter
 from dock.agent.watch import CameraWatch, Teller
 from dock.config import AgentConfig
 from dock.errors import BadConfig
@@ -58,6 +59,8 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relay:
     gate = Gate(options, ledger)
     watch = CameraWatch(eyes, teller, gate.look, poll_s=options.poll_s, backoff=_short_backoff())
     offload = Offload(config, recorder, watch, gate, ledger, teller)
+    reporter = Reporter(recorder, watch, offload.backlog, offload.progress)
+    offload.beside = (reporter.beside,)
 
     news = QueueNews(recorder, teller, config.state_directory / "queue_told.json")
 
@@ -71,7 +74,7 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relay:
 
     # Without telemetry nobody would be told, and the queue is kept.
     fleet = [] if relay is None else [relay.run(), news.run()]
-    work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run(), *fleet)
+    work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run(), reporter.run(), *fleet)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)

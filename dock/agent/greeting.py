@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
 from dataclasses import dataclass
 
 from dock.errors import BadReceipt, StationFailed, WrongStation
@@ -25,6 +26,8 @@ class Greeted:
     """The greeting as it came (DER), for the recorder."""
     at: dt.datetime
     """The time to judge certificates by in this session."""
+    offset_ms: int = 0
+    """Our clock minus the station's, in milliseconds."""
 
 
 def greet(
@@ -56,7 +59,8 @@ def greet(
     certificate = link.server_certificate() if now is None else None
     if certificate is not None and not valid_at(certificate, at):
         raise WrongStation("the station's TLS certificate is not valid at the time it tells")
-    return Greeted(contact, answer.body, at)
+    offset_ms = (time.time_ns() - moment_ns(contact.now)) // 10**6
+    return Greeted(contact, answer.body, at, offset_ms)
 
 
 def check_receipt(

@@ -37,7 +37,6 @@ class Offload:
         gate: Gate,
         ledger: UploadLedger,
         teller: Teller,
-        beside: tuple[Beside, ...] = (),
     ) -> None:
         self._config = config
         self._recorder = recorder
@@ -45,7 +44,8 @@ class Offload:
         self._gate = gate
         self._ledger = ledger
         self._teller = teller
-        self._beside = beside
+        self.beside: tuple[Beside, ...] = ()
+        """Work beside the uploads of each session."""
         self._trust = Trust.load(config.root)
         self._clock_from = own_start(config.tls)
         options, station = config.offload, config.station
@@ -101,6 +101,6 @@ class Offload:
             progress=self.progress,
             teller=self._teller,
             on_stored=lambda: self._stations.worked(url),
-            beside=self._beside,
+            beside=self.beside,
         )
         await session.run(self._trust, now if clock_good else None)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -24,11 +24,16 @@ from evidence.handover import (
     answer_decoder,
 )
 from evidence.requests import (
+    CommandRequest,
     ContactRequest,
     EventsRequest,
     FactsRequest,
     ListRequest,
+    Offloading,
+    OffloadRequest,
     PeerRequest,
+    ProfileRequest,
+    ProofRequest,
     ReceiptRequest,
     Request,
     StatusRequest,
@@ -56,8 +61,36 @@ class RecorderClient:
         return await self._ask(StatusRequest(), Status)
 
     async def spool(self) -> Spool:
-        """Which closed files wait, and where they are."""
-        return await self._ask(ListRequest(), Spool)
+        """Which closed files wait, and where they are: all pages of the list."""
+        page = await self._ask(ListRequest(), Spool)
+        files = list(page.files)
+        while page.more and page.files:
+            after = page.files[-1].name
+            page = await self._ask(ListRequest(after=after), Spool)
+            if page.files and page.files[0].name <= after:
+                raise RecorderConfused("the recorder's list of files does not go on where it ended")
+            files += page.files
+        return Spool(directory=page.directory, files=tuple(files))
+
+    async def offloading(self, now: Offloading) -> None:
+        """Tell how far the offload is: for the officer's screen."""
+        await self._ask(OffloadRequest(offloading=now), Done)
+
+    async def command(self, signed: bytes) -> None:
+        """Hand over a signed command (DER): the recorder judges it."""
+        await self._ask(CommandRequest(command=signed), Done)
+
+    async def profile(self, signed: bytes) -> None:
+        """Hand over a signed profile (DER): the recorder judges it."""
+        await self._ask(ProfileRequest(profile=signed), Done)
+
+    async def proof(self, signed: bytes) -> None:
+        """Hand over a vault proof (DER): the recorder judges it."""
+        await self._ask(ProofRequest(proof=signed), Done)
+
+    async def facts(self, about: Literal["queue", "storage", "support"]) -> dict[str, Any]:
+        """One of the recorder's accounts."""
+        return (await self._ask(FactsRequest(about=about), Facts)).facts
 
     async def contact(self, signed: bytes) -> None:
         """Hand over a station's signed greeting (DER)."""
@@ -69,7 +102,7 @@ class RecorderClient:
 
     async def queue(self) -> dict[str, Any]:
         """The supervisor's queue, as the recorder keeps it."""
-        return (await self._ask(FactsRequest(about="queue"), Facts)).facts
+        return await self.facts("queue")
 
     async def peer(self, announcement: bytes) -> None:
         """Hand over another camera's announcement (DER): the recorder checks it, and begins to record (R23)."""

@@ -80,6 +80,8 @@ class Session:
         self._teller = teller
         self._on_stored = on_stored
         self._beside = beside
+        self.clock_offset_ms: int | None = None
+        """Our clock minus the station's, measured at the greeting."""
         self._permission = watch.permission
         self._links: list[StationLink] = []
         self._stop = asyncio.Event()
@@ -110,6 +112,7 @@ class Session:
                 now=now,
                 log_head=status.log_head,
             )
+            self.clock_offset_ms = self.greeted.offset_ms
             self._said = await asyncio.to_thread(self._ask_version)
             await self.recorder.contact(self.greeted.signed)
             await self._teller.event("contact", {"station": self.greeted.contact.station})
@@ -169,7 +172,13 @@ class Session:
         link = StationLink(
             self.url, self._context, self.config.offload.timeout_s, interface=self.watch.permission.interface
         )
+        return self.cut_with_us(link)
+
+    def cut_with_us(self, link: StationLink) -> StationLink:
+        """Whatever carries evidence is cut off when the session ends."""
         self._links.append(link)
+        if self._stop.is_set():
+            link.cut()
         return link
 
     def _ask_version(self) -> str:

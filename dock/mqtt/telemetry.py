@@ -35,7 +35,9 @@ log = logging.getLogger(__name__)
 IN_FLIGHT: Final = 20
 PEERS_IN_FLIGHT: Final = 10
 """Room beside the telemetry, so that no backlog of ours delays a start."""
-_FLEETING: Final = frozenset({"uptime_s", "free_bytes", "buffered_s", "storage_minutes_left", "runtime_minutes"})
+_FLEETING: Final = frozenset(
+    {"uptime_s", "free_bytes", "buffered_s", "storage_minutes_left", "runtime_minutes", "offloading"}
+)
 """What changes all the time and is no news."""
 _CONNECT_S: Final = 20.0
 _ANSWERS_WAITING: Final = 20

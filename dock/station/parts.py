@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dock.station.admin import Admin
+from dock.station.bay_reports import BayReports
 from dock.station.custody_steps import CustodySteps
 from dock.station.daily_reconciliation import DailyReconciliation
 from dock.station.documents import Documents
@@ -23,6 +24,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         Admin,
         CustodySteps,
         Documents,
+        BayReports,
         LostCameras,
         DailyReconciliation,
         PeopleAudit,

@@ -37,6 +37,8 @@ from evidence.requests import (
     EventsRequest,
     FactsRequest,
     ListRequest,
+    Offloading,
+    OffloadRequest,
     ReceiptRequest,
     StatusRequest,
     request_decoder,
@@ -138,8 +140,12 @@ class FakeRecorder:
     contacts: list[bytes] = field(default_factory=list)
     receipts: dict[str, Receipt] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
+    offloading: list[Offloading] = field(default_factory=list)
+    """How far the agent said that it is."""
     queue: list[dict[str, Any]] = field(default_factory=list)
     """The supervisor's queue."""
+    page: int = 2
+    """Files in one answer to `ListRequest`: few, so that lists are asked for page by page."""
     garbage: bytes | None = None
     """If set, the next answer is this instead."""
 
@@ -182,7 +188,11 @@ class FakeRecorder:
                     recording=self.recording,
                 )
             case ListRequest():
-                return Spool(directory=str(self.spool), files=tuple(self.files))
+                files = sorted(
+                    (one for one in self.files if one.name > (request.after or "")), key=lambda one: one.name
+                )
+                page = tuple(files[: self.page])
+                return Spool(directory=str(self.spool), files=page, more=len(files) > len(page))
             case FactsRequest():
                 return Facts(about=request.about, facts={"items": self.queue, "dropped": 0})
             case ContactRequest():
@@ -190,6 +200,9 @@ class FakeRecorder:
                 return Done()
             case ReceiptRequest():
                 return self.take(request)
+            case OffloadRequest():
+                self.offloading.append(request.offloading)
+                return Done()
             case _:
                 return Done()
 
