@@ -145,3 +145,7 @@ class SignInLocked(DockError, PermissionError):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class BadHold(DockError, ValueError):
+    """A hold or a release that cannot be; says what is there."""

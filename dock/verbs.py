@@ -16,6 +16,9 @@ MODULES: Final = (
     "accept",
     "reconcile",
     "people",
+    "hold",
+    "release",
+    "holds",
 )
 """Modules of ``dock/cli/`` in the order in which the help lists them; loaded only when they are needed."""
 

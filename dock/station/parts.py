@@ -9,6 +9,7 @@ from dock.station.bay_reports import BayReports
 from dock.station.custody_steps import CustodySteps
 from dock.station.daily_reconciliation import DailyReconciliation
 from dock.station.documents import Documents
+from dock.station.holds import Holds
 from dock.station.lost_cameras import LostCameras
 from dock.station.part import StationPart
 from dock.station.people_audit import PeopleAudit
@@ -25,6 +26,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         CustodySteps,
         Documents,
         BayReports,
+        Holds,
         LostCameras,
         DailyReconciliation,
         PeopleAudit,
