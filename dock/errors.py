@@ -35,6 +35,10 @@ class ReceiptNotReady(DockError):
     """The station has no receipt for the file yet; asked again later."""
 
 
+class DocumentRefused(DockError):
+    """A document from the station is not taken; the station is told this sentence."""
+
+
 class SpoolMismatch(DockError):
     """What lies in the spool is not what the recorder announced. It is left alone, and told."""
 

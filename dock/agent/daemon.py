@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dock.agent.backoff import Backoff
+from dock.agent.documents import DocumentCounter
 from dock.agent.gate import Gate
 from dock.agent.ledger import UploadLedger, open_ledger
 from dock.agent.offload import Offload
@@ -60,7 +61,7 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relay:
     watch = CameraWatch(eyes, teller, gate.look, poll_s=options.poll_s, backoff=_short_backoff())
     offload = Offload(config, recorder, watch, gate, ledger, teller)
     reporter = Reporter(recorder, watch, offload.backlog, offload.progress)
-    offload.beside = (reporter.beside,)
+    offload.beside = (reporter.beside, DocumentCounter(recorder).beside)
 
     news = QueueNews(recorder, teller, config.state_directory / "queue_told.json")
 

@@ -7,6 +7,7 @@ waited for. What the station answers decides what becomes of a file and of the v
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import hashlib
 import logging
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 GREET_EVERY_S: Final = 3600.0
 _END_S: Final = 2.0
 """How long a connection that was cut off may take to notice."""
+_AGAIN_S: Final = 15.0
 _SAID_BYTES: Final = 512
 Beside = Callable[["Session"], Awaitable[None]]
 """Work beside the uploads, for as long as the session lasts."""
@@ -126,7 +128,7 @@ class Session:
 
     async def _work(self, trust: Trust, serial: str) -> None:
         uploads = [asyncio.create_task(self._upload(trust, serial)) for _ in range(self.config.offload.at_once)]
-        beside = [asyncio.create_task(_whole(one(self))) for one in self._beside]
+        beside = [asyncio.create_task(self._keep(one)) for one in self._beside]
         try:
             await asyncio.wait(uploads, return_when=asyncio.FIRST_EXCEPTION)
         finally:
@@ -141,6 +143,20 @@ class Session:
         # What ended the session, before what only followed from its end.
         for error in sorted(errors, key=lambda one: isinstance(one, UploadStopped)):
             raise error
+
+    async def _keep(self, beside: Beside) -> None:
+        """Work beside the uploads never ends them: what goes wrong is logged, and tried again."""
+        while not self._stop.is_set():
+            try:
+                await beside(self)
+            except UploadStopped:
+                return
+            except (DockError, OSError) as error:
+                log.warning("beside the uploads: %s", error)
+                with contextlib.suppress(UploadStopped):
+                    await self.pause(_AGAIN_S)
+            else:
+                return
 
     async def _guard(self) -> None:
         """Wait for the moment from which nothing may be uploaded over this link, and cut everything off."""
@@ -314,14 +330,6 @@ class Session:
         await self._teller.event(
             "file_kept", {"file": file.name, "error": type(error).__name__, "reason": str(error)[:300]}
         )
-
-
-async def _whole(work: Awaitable[None]) -> None:
-    """Work beside the uploads never ends them: what goes wrong is logged, and tried again in the next session."""
-    try:
-        await work
-    except (DockError, OSError) as error:
-        log.warning("beside the uploads: %s", error)
 
 
 def _fetch(link: StationLink, address: str) -> bytes:

@@ -1,0 +1,116 @@
+"""The station's counter: fetches what waits for this camera, hands it to the recorder, brings the answer back (R7).
+
+The agent judges nothing but the digest: commands, profiles and proofs are signed, and the recorder checks them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from dock.agent.recorder_client import RecorderClient
+from dock.agent.session import Session
+from dock.errors import DocumentRefused, RecorderRefused, StationFailed
+from dock.transport.https import StationLink, refuse
+from evidence.statements import Count, Hash, Word
+
+log = logging.getLogger(__name__)
+EVERY_S: Final = 60.0
+MOST: Final = 64
+DOCUMENT_BYTES: Final = 256 * 1024
+_ERROR_CHARS: Final = 500
+
+Update = Callable[[Session, bytes], Awaitable[None]]
+"""Takes an update's manifest. Raises `DocumentRefused` with one sentence for the station."""
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """One document that waits; keys that we do not know are left alone."""
+
+    id: Hash
+    """SHA-256 of its bytes."""
+    kind: Word
+    bytes: Count
+
+
+_listing: Final = msgspec.json.Decoder(Annotated[list[Offered], Meta(max_length=1000)])
+
+
+def decode_listing(data: bytes) -> list[Offered]:
+    """The answer to GET /documents, the first `MOST` of it. Raises `StationFailed`."""
+    try:
+        listing: list[Offered] = _listing.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StationFailed(f"asking for documents: not a list of them: {error}") from error
+    return listing[:MOST]
+
+
+class DocumentCounter:
+    """Runs beside the uploads of each session."""
+
+    def __init__(self, recorder: RecorderClient, update: Update | None = None) -> None:
+        self._recorder = recorder
+        self._update = update
+        self._unsaid: dict[str, str | None] = {}
+        """Answers that the station has not heard: the recorder is not asked twice for want of a connection."""
+
+    async def beside(self, session: Session) -> None:
+        """Ask after the greeting, and every minute, for as long as the session lasts."""
+        link = session.new_link()
+        while True:
+            if await self._round(session, link):
+                session.backlog.hurry()  # a proof or an acceptance may have changed what is to be answered
+            await session.pause(EVERY_S)
+
+    async def _round(self, session: Session, link: StationLink) -> bool:
+        """Hand over all that waits; whether the recorder took something."""
+        answer = await asyncio.to_thread(link.call, "GET", "/documents")
+        refuse(answer, "asking for documents")
+        taken = False
+        for one in decode_listing(answer.body):
+            if one.id not in self._unsaid:
+                self._unsaid[one.id] = await self._hand_over(session, link, one)
+            error = self._unsaid[one.id]
+            taken = taken or error is None
+            said = msgspec.json.encode({} if error is None else {"error": error[:_ERROR_CHARS]})
+            headers = {"Content-Type": "application/json"}
+            answered = await asyncio.to_thread(link.call, "POST", f"/documents/{one.id}/answer", headers, said)
+            if answered.status != 404:  # it does not wait any more: nobody wants our answer
+                refuse(answered, "answering about a document")
+            del self._unsaid[one.id]
+        return taken
+
+    async def _hand_over(self, session: Session, link: StationLink, one: Offered) -> str | None:
+        """What the recorder says to it; None: it took it."""
+        if one.bytes > DOCUMENT_BYTES:
+            return f"a document has at most {DOCUMENT_BYTES} bytes, this one {one.bytes}"
+        answer = await asyncio.to_thread(link.call, "GET", f"/documents/{one.id}")
+        refuse(answer, "fetching a document")
+        if hashlib.sha256(answer.body).hexdigest() != one.id:
+            raise StationFailed("fetching a document: its bytes are not those that were listed")
+        try:
+            await self._give(session, one.kind, answer.body)
+        except (RecorderRefused, DocumentRefused) as error:
+            log.warning("a document (%s) is refused: %s", one.kind, error)
+            return str(error) or "refused"
+        log.info("a document (%s) was handed over", one.kind)
+        return None
+
+    async def _give(self, session: Session, kind: str, data: bytes) -> None:
+        match kind:
+            case "command":
+                await self._recorder.command(data)
+            case "profile":
+                await self._recorder.profile(data)
+            case "proof":
+                await self._recorder.proof(data)
+            case "update" if self._update is not None:
+                await self._update(session, data)
+            case _:
+                raise DocumentRefused(f"this agent has no use for a document of the kind {kind}: update the agent")
