@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from dock.config_base import Port, Table, Text
@@ -16,10 +17,20 @@ class PageSettings(Table, frozen=True, kw_only=True):
     listen_host: Text = "127.0.0.1"
     """Address to listen on; set it to let others than this machine in."""
     listen_port: Port = 8444
-    """Port to listen on; 0 takes a free one, and the ready line says which."""
+    """Port to listen on; 0 takes a free one, and the page's ready line says which."""
     certificate: Path
     """PEM chain that browsers are shown."""
     key: Path
     """PEM private key of it."""
     session_minutes: Annotated[int, Meta(ge=1, le=1440)] = 30
     """A session without a click ends after this time."""
+    session_hours: Annotated[int, Meta(ge=1, le=24)] = 12
+    """A session ends after this time in any case."""
+    charged_percent: Annotated[int, Meta(ge=1, le=100)] = 90
+    """From this charge on a camera counts as charged."""
+    wall: bool = False
+    """Show the bays, without names of officers, at `/wall` to whoever reaches the port: for a screen on the wall."""
+    bays: Annotated[dict[Text, Text], Meta(max_length=1024)] = msgspec.field(default_factory=dict)
+    """What the bays are called, by the fixed network address of each; an empty bay is then shown too."""
+    live_streams: Annotated[int, Meta(ge=1, le=512)] = 64
+    """Screens that are kept up to date at the same time; further ones must be loaded anew."""

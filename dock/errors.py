@@ -153,3 +153,11 @@ class SignInLocked(DockError, PermissionError):
 
 class BadHold(DockError, ValueError):
     """A hold or a release that cannot be; says what is there."""
+
+
+class NoSuchMalfunction(DockError, LookupError):
+    """No malfunction of that number was ever noticed here."""
+
+
+class AlreadyClosed(DockError):
+    """Somebody else closed that malfunction first."""

@@ -11,6 +11,8 @@ from dock.station.daily_reconciliation import DailyReconciliation
 from dock.station.documents import Documents
 from dock.station.holds import Holds
 from dock.station.lost_cameras import LostCameras
+from dock.station.malfunctions import Malfunctions
+from dock.station.page.part import DockPage
 from dock.station.part import StationPart
 from dock.station.people_audit import PeopleAudit
 from dock.station.store_watch import StoreWatch
@@ -31,5 +33,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         DailyReconciliation,
         PeopleAudit,
         StoreWatch,
+        Malfunctions,
+        DockPage,
     )
     return tuple(kind(station) for kind in kinds)

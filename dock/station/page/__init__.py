@@ -1,0 +1,1 @@
+"""The dock page: what people see of the station in a browser (R33)."""
