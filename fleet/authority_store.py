@@ -137,18 +137,25 @@ class Keys:
             self._opened[one.number, role] = Credential(key, (one.authorities[role],))
         return self._opened[one.number, role]
 
-    def issue(
+    def sign(
         self, leaf: Leaf, key: ec.EllipticCurvePublicKey, *, days: int | None = None
     ) -> tuple[x509.Certificate, ...]:
-        """Certify a public key, and enter it into the register first. Leaf and authority. Raises `FleetError`."""
+        """Leaf and authority. It must stand in the register before anyone gets it: see `issue`."""
         when = now()
         issuer = self.issuer(leaf.role)
         length = dt.timedelta(days=days or self.store.settings.days_of(leaf.role))
         validity = Validity(when - BACKDATED, when + length).within(issuer.certificate)
         certificate = issuing.issue(leaf, key, issuer, validity, simulated=self.store.settings.simulated)
-        with self.store.register.alone():
-            self.store.register.add(certificate, self.store.current.number, int(when.timestamp()))
         return (certificate, *issuer.chain)
+
+    def issue(
+        self, leaf: Leaf, key: ec.EllipticCurvePublicKey, *, days: int | None = None
+    ) -> tuple[x509.Certificate, ...]:
+        """Certify a public key, and enter it into the register. Leaf and authority. Raises `FleetError`."""
+        chain = self.sign(leaf, key, days=days)
+        with self.store.register.alone():
+            self.store.register.add(chain[0], self.store.current.number, int(now().timestamp()))
+        return chain
 
 
 def create(
@@ -177,7 +184,7 @@ def create(
     opened = write_generation(directory / "1", root, organization, simulated, curve, root_passphrase, passphrase)
     text = (
         f"# firsthand-fleet ca: what this certificate authority is told. Keys: docs/configuration.md\n"
-        f'organization = {_toml(organization)}\nsimulated = {str(simulated).lower()}\ncurve = "{curve}"\n'
+        f'organization = {toml_string(organization)}\nsimulated = {str(simulated).lower()}\ncurve = "{curve}"\n'
     )
     durable.replace(directory / "ca.toml", text.encode(), mode=0o600)
     store = AuthorityStore(directory)
@@ -221,7 +228,7 @@ def write_generation(
     return made
 
 
-def _toml(text: str) -> str:
+def toml_string(text: str) -> str:
     """A basic string of TOML."""
     escaped = "".join(one if one >= " " and one not in '"\\\x7f' else f"\\u{ord(one):04x}" for one in text)
     return f'"{escaped}"'

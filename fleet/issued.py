@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sqlite3
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def owner_of(certificate: x509.Certificate) -> str:
 
 
 class Register:
-    """The register's file. Calls block; one object for each thread's work, made anew in each process."""
+    """The register's file. Calls block, from any thread; several processes may have it open."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         if not create and not path.exists():
@@ -103,6 +104,7 @@ class Register:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.executescript(_SCHEMA)
+            self._lock = threading.RLock()
         except sqlite3.Error as error:
             raise BadAuthority(f"the register {path} cannot be opened: {error}") from error
         path.chmod(0o600)
@@ -110,16 +112,17 @@ class Register:
     @contextlib.contextmanager
     def alone(self) -> Iterator[sqlite3.Connection]:
         """A transaction that nobody else writes in. Raises `BadAuthority`."""
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._lock:
             try:
-                yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise BadAuthority(f"the register does not take this: {error}") from error
+                self._database.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._database
+                except BaseException:
+                    self._database.execute("ROLLBACK")
+                    raise
+                self._database.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise BadAuthority(f"the register does not take this: {error}") from error
 
     def add(self, certificate: x509.Certificate, generation: int, now_s: int) -> None:
         """Enter a certificate; call it inside `alone` or by itself. Durable with the transaction."""
@@ -140,7 +143,9 @@ class Register:
 
     def find(self, where: str = "1", *values: object) -> list[Issued]:
         """Rows, oldest first. `where` is SQL of ours, never of a caller from outside."""
-        rows = self._database.execute(f"SELECT {_COLUMNS} FROM certificate WHERE {where} ORDER BY rowid", values)  # noqa: S608
+        query = f"SELECT {_COLUMNS} FROM certificate WHERE {where} ORDER BY rowid"  # noqa: S608
+        with self._lock:
+            rows = self._database.execute(query, values).fetchall()
         return [Issued(*cast("tuple[object, ...]", row)) for row in rows]  # type: ignore[arg-type]
 
     def by_certificate(self, certificate: x509.Certificate) -> Issued | None:

@@ -44,7 +44,10 @@ from evidence.statements import decode, encode, encode_canonical
 from evidence.trust import Trust
 from evidence.vault_proof import check_vault_proof, decode_proofs_wanted
 from evidence.verify import StreamVerifier
+from fleet import est
 from fleet.ca import create_agency
+from fleet.csr import load_request
+from fleet.errors import FleetError
 from hal.clock import UtcClaim
 from hal.nmea import EpochAssembler
 
@@ -230,6 +233,16 @@ def read_package(data: bytes) -> None:
         verify_package(open_package(Path(file.name)), trust(), now=NOW)
 
 
+def read_enrolment(data: bytes) -> None:
+    """A request as an enrolment server reads it: its authorization in the first line, then its body."""
+    head, _, body = data.partition(b"\n")
+    with contextlib.suppress(FleetError):
+        serial, token = est.parse_basic(head.decode("latin-1"))
+        assert serial
+        assert token
+    load_request(est.decode_body(body))
+
+
 _LINES = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What `device.control` and `dock.agent.recorder_client` answer with one sentence."""
 TARGETS: Final = (
@@ -255,4 +268,7 @@ TARGETS: Final = (
     Target("proofs-wanted", decode_proofs_wanted),
     Target("upload-metadata", read_upload, (HTTPException, UnicodeDecodeError)),
     Target("nmea", read_nmea, ()),
+    Target("certificate-request", load_request, (FleetError,)),
+    Target("enrolment", read_enrolment, (FleetError,)),
+    Target("enrolment-answer", est.decode_answer, (FleetError,)),
 )
