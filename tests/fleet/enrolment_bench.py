@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import Agency
+from agency_on_disk import Agency
 
 from fleet.__main__ import main
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import OPERATING, ROOT, Agency
+from agency_on_disk import OPERATING, ROOT, Agency
 
 from evidence import cms
 from evidence.errors import UntrustedSigner

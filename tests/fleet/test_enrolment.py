@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Agency
+from agency_on_disk import Agency
 from cryptography.hazmat.primitives.asymmetric import ec
 from enrolment_bench import EnrolServer, renew
 
