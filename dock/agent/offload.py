@@ -9,6 +9,7 @@ from typing import Final
 
 from dock.agent.backlog import Backlog
 from dock.agent.backoff import Backoff
+from dock.agent.foreign import ForeignTarget
 from dock.agent.gate import Gate
 from dock.agent.ledger import UploadLedger
 from dock.agent.progress import Progress
@@ -48,6 +49,8 @@ class Offload:
         """Work beside the uploads of each session."""
         self._trust = Trust.load(config.root)
         self._clock_from = own_start(config.tls)
+        target, timeout_s = config.target, config.offload.timeout_s
+        self._foreign = ForeignTarget(target, config.state_directory, timeout_s) if target is not None else None
         options, station = config.offload, config.station
         self._stations = Stations((station.url, *station.fallback_urls), self._new_backoff)
         self.backlog = Backlog(recorder, ledger, UploadQueue(self._new_backoff), ask_again_s=options.ask_again_s)
@@ -102,5 +105,6 @@ class Offload:
             teller=self._teller,
             on_stored=lambda: self._stations.worked(url),
             beside=self.beside,
+            foreign=self._foreign,
         )
         await session.run(self._trust, now if clock_good else None)

@@ -18,6 +18,7 @@ from typing import Final, NoReturn
 
 from dock.agent.answers import Course, course_of
 from dock.agent.backlog import Backlog
+from dock.agent.foreign import ForeignTarget
 from dock.agent.gate import Gate
 from dock.agent.greeting import Greeted, check_receipt, greet
 from dock.agent.ledger import Settled, UploadLedger, Verdict
@@ -69,6 +70,7 @@ class Session:
         teller: Teller,
         on_stored: Callable[[], None],
         beside: tuple[Beside, ...] = (),
+        foreign: ForeignTarget | None = None,
     ) -> None:
         self.config = config
         self.url = url
@@ -82,6 +84,7 @@ class Session:
         self._teller = teller
         self._on_stored = on_stored
         self._beside = beside
+        self._foreign = foreign
         self.clock_offset_ms: int | None = None
         """Our clock minus the station's, measured at the greeting."""
         self._permission = watch.permission
@@ -235,7 +238,7 @@ class Session:
         options = self.config.offload
         link = self.new_link()
         uploader = Uploader(
-            TusTransport(link),
+            TusTransport(link) if self._foreign is None else self._foreign.transport(self, link),
             self._ledger,
             self,
             station=self.url,

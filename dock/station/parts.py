@@ -15,6 +15,7 @@ from dock.station.malfunctions import Malfunctions
 from dock.station.page.part import DockPage
 from dock.station.part import StationPart
 from dock.station.people_audit import PeopleAudit
+from dock.station.sent_files import SentFiles
 from dock.station.store_watch import StoreWatch
 
 if TYPE_CHECKING:
@@ -35,5 +36,6 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         StoreWatch,
         Malfunctions,
         DockPage,
+        SentFiles,
     )
     return tuple(kind(station) for kind in kinds)

@@ -1,4 +1,4 @@
-"""One HTTPS connection to the station: TLS 1.3, our authorities only, time-outs on everything, bounded answers.
+"""One HTTPS connection to a server: our authorities only, time-outs on everything, bounded answers.
 
 On http.client: mutual-TLS upload at the speed of curl for 20 MiB of memory (measured; reference/transport.md).
 """
@@ -15,6 +15,7 @@ from email.message import Message
 from typing import Final
 from urllib.parse import urlsplit
 
+from dock.config_target import LOOPBACK
 from dock.errors import (
     StationBusy,
     StationFailed,
@@ -39,21 +40,38 @@ class Answer:
 
 
 class StationLink:
-    """Keeps one connection open and opens it anew after trouble. Calls block; one at a time."""
+    """Keeps one connection open and opens it anew after trouble. Calls block; one at a time.
+
+    Without a `context` the connection is plain: only to a server on this machine.
+    """
 
     _cut = False
 
-    def __init__(self, url: str, context: ssl.SSLContext, timeout_s: float, *, interface: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        context: ssl.SSLContext | None,
+        timeout_s: float,
+        *,
+        interface: str | None = None,
+        who: str = "station",
+    ) -> None:
         parts = urlsplit(url)
         assert parts.hostname is not None
-        self._host, self._port = parts.hostname, parts.port or 443
+        self._plain = parts.scheme != "https"
+        if self._plain and parts.hostname != LOOPBACK:
+            raise ValueError(f"plain http is for {LOOPBACK} only, not for {parts.hostname}")
+        self._host, self._port = parts.hostname, parts.port or (80 if self._plain else 443)
+        self._who = who
         self._context = context
         self._timeout_s = timeout_s
         self._dial = bound_to(interface) if interface is not None else None
-        self._connection: http.client.HTTPSConnection | None = None
+        self._connection: http.client.HTTPConnection | None = None
         self._lock = threading.Lock()
 
-    def call(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
+    def call(
+        self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | bytearray = b""
+    ) -> Answer:
         """One request, one answer. Raises `StationUnreachable`, `StationFailed`."""
         with self._lock:
             try:
@@ -73,7 +91,7 @@ class StationLink:
             except ssl.SSLCertVerificationError as error:
                 self._drop()
                 raise StationUnreachable(
-                    f"the station's certificate is not one of ours: {error.verify_message}"
+                    f"the {self._who}'s certificate is not one of ours: {error.verify_message}"
                 ) from error
             except (OSError, http.client.HTTPException, ValueError) as error:
                 self._drop()
@@ -83,10 +101,15 @@ class StationLink:
                 raise
 
     def server_certificate(self) -> bytes | None:
-        """The station's certificate (DER) of the open connection."""
+        """The server's certificate (DER) of the open connection."""
         with self._lock:
             sock = self._connection.sock if self._connection is not None else None
             return sock.getpeercert(binary_form=True) if isinstance(sock, ssl.SSLSocket) else None
+
+    @property
+    def is_cut(self) -> bool:
+        """Nothing goes over it any more."""
+        return self._cut
 
     def cut(self) -> None:
         """Cut off a call in another thread at once, and refuse all that come later. Never waits."""
@@ -107,10 +130,12 @@ class StationLink:
                 # The TCP connection under TLS: `SSLSocket.shutdown` would forget the TLS state under the other thread.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    def _open(self) -> http.client.HTTPSConnection:
+    def _open(self) -> http.client.HTTPConnection:
         if self._connection is None:
-            self._connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout_s, context=self._context
+            self._connection = (
+                http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+                if self._plain
+                else http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=self._context)
             )
             if self._dial is not None:
                 self._connection._create_connection = self._dial  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""tus 1.0 client: creation, offset, PATCH with a SHA-256 of each chunk."""
+"""tus 1.0 client for our station: creation, offset, PATCH with a SHA-256 of each chunk."""
 
 from __future__ import annotations
 
@@ -24,32 +24,51 @@ class TusTransport:
 
     def create(self, file: Outgoing) -> str:
         told = {"filename": file.name, "close_hash": file.close_hash}
-        metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in told.items())
-        headers = {**_VERSION, "Upload-Length": str(file.bytes), "Upload-Metadata": metadata, "Content-Length": "0"}
-        answer = self._link.call("POST", "/files", headers)
-        refuse(answer, f"announcing {file.name}")
+        answer = self._announce("/files", file, told)
         location = answer.headers.get("Location", "")
-        if answer.status != 201 or not _UPLOAD.fullmatch(location):
+        if not _UPLOAD.fullmatch(location):
             raise StationFailed(f"announcing {file.name}: {answer.status} without a usable Location")
         return location
 
+    def _announce(self, address: str, file: Outgoing, told: dict[str, str]) -> Answer:
+        metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in told.items())
+        headers = {**self._headers(), "Upload-Length": str(file.bytes), "Upload-Metadata": metadata}
+        answer = self._link.call("POST", address, {**headers, "Content-Length": "0"})
+        refuse(answer, f"announcing {file.name}")
+        if answer.status != 201:
+            raise StationFailed(f"announcing {file.name}: {answer.status} is no answer to it")
+        return answer
+
+    def _headers(self) -> dict[str, str]:
+        """What each request carries."""
+        return _VERSION
+
+    def _checksum(self, data: bytes) -> dict[str, str]:
+        digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        return {"Upload-Checksum": f"sha256 {digest}"}
+
     def offset(self, upload: str) -> Progress:
-        answer = self._link.call("HEAD", upload, _VERSION)
-        if answer.status in {404, 410}:
-            raise UploadGone(f"{upload} is not known any more")
-        refuse(answer, f"asking for {upload}")
+        answer = self._head(upload)
         receipt = answer.headers.get("Firsthand-Receipt")
         if receipt is not None and not _RECEIPT.fullmatch(receipt):
             raise StationFailed(f"{upload}: Firsthand-Receipt is not an address of a receipt")
-        return Progress(_offset(answer, upload), receipt)
+        return Progress(offset_in(answer, upload), receipt)
+
+    def _head(self, upload: str) -> Answer:
+        if not upload.startswith("/"):
+            raise UploadGone("the upload was to another kind of target")
+        answer = self._link.call("HEAD", upload, self._headers())
+        if answer.status in {404, 410}:
+            raise UploadGone(f"{upload} is not known any more")
+        refuse(answer, f"asking for {upload}")
+        return answer
 
     def append(self, upload: str, offset: int, data: bytes) -> int:
-        digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
         headers = {
-            **_VERSION,
+            **self._headers(),
             "Content-Type": "application/offset+octet-stream",
             "Upload-Offset": str(offset),
-            "Upload-Checksum": f"sha256 {digest}",
+            **self._checksum(data),
         }
         answer = self._link.call("PATCH", upload, headers, data)
         if answer.status in {404, 410}:
@@ -59,7 +78,7 @@ class TusTransport:
         if answer.status == 460:
             raise ChecksumRefused(f"{upload}: the chunk at {offset} arrived altered")
         refuse(answer, f"sending {upload}")
-        new = _offset(answer, upload)
+        new = offset_in(answer, upload)
         if answer.status != 204 or new != offset + len(data):
             raise StationFailed(f"{upload}: {answer.status} with offset {new} after {len(data)} bytes at {offset}")
         return new
@@ -71,7 +90,8 @@ class TusTransport:
         self._link.close()
 
 
-def _offset(answer: Answer, upload: str) -> int:
+def offset_in(answer: Answer, upload: str) -> int:
+    """Upload-Offset of an answer. Raises `StationFailed`."""
     text = answer.headers.get("Upload-Offset", "")
     if not (text.isascii() and text.isdigit() and len(text) <= 16):
         raise StationFailed(f"{upload}: {answer.status} without Upload-Offset")
