@@ -79,7 +79,7 @@ class _Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class SentTransport:
-    """`dock.transport.transport.Transport` around the target's own. `directory` tells where the spool is, to read only."""
+    """`dock.transport.transport.Transport` around the target's own. `directory` says where the spool is (read only)."""
 
     def __init__(
         self,
