@@ -20,6 +20,7 @@ from typing import Any
 import annotate
 import drawn_patterns
 import drawn_states
+import fleet_messages
 import listed_notices
 import msgspec
 import traceability
@@ -191,6 +192,7 @@ def render(page: str) -> str:
 def stale() -> list[str]:
     """Names of pages whose tables are not what the code says."""
     pages = [name for name in PAGES if (text := (HERE / name).read_text("utf-8")) != render(text)]
+    pages += [fleet_messages.FILE.name] if fleet_messages.stale() else []
     return pages + [str(path.relative_to(HERE)) for path in drawn_patterns.stale_images()]
 
 
@@ -203,6 +205,10 @@ def main() -> int:
     drawn_patterns.write_images()
     for name in old:
         page = HERE / name
+        if page == fleet_messages.FILE:
+            page.write_text(fleet_messages.text(), "utf-8")
+            print(f"docs/{name} written")
+            continue
         if page.suffix == ".svg":
             print(f"docs/{name} drawn")
             continue

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dock.agent.backoff import Backoff
+from dock.agent.command_relay import CommandRelay
 from dock.agent.documents import DocumentCounter
 from dock.agent.gate import Gate
 from dock.agent.ledger import UploadLedger, open_ledger
@@ -22,6 +23,7 @@ from dock.agent.report import Reporter
 from dock.agent.watch import CameraWatch, Teller
 from dock.config import AgentConfig
 from dock.errors import BadConfig
+from dock.mqtt.commands import CommandLine
 from dock.mqtt.messages import notice_data
 from dock.mqtt.peers import OwnStarts, PeerStarts
 from dock.notify import notify
@@ -29,6 +31,8 @@ from dock.tls import client_context, own_serial
 from evidence.handover import Notice, Status
 
 log = logging.getLogger(__name__)
+Relays = tuple[PeerRelay | CommandRelay, ...]
+"""What passes between the broker and the recorder, beside the telemetry."""
 
 
 class NoTelemetry:
@@ -48,11 +52,11 @@ async def run_agent(config: AgentConfig) -> None:
     except OSError as error:
         raise BadConfig(f"state_directory {config.state_directory} cannot be used: {error.strerror}") from error
     ledger = open_ledger(config.state_directory / "uploads.sqlite")
-    with contextlib.closing(ledger), _telemetry(config) as (teller, relay):
-        await _run(config, ledger, teller, relay)
+    with contextlib.closing(ledger), _telemetry(config) as (teller, relays):
+        await _run(config, ledger, teller, relays)
 
 
-async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relay: PeerRelay | None) -> None:
+async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relays: Relays) -> None:
     options = config.offload
     recorder = RecorderClient(config.recorder_socket, answer_s=options.timeout_s)
     # The status has a connection of its own: no receipt that takes its time may hide a recording that begins.
@@ -74,7 +78,7 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relay:
             await teller.event(notice.event, data)
 
     # Without telemetry nobody would be told, and the queue is kept.
-    fleet = [] if relay is None else [relay.run(), news.run()]
+    fleet = [*(relay.run() for relay in relays), *([news.run()] if relays else [])]
     work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run(), reporter.run(), *fleet)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,9 +100,9 @@ def _short_backoff() -> Backoff:
 
 
 @contextlib.contextmanager
-def _telemetry(config: AgentConfig) -> Iterator[tuple[Teller, PeerRelay | None]]:
+def _telemetry(config: AgentConfig) -> Iterator[tuple[Teller, Relays]]:
     if config.telemetry is None:
-        yield NoTelemetry(), None
+        yield NoTelemetry(), ()
         return
     # Only a camera with a broker pays for loading paho.
     from dock.mqtt.outbox import Outbox
@@ -109,7 +113,7 @@ def _telemetry(config: AgentConfig) -> Iterator[tuple[Teller, PeerRelay | None]]
     except sqlite3.Error as error:
         # Evidence goes on without telemetry.
         log.error("telemetry is off, its outbox in %s cannot be used: %s", config.state_directory, error)
-        yield NoTelemetry(), None
+        yield NoTelemetry(), ()
         return
     serial, system_id = own_serial(config.tls), config.station.system_id
     relay = PeerRelay(
@@ -117,6 +121,7 @@ def _telemetry(config: AgentConfig) -> Iterator[tuple[Teller, PeerRelay | None]]
         OwnStarts() if config.peers.send else None,
         PeerStarts(system_id, serial) if config.peers.receive else None,
     )
+    commands = CommandRelay(config.recorder_socket, CommandLine(serial))
     telemetry = MqttTelemetry(
         config.telemetry,
         outbox,
@@ -125,11 +130,13 @@ def _telemetry(config: AgentConfig) -> Iterator[tuple[Teller, PeerRelay | None]]
         boot=read_boot_id(),
         system_id=system_id,
         line=relay,
+        commands=commands,
     )
+    commands.answer = telemetry.answer
     relay.on_announcement = telemetry.wake
     telemetry.start()
     try:
-        yield telemetry, relay
+        yield telemetry, (relay, commands)
     finally:
         telemetry.stop()
         outbox.close()

@@ -6,6 +6,7 @@ No message ever carries a position, an officer or a text that a person wrote (R1
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Annotated, Any, Final
 
@@ -18,12 +19,14 @@ from evidence.notices import NOTICES, public_recording, public_word
 from evidence.statements import Count, Moment, Word
 
 COMMAND_BYTES: Final = 16 * 1024
+ENVELOPE: Final = ("reply_to", "correlation")
+"""What an answer's row carries beside its data."""
 _COMMAND_NAME: Final = re.compile("[a-z][a-z0-9_]{0,47}", re.ASCII)
 _EVENT_NAME: Final = re.compile("[a-z][a-z0-9_]{0,47}", re.ASCII)
 
 
 class CommandEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A command as a CloudEvent. Commands that change something will be signed; none is supported yet."""
+    """A command as a CloudEvent. None is supported: what a camera obeys comes signed, as `cmd/command`."""
 
     specversion: str
     id: str
@@ -47,6 +50,15 @@ class NoticeData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A count or a number of the notice's own; of a queue item its `id`."""
     attention: bool = False
     """It belongs on a supervisor's screen."""
+
+
+class CommandAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a signed command: ``rsp/command``, or where its Response Topic says."""
+
+    request: str
+    """SHA-256 of the command; the camera's log names it by that too."""
+    error: Annotated[str, Meta(max_length=500)] | None = None
+    """Why it is not obeyed, in one sentence; null if it is."""
 
 
 class QueueItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +89,9 @@ def base_topic(device: str) -> str:
 
 
 def topic_of(device: str, row: Row) -> str:
-    """Where a row is published."""
+    """Where a row is published. An answer goes where it was asked for, within the camera's own answers."""
+    if row.kind == "rsp" and "reply_to" in row.data:
+        return str(row.data["reply_to"])
     return f"{base_topic(device)}/state" if row.kind == "state" else f"{base_topic(device)}/{row.kind}/{row.name}"
 
 
@@ -99,7 +113,14 @@ def cloud_event(device: str, *, event_id: str, kind: str, time: str, data: dict[
 def encode_row(device: str, row: Row) -> bytes:
     """A row as its message: the id is ``BOOT:ROW``, the same at every attempt."""
     kind = "state" if row.kind == "state" else f"{row.kind}.{row.name}"
-    return cloud_event(device, event_id=f"{row.boot}:{row.row}", kind=kind, time=row.time, data=row.data)
+    data = {key: value for key, value in row.data.items() if row.kind != "rsp" or key not in ENVELOPE}
+    return cloud_event(device, event_id=f"{row.boot}:{row.row}", kind=kind, time=row.time, data=data)
+
+
+def correlation_of(row: Row) -> bytes | None:
+    """MQTT 5's Correlation Data of an answer; None for all else."""
+    text = row.data.get("correlation") if row.kind == "rsp" else None
+    return base64.b64decode(text) if isinstance(text, str) else None
 
 
 def state_data(status: Status, dropped: dict[str, int]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import itertools
 import logging
 import queue
 import sqlite3
@@ -22,13 +23,17 @@ from typing import Any, Final, Protocol
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from dock.agent.backoff import Backoff
 from dock.config import Telemetry
 from dock.mqtt import messages
+from dock.mqtt.commands import NAME as COMMAND
 from dock.mqtt.outbox import Kind, Outbox
 from dock.mqtt.peers import ANNOUNCEMENT_BYTES, OwnStarts, PeerStarts, peers_topic
 from evidence.handover import Status
+from evidence.limits import COMMAND_BYTES as DOCUMENT_BYTES
 from evidence.statements import moment
 
 log = logging.getLogger(__name__)
@@ -61,6 +66,14 @@ def read_boot_id() -> str:
     return _BOOT_ID.read_text("ascii").strip()
 
 
+class Commands(Protocol):
+    """Who passes signed commands on (`dock.agent.command_relay`)."""
+
+    def heard(self, document: bytes, reply_to: str | None, correlation: bytes | None, *, retained: bool) -> None:
+        """A command came (paho's thread)."""
+        ...
+
+
 class MqttTelemetry:
     """`dock.agent.watch.Teller` over MQTT. Events are durable when `event` returns; delivery comes when it can."""
 
@@ -74,6 +87,7 @@ class MqttTelemetry:
         boot: str,
         system_id: str = "",
         line: PeerLine | None = None,
+        commands: Commands | None = None,
     ) -> None:
         self._config = config
         self._outbox = outbox
@@ -82,6 +96,8 @@ class MqttTelemetry:
         self._boot = boot
         self._system_id = system_id
         self._line = line
+        self._commands = commands
+        self._brokers = itertools.cycle(config.brokers)
         self._mailbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._stopping = threading.Event()
@@ -110,6 +126,11 @@ class MqttTelemetry:
             log.warning("an event has no usable name: %r", name[:80])
             return
         await asyncio.to_thread(self._put, "evt", name, data)
+
+    async def answer(self, name: str, data: dict[str, Any]) -> None:
+        """Keep the answer to a command; dropped if too many wait, for whoever sends so many."""
+        if await asyncio.to_thread(self._outbox.count, "rsp") < _ANSWERS_WAITING:
+            await asyncio.to_thread(self._put, "rsp", name, data)
 
     async def state(self, status: Status) -> None:
         """Keep the state if it changed in more than its counters, or the last one is old."""
@@ -162,7 +183,13 @@ class MqttTelemetry:
         if self._line is not None and self._line.own is not None:
             self._line.own.reconnected()
         try:
-            client.connect(self._config.host, self._config.port, keepalive=self._config.keepalive_s)
+            host, port = next(self._brokers)
+            lasting = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            lasting.SessionExpiryInterval = self._config.session_s
+            client.connect(
+                host, port, keepalive=self._config.keepalive_s, clean_start=self._config.session_s == 0,
+                properties=lasting,
+            )  # fmt: skip
             client.loop_start()
             self._serve(client, backoff)
         finally:
@@ -231,7 +258,12 @@ class MqttTelemetry:
             return
         for row in self._outbox.oldest(room, but=self._in_flight.values()):
             topic = messages.topic_of(self._device, row)
-            told = client.publish(topic, messages.encode_row(self._device, row), 1, retain=row.kind == "state")
+            correlation = messages.correlation_of(row)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            if correlation is not None:
+                properties.CorrelationData = correlation
+            payload = messages.encode_row(self._device, row)
+            told = client.publish(topic, payload, 1, retain=row.kind == "state", properties=properties)
             if told.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
                 raise ConnectionAbortedError(f"the message was not taken: {told.rc}")
             self._in_flight[told.mid] = row.row
@@ -247,8 +279,7 @@ class MqttTelemetry:
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._device,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            clean_session=True,
+            protocol=MQTTProtocolVersion.MQTTv5,
             reconnect_on_failure=False,
         )
         client.tls_set_context(self._context())
@@ -273,6 +304,15 @@ class MqttTelemetry:
         if self._line is not None and not topic.startswith(f"{messages.base_topic(self._device)}/"):
             payload = bytes(message.payload[: ANNOUNCEMENT_BYTES + 1])
             self._line.heard(topic, payload, retained=message.retain)
+            return
+        if self._commands is not None and topic == f"{messages.base_topic(self._device)}/cmd/{COMMAND}":
+            asked = message.properties
+            self._commands.heard(
+                bytes(message.payload[: DOCUMENT_BYTES + 1]),
+                getattr(asked, "ResponseTopic", None),
+                getattr(asked, "CorrelationData", None),
+                retained=message.retain,
+            )
             return
         # One byte too many is enough to refuse it by its size.
         self._post("command", (topic, bytes(message.payload[: messages.COMMAND_BYTES + 1])))

@@ -16,10 +16,13 @@ from dock_bench import SERIAL, Process, poll_until, write_agent
 from dock_camera import FakeRecorder
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+from test_asyncapi import check_message
 
 from fleet.ca import Authority, create_agency, write_credential
 
 Run = Callable[[str, Path], Process]
+KILLS = (60, 5, 150, 1, 12, 30, 2, 90, 7, 45, 3, 21, 120, 1, 9, 70, 4, 33, 15, 6)
+"""After how many durable rows the publisher is killed, each time."""
 EXAMPLES = Path(__file__).resolve().parents[2] / "dock" / "examples"
 
 
@@ -35,6 +38,8 @@ class Broker:
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     heard: list[tuple[str, dict[str, Any], bool]] = field(default_factory=list)
+    described: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """The same, never cleared: each is held against the AsyncAPI document at the end."""
     server: Client | None = None
 
     def start(self) -> Broker:
@@ -75,6 +80,7 @@ class Broker:
     def _hear(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         if "/cmd/" not in message.topic:  # what we sent ourselves
             self.heard.append((message.topic, json.loads(message.payload), message.retain))
+            self.described.append((message.topic, json.loads(message.payload)))
 
     def client(self, stem: str) -> Client:
         client = Client(CallbackAPIVersion.VERSION2)
@@ -120,6 +126,9 @@ def broker(
     started = Broker(broker_pki, tmp_path, tool("mosquitto")).start().listen()
     yield started
     started.stop()
+    for topic, event in started.described:
+        if not topic.endswith(("/evt/last", "/evt/tick")):  # what tests made up
+            check_message(topic, event)
 
 
 def agent_with(broker: Broker, tmp_path: Path, run: Run, more: str = "") -> Process:
@@ -230,7 +239,7 @@ def test_a_publisher_that_is_killed_loses_no_row(broker: Broker, tmp_path: Path)
             [sys.executable, str(script), str(config), str(first), str(count)], stdout=subprocess.PIPE, text=True
         )
 
-    for kill_after in (60, 5, 150, 1):
+    for kill_after in KILLS:
         process = publish(100_000)
         assert process.stdout is not None
         for line in process.stdout:
