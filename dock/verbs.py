@@ -15,6 +15,7 @@ MODULES: Final = (
     "found",
     "accept",
     "reconcile",
+    "proofs",
     "people",
     "hold",
     "release",

@@ -17,6 +17,7 @@ from dock.station.part import StationPart
 from dock.station.people_audit import PeopleAudit
 from dock.station.sent_files import SentFiles
 from dock.station.store_watch import StoreWatch
+from dock.station.vault_proofs import VaultProofs
 
 if TYPE_CHECKING:
     from dock.station.station import Station
@@ -37,5 +38,6 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         Malfunctions,
         DockPage,
         SentFiles,
+        VaultProofs,
     )
     return tuple(kind(station) for kind in kinds)

@@ -147,6 +147,10 @@ class Client:
         response = self._connection.getresponse()
         return response.status, {key.lower(): value for key, value in response.getheaders()}, response.read()
 
+    def close(self) -> None:
+        """A station that stops waits for connections that are open."""
+        self._connection.close()
+
     def create(self, name: str, length: int, **more: str) -> tuple[int, dict[str, str], bytes]:
         told = {"filename": name, **more}
         metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in told.items())

@@ -1,0 +1,241 @@
+"""Vault proofs at the station: what the vault's holder should open, and what goes to which camera (R40, invariant 8).
+
+1. The station has no vault key and opens nothing. It keeps a work list: the first recording of each camera, vault
+   certificate and firmware, each critical recording, and what a camera says is waiting (docs/design/vault-proof.md).
+2. A proof that comes back is checked as a camera checks it, against the receipt of the file in the store, before it is
+   handed to that camera at its next contact. What is wanted, what came and what a camera said are custody entries.
+3. A camera's word about what is waiting makes work, and nothing else: its files are looked up in the store.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from dock.admin_words import arguments_of
+from dock.errors import BadArguments, BadFileName
+from dock.names import parse_name
+from dock.station.known import known
+from dock.station.part import AdminVerb, Document, StationPart, Stored
+from dock.station.proof_ledger import ProofLedger, Wanted, Why
+from dock.station.station import Station
+from dock.station.tus_words import Body
+from dock.tls import Peer
+from evidence import cms
+from evidence.errors import EvidenceError
+from evidence.handover import Receipt, decode_receipt
+from evidence.limits import PROOF_BYTES, STATEMENT_BYTES
+from evidence.splitter import Splitter, StatementBytes
+from evidence.statements import Frozen, Name, Open, decode
+from evidence.vault_proof import VaultProof, check_vault_proof
+
+log = logging.getLogger(__name__)
+MOST_LISTED: Final = 10_000
+"""Files on one work list: an answer of the station's socket has its limit."""
+MOST_GIVEN: Final = 64
+"""Proofs that are offered to a camera at once."""
+_MISSING_BYTES: Final = 256 * 1024
+
+
+class Missing(Frozen, frozen=True, kw_only=True):
+    """A camera's word: these files have a receipt and wait only for a proof."""
+
+    names: Annotated[tuple[Name, ...], Meta(max_length=1000)]
+
+
+class Brought(Frozen, frozen=True, kw_only=True):
+    """Arguments of `proofs_take`: one proof, base64."""
+
+    proof: str
+
+
+class VaultProofs(StationPart):
+    """The work list and the proofs of one station."""
+
+    name = "vault proofs"
+
+    def __init__(self, station: Station) -> None:
+        super().__init__(station)
+        self.ledger = ProofLedger(station.config.directory)
+
+    async def end(self) -> None:
+        self.ledger.close()
+
+    # --- what is wanted ----------------------------------------------------------------------------------------------
+
+    def stored(self, file: Stored) -> None:
+        opened = file.report.opened
+        if opened is None or opened.stream != "recording" or file.receipt.verdict != "valid":
+            return
+        if opened.upload_class == "critical":
+            self._want(file.receipt, file.stored, opened, "critical")
+        elif not self._covered_or_listed(opened):
+            self._want(file.receipt, file.stored, opened, "first")
+
+    def _covered_or_listed(self, opened: Open) -> bool:
+        pair = opened.serial, opened.camera.firmware_sha256, opened.recipients
+        return self.ledger.covered(*pair) or self.ledger.waits_for_first(*pair)
+
+    def _want(self, receipt: Receipt, stored: str, opened: Open, why: Why) -> bool:
+        if self.ledger.proves(receipt.name, receipt.sha256):
+            return False
+        firmware = opened.camera.firmware_sha256
+        one = Wanted(
+            receipt.name, receipt.serial, receipt.number, stored, receipt.bytes, receipt.sha256, firmware,
+            opened.recipients, why,
+        )  # fmt: skip
+        if not self.ledger.want(one):
+            return False
+        self.station.custody.enter(
+            "proof_wanted", who=f"station {self.station.config.station}", serial=receipt.serial, name=receipt.name,
+            sha256=receipt.sha256, details={"why": why, "firmware": firmware},
+        )  # fmt: skip
+        self.station.tell("proof_wanted", receipt.serial)
+        return True
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [Route("/proofs/missing", known(self._missing), methods=["POST"])]
+
+    async def _missing(self, request: Request) -> Response:
+        data = await Body(request, self.station.config.limits.idle_s).read(_MISSING_BYTES + 1)
+        try:
+            said = msgspec.json.decode(data[:_MISSING_BYTES], type=Missing)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise HTTPException(400, f"not a list of files that wait for a proof: {error}") from error
+        peer: Peer = request.state.peer
+        await run_in_threadpool(self._all_missing, peer.serial, said.names)
+        return Response(status_code=204)
+
+    def _all_missing(self, serial: str, names: Sequence[str]) -> None:
+        for name in names:
+            self.missing(serial, name)
+
+    def missing(self, serial: str, text: str) -> None:
+        """A camera lacks a proof for one of its files (rule 3). Raises OSError."""
+        try:
+            name = parse_name(text)
+        except BadFileName:
+            return
+        receipt = self._receipt_of(text) if name.serial == serial else None
+        opened = self._open_of(text) if receipt is not None and receipt.verdict == "valid" else None
+        if receipt is None or opened is None:
+            return
+        if self.ledger.proves(text, receipt.sha256):
+            self.ledger.offer_file_again(text, receipt.sha256)
+            return
+        pair = serial, opened.camera.firmware_sha256, opened.recipients
+        if not self.ledger.covered(*pair):
+            if name.stream == "recording" and not self.ledger.waits_for_first(*pair):
+                self._want(receipt, text, opened, "first")
+        elif not self.ledger.pair_waits(*pair) and self._want(receipt, text, opened, "critical"):
+            # A category made it critical after it was closed, or this camera has lost what it knew: try both ways.
+            self.ledger.offer_pair_again(*pair)
+
+    # --- what people bring -------------------------------------------------------------------------------------------
+
+    def admin_verbs(self) -> Mapping[str, AdminVerb]:
+        return {"proofs_wanted": self._list, "proofs_take": self._take}
+
+    def _list(self, arguments: dict[str, Any], who: str) -> dict[str, Any]:  # noqa: ARG002 - to look changes nothing
+        arguments_of(Frozen, arguments)
+        files = [
+            {
+                **{field: getattr(one, field) for field in ("name", "sha256", "bytes", "why", "vaults")},
+                "path": self._place(one.stored),
+            }
+            for one in self.ledger.wanted(MOST_LISTED)
+        ]
+        return {"v": 1, "kind": "proofs_wanted", "files": files}
+
+    def _place(self, stored: str) -> str:
+        """Where the file is, for a person who fetches it."""
+        settings = self.station.config.store
+        if settings.s3 is not None and settings.kind == "s3":
+            return f"s3://{settings.s3.bucket}/{settings.s3.prefix}{stored}"
+        return str(self.station.config.directory.resolve() / "store" / stored)
+
+    def _take(self, arguments: dict[str, Any], who: str) -> dict[str, Any]:
+        said = arguments_of(Brought, arguments)
+        try:
+            document = base64.b64decode(said.proof, validate=True)
+        except ValueError as error:
+            raise BadArguments("the proof is not base64") from error
+        if len(document) > PROOF_BYTES:
+            raise BadArguments(f"a proof has at most {PROOF_BYTES} bytes")
+        proof = self.check(document)
+        digest = hashlib.sha256(document).hexdigest()
+        new = self.ledger.keep(digest, proof, document)
+        if new:
+            self.station.custody.enter(
+                "proof_taken", who=who, serial=proof.serial, name=proof.name, sha256=proof.sha256,
+                details={"holder": proof.holder, "vault": proof.vault_sha256, "firmware": proof.firmware_sha256,
+                         "objects": str(proof.objects), "proof": digest},
+            )  # fmt: skip
+            self.station.tell("proof", proof.serial)
+        return {"serial": proof.serial, "name": proof.name, "new": new}
+
+    def check(self, document: bytes) -> VaultProof:
+        """A proof that holds, of a file that this station has. Raises `EvidenceError`, `BadArguments`, OSError."""
+        trust = replace(self.station.trust, revocations=self.station.lists.refresh())
+        proof = check_vault_proof(document, trust)
+        receipt = self._receipt_of(proof.name)
+        if receipt is None:
+            raise BadArguments(f"{proof.name} is not in this station's store: take it to the station that has it")
+        for field in ("serial", "stream", "number", "bytes", "sha256", "close_hash"):
+            if getattr(proof, field) != getattr(receipt, field):
+                raise BadArguments(f"the proof of {proof.name} is refused: its {field} is not that of the stored file")
+        return proof
+
+    # --- what cameras get --------------------------------------------------------------------------------------------
+
+    def documents(self, serial: str) -> Sequence[Document]:
+        return [Document("proof", one) for one in self.ledger.waiting(serial, MOST_GIVEN)]
+
+    def answered(self, serial: str, document: Document, error: str | None) -> None:
+        camera = f"camera {serial}"
+        if error is None:
+            self.ledger.taken(document.id)
+            self.station.custody.enter("proof_given", who=camera, serial=serial, details={"proof": document.id})
+        elif self.ledger.refused(document.id) == 1:
+            details = {"proof": document.id, "why": error[:500]}
+            self.station.custody.enter("proof_refused", who=camera, serial=serial, details=details)
+
+    # --- the store ---------------------------------------------------------------------------------------------------
+
+    def _receipt_of(self, stored: str) -> Receipt | None:
+        data = self.station.store.receipt(stored)
+        if data is None:
+            return None
+        try:
+            return decode_receipt(cms.parse_signed(data).payload)
+        except EvidenceError as error:
+            log.error("the receipt of %s in the store cannot be read: %s", stored, error)
+            return None
+
+    def _open_of(self, stored: str) -> Open | None:
+        """The file's `open`, which stands at its begin."""
+        splitter, seen = Splitter(), 0
+        try:
+            for block in self.station.store.read(stored):
+                for item in splitter.feed(block):
+                    if isinstance(item, StatementBytes):
+                        first = decode(cms.parse_signed(item.data, limit=STATEMENT_BYTES).payload)
+                        return first if isinstance(first, Open) else None
+                seen += len(block)
+                if seen > STATEMENT_BYTES:
+                    return None
+        except EvidenceError as error:
+            log.error("%s in the store has no `open` that can be read: %s", stored, error)
+        return None
