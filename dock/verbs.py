@@ -17,6 +17,8 @@ MODULES: Final = (
     "reconcile",
     "proofs",
     "people",
+    "custody",
+    "add_export",
     "hold",
     "release",
     "holds",

@@ -29,7 +29,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "labelled": "labelled, {what}: {value}",
     "accepted": "accepted although it does not verify: {reason}",
     "quarantined": "taken into quarantine: {reason}",
-    "exported": "opened by {user} with the vault's key ({verb}), {objects} objects, {outcome}; told by {signed_by}",
+    "exported": "opened with the vault's key by {user} at {opened_at} ({verb}), {objects} objects, {outcome}",
     "handed_off": "handed off to {to}, manifest {manifest}",
     "checkout": "handed out to {officer}",
     "checkin": "given back by {officer}",

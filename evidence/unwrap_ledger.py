@@ -30,7 +30,7 @@ from evidence.durable import AppendFile
 from evidence.errors import BadKey, BrokenChain, EvidenceError, NotEvidence
 from evidence.keys import Signer
 from evidence.roles import role_of, serial_of
-from evidence.signed_chain import Chained, Place, read_chain
+from evidence.signed_chain import Chained, Link, Place, read_chain
 from evidence.statements import (
     NO_HASH,
     Count,
@@ -79,6 +79,17 @@ def read_ledger(
     first broken rule, `NotEvidence` if the file cannot be read.
     """
 
+    for one in _links(path, trust, offset, Place(seq, prev)):
+        yield one.statement, one.message, one.digest
+
+
+def read_documents(path: Path, trust: Trust) -> Iterator[tuple[Unwrap, bytes]]:
+    """Each statement with its DER, from the first one on. Raises as `read_ledger` does."""
+    for one in _links(path, trust, 0, Place()):
+        yield one.statement, one.data
+
+
+def _links(path: Path, trust: Trust | None, offset: int, place: Place) -> Iterator[Link[Unwrap]]:
     def check(message: cms.SignedMessage) -> None:
         if trust is None:
             cms.check_signature(message)
@@ -88,8 +99,7 @@ def read_ledger(
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            for one in read_chain(file, _DECODER, Place(seq, prev), check, path.name):
-                yield one.statement, one.message, one.digest
+            yield from read_chain(file, _DECODER, place, check, path.name)
     except OSError as error:
         raise NotEvidence(f"cannot read {path}: {error.strerror}") from error
 

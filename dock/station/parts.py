@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from dock.station.admin import Admin
 from dock.station.bay_reports import BayReports
+from dock.station.camera_story import CameraStory
 from dock.station.custody_steps import CustodySteps
 from dock.station.daily_reconciliation import DailyReconciliation
 from dock.station.documents import Documents
+from dock.station.exports_elsewhere import ExportsElsewhere
 from dock.station.holds import Holds
 from dock.station.lost_cameras import LostCameras
 from dock.station.malfunctions import Malfunctions
@@ -27,8 +29,10 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
     """All parts of one station."""
     kinds: tuple[type[StationPart], ...] = (
         Admin,
+        CameraStory,
         CustodySteps,
         Documents,
+        ExportsElsewhere,
         BayReports,
         Holds,
         LostCameras,
