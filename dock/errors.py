@@ -161,3 +161,15 @@ class NoSuchMalfunction(DockError, LookupError):
 
 class AlreadyClosed(DockError):
     """Somebody else closed that malfunction first."""
+
+
+class CheckoutRefused(DockError):
+    """No camera is handed out; the message says why, and which one is ready instead."""
+
+
+class NotIdentified(DockError, PermissionError):
+    """Nobody knows who stands there: an unknown tag, a wrong PIN, or somebody without the role."""
+
+
+class ReaderLost(DockError, OSError):
+    """The RFID reader is not there. Plug it in; a service manager starts the program again."""

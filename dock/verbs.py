@@ -22,6 +22,11 @@ MODULES: Final = (
     "hold",
     "release",
     "holds",
+    "bays",
+    "checkout",
+    "check_in",
+    "withhold",
+    "reader",
 )
 """Modules of ``dock/cli/`` in the order in which the help lists them; loaded only when they are needed."""
 

@@ -21,6 +21,8 @@ from dock.station.lost_cameras import LostCameras
 from dock.station.part import Document, StationPart
 from dock.station.tus_words import Body
 from dock.tls import Peer
+from evidence.commands import parse_command
+from evidence.errors import EvidenceError
 from evidence.statements import Frozen
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ class Documents(StationPart):
                 found += [(part, document) for document in part.documents(serial)]
             except Exception:
                 log.exception("part %s has no documents for %s", part.name, serial)
-        return found
+        return sorted(found, key=lambda each: _number(each[1]))
 
     async def _find(self, request: Request) -> tuple[StationPart, Document]:
         peer: Peer = request.state.peer
@@ -82,3 +84,13 @@ class Documents(StationPart):
         await asyncio.to_thread(part.answered, peer.serial, document, said.error)
         self.station.tell("document", peer.serial)
         return Response(status_code=204)
+
+
+def _number(document: Document) -> int:
+    """Commands go in the order of their numbers, or the camera would refuse the earlier one; the others before them."""
+    if document.kind != "command":
+        return 0
+    try:
+        return parse_command(document.data)[0].sequence
+    except EvidenceError:
+        return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dock.station.admin import Admin
 from dock.station.bay_reports import BayReports
 from dock.station.camera_story import CameraStory
+from dock.station.checkout_desk import CheckoutDesk
 from dock.station.custody_steps import CustodySteps
 from dock.station.daily_reconciliation import DailyReconciliation
 from dock.station.documents import Documents
@@ -43,5 +44,6 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         DockPage,
         SentFiles,
         VaultProofs,
+        CheckoutDesk,
     )
     return tuple(kind(station) for kind in kinds)
