@@ -173,3 +173,7 @@ class NotIdentified(DockError, PermissionError):
 
 class ReaderLost(DockError, OSError):
     """The RFID reader is not there. Plug it in; a service manager starts the program again."""
+
+
+class BadLabel(DockError, ValueError):
+    """A label that cannot be; says what can."""

@@ -22,6 +22,7 @@ MODULES: Final = (
     "hold",
     "release",
     "holds",
+    "label",
     "bays",
     "checkout",
     "check_in",

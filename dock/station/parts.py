@@ -13,6 +13,7 @@ from dock.station.daily_reconciliation import DailyReconciliation
 from dock.station.documents import Documents
 from dock.station.exports_elsewhere import ExportsElsewhere
 from dock.station.holds import Holds
+from dock.station.labels import Labels
 from dock.station.lost_cameras import LostCameras
 from dock.station.malfunctions import Malfunctions
 from dock.station.page.part import DockPage
@@ -36,6 +37,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         ExportsElsewhere,
         BayReports,
         Holds,
+        Labels,
         LostCameras,
         DailyReconciliation,
         PeopleAudit,

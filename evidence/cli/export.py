@@ -59,6 +59,8 @@ def add(verbs: Verbs[Parser]) -> None:
     parser.add_argument("--from", dest="from_s", type=_seconds, metavar="TIME", help=begins)
     parser.add_argument("--to", dest="to_s", type=_seconds, metavar="TIME", help="where it ends, likewise")
     add_log_option(parser)
+    labels = "the docking station's custody ledger (its directory, or a file of it): labels given there are shown"
+    parser.add_argument("--custody", type=Path, action="append", default=[], metavar="LEDGER", help=labels)
     parser.add_argument("--no-captions", action="store_true", help="leave the caption track out of the MP4")
     parser.add_argument("--force", action="store_true", help="replace outputs, and export what does not verify")
 
@@ -117,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
     """0 exported, 1 not valid (with --force: exported and labelled), 2 unreadable or not writable, 64 wrong usage."""
     try:
         from evidence.export.appended import appended_labels, segments_beside
+        from evidence.export.custody_labels import custody_labels
         from evidence.export.recording import RecordingExport
     except ModuleNotFoundError as error:
         if error.name != "av":
@@ -135,6 +138,12 @@ def run(args: argparse.Namespace) -> int:
         complain("not exported, since the file is not valid: --force exports and labels what can be read")
         return INVALID
     vault.check_recipient(report.opened)
+    late, broken = custody_labels(report, args.custody, trust)
+    if broken:
+        raise NotEvidence(
+            f"the custody ledger does not hold: give a whole copy, or leave --custody out: {plain(broken[0])}"
+        )
+    appended = appended_labels(report, args.log or segments_beside(args.file, report), trust, vault)
     export = RecordingExport(
         args.file,
         verifier,
@@ -146,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
         signer=signer,
         captioned=not args.no_captions,
         corrections=found,
-        appended=appended_labels(report, args.log or segments_beside(args.file, report), trust, vault),
+        appended=[*appended, *late],
     )
     exported = _export(export, args, tolerate=not report.valid)
     signed = (_sign(exported.paths[-1], signer),) if signer is not None else ()
