@@ -12,6 +12,7 @@ from dock.station.custody_steps import CustodySteps
 from dock.station.daily_reconciliation import DailyReconciliation
 from dock.station.documents import Documents
 from dock.station.exports_elsewhere import ExportsElsewhere
+from dock.station.health_history import HealthHistory
 from dock.station.holds import Holds
 from dock.station.labels import Labels
 from dock.station.lost_cameras import LostCameras
@@ -43,6 +44,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         PeopleAudit,
         StoreWatch,
         Malfunctions,
+        HealthHistory,
         DockPage,
         SentFiles,
         VaultProofs,

@@ -80,8 +80,8 @@ def test_another_fault_beside_an_overridden_one_is_still_red() -> None:
 def test_a_fault_is_told_with_what_the_self_test_measured() -> None:
     status: Status = bay_report("SIM-0001", do_not_use=("microphone",)).status
     checks: tuple[dict[str, Any], ...] = (
-        {"check": "microphone", "result": "fail", "value": "silent"},
-        {"check": "gps", "result": "warn", "value": "no fix"},
+        {"name": "microphone", "result": "fail", "value": "silent"},
+        {"name": "gps", "result": "warn", "value": "no fix"},
     )
     assert faults_of(status, checks) == ("microphone: silent",)
 

@@ -124,7 +124,7 @@ def faults_of(status: Status, checks: tuple[dict[str, Any], ...]) -> tuple[str, 
     """Components for which it must not be used, and what the self-test says of them."""
     found = [one.replace("_", " ") for one in status.do_not_use if one not in status.overrides]
     for check in checks:
-        if check.get("result") in ("fail", "block") and str(check.get("check")) not in status.overrides:
+        if check.get("result") in ("fail", "block") and str(check.get("name")) not in status.overrides:
             said = _check_words(check)
             found = [one for one in found if not said.startswith(one)]
             found.append(said)
@@ -139,7 +139,7 @@ def warnings_of(status: Status, checks: tuple[dict[str, Any], ...]) -> tuple[str
 
 
 def _check_words(check: dict[str, Any]) -> str:
-    name = str(check.get("check", "?")).replace("_", " ")
+    name = str(check.get("name", "?")).replace("_", " ")
     value = check.get("value")
     return f"{name}: {value}"[:120] if value not in (None, "") else name[:120]
 

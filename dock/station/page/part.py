@@ -24,6 +24,7 @@ from dock.station.page.assets import Assets
 from dock.station.page.audit import Audit
 from dock.station.page.audit_page import AuditPage
 from dock.station.page.board_page import BoardPage
+from dock.station.page.camera_page import CameraPage
 from dock.station.page.live import LiveBoard
 from dock.station.page.login import Login
 from dock.station.page.malfunction_page import MalfunctionPage
@@ -67,6 +68,7 @@ class DockPage(StationPart):
             Route("/assets/{digest}/{name:path}", assets.serve, methods=["GET"]),
             *Login(house).routes(),
             *BoardPage(house, self.board).routes(),
+            *CameraPage(house, self.board).routes(),
             *MalfunctionPage(house).routes(),
             *AuditPage(house).routes(),
         ]

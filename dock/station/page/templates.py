@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dock.station.page.assets import Assets
-from evidence.statements import moment_ns
+from evidence.statements import moment, moment_ns
 
 _DIRECTORY: Final = Path(__file__).resolve().parent / "templates"
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -26,7 +26,7 @@ def build_templates(assets: Assets, **everywhere: Any) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(asset=assets.url, **everywhere)
-    environment.filters.update(bytes=human_bytes, when=when, day_time=when, plain=plain, span=span)
+    environment.filters.update(bytes=human_bytes, when=when, when_s=when_s, plain=plain, span=span)
     return environment
 
 
@@ -49,6 +49,11 @@ def when(moment: str | None) -> Markup:
     today = dt.datetime.now(dt.UTC).astimezone().date()
     text = f"{local:%H:%M}" if local.date() == today else f"{local.day} {local:%b %Y, %H:%M}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(moment, f"{utc:%Y-%m-%d %H:%M:%S} UTC", text)
+
+
+def when_s(seconds: int) -> Markup:
+    """Seconds since 1970 as `when` shows them."""
+    return when(moment(seconds * 10**9))
 
 
 def plain(word: str) -> str:

@@ -34,6 +34,7 @@ COOKIE: Final = "__Host-firsthand"
 EVERYBODY: Final[tuple[Role, ...]] = ("officer", "technician", "supervisor", "administrator")
 PAGES: Final[tuple[tuple[str, str, tuple[Role, ...]], ...]] = (
     ("/", "Bays", EVERYBODY),
+    ("/cameras", "Cameras", EVERYBODY),
     ("/malfunctions", "Malfunctions", ("supervisor", "technician")),
     ("/faults", "Report a fault", EVERYBODY),
     ("/people", "People", ("administrator", "supervisor")),
