@@ -125,7 +125,8 @@ class Ledger:
             except OSError as error:
                 raise NotEvidence(f"cannot read {path}: {error.strerror}") from error
             except EvidenceError as error:
-                self.findings.append(f"{path.name}: {error} (the last entry that holds is {self.place.seq - 1})")
+                last = f"the last entry that holds is {self.place.seq - 1}" if self.place.seq else "no entry holds"
+                self.findings.append(f"{path.name}: {error} ({last})")
 
     def _begin(self, file: BinaryIO, path: Path, *, alone: bool) -> None:
         """Where a file stands in the chain: after the one before it, or (a finding) by its own first entry's word."""
