@@ -57,8 +57,8 @@ class Backlog:
             self._listed_s = self._clock()
         present = {key_of(one) for one in spool.files}
         for key in self._settled.keys() - present:
+            self._settled.pop(key, None)
             await asyncio.to_thread(self._ledger.unsettle, *key)
-            del self._settled[key]
 
     def claim(self, classes: Collection[UploadClass], said: str) -> SpoolFile | None:
         """The next file, now in work until `release`; `said` is what the station says of itself."""
@@ -72,12 +72,14 @@ class Backlog:
         """It is not in work any more."""
         self.in_work.discard(key_of(file))
 
-    def done(self, file: SpoolFile) -> None:
+    async def done(self, file: SpoolFile) -> None:
         """Its receipt was taken: it does not wait any more."""
         key = key_of(file)
         self._done.add(key)
         self.files = tuple(one for one in self.files if key_of(one) != key)
-        self._settled.pop(key, None)
+        self.queue.postpone(file)  # in case the recorder still lists it as waiting
+        if self._settled.pop(key, None) is not None:
+            await asyncio.to_thread(self._ledger.unsettle, *key)
 
     def settle(self, one: Settled) -> bool:
         """Not again until `ask_again_s` has passed. Whether it is news. Blocks for the ledger."""

@@ -9,19 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import hashlib
 import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn
 
-from dock.agent.answers import Course, course_of
 from dock.agent.backlog import Backlog
+from dock.agent.delivery import Delivery
 from dock.agent.foreign import ForeignTarget
 from dock.agent.gate import Gate
-from dock.agent.greeting import Greeted, check_receipt, greet
-from dock.agent.ledger import Settled, UploadLedger, Verdict
+from dock.agent.greeting import Greeted, greet
+from dock.agent.ledger import UploadLedger
 from dock.agent.progress import Progress
 from dock.agent.recorder_client import RecorderClient
 from dock.agent.upload import Uploader
@@ -29,17 +28,12 @@ from dock.agent.watch import CameraWatch, Teller
 from dock.config import AgentConfig
 from dock.errors import (
     DockError,
-    ReceiptNotReady,
-    RecorderRefused,
-    StationBusy,
-    StationFailed,
-    StationRefused,
     TransportError,
     UploadStopped,
 )
-from dock.transport.https import StationLink, refuse
+from dock.transport.https import StationLink
 from dock.transport.tus import TusTransport
-from evidence.handover import Receipt, SpoolFile
+from evidence.handover import SpoolFile
 from evidence.trust import Trust
 
 log = logging.getLogger(__name__)
@@ -90,11 +84,14 @@ class Session:
         self._permission = watch.permission
         self._links: list[StationLink] = []
         self._stop = asyncio.Event()
+        self._leaving = asyncio.Event()
+        """No more files are begun; those in work go to their end."""
         self._barred = False
         """Nothing may be uploaded any more: what failed then was cut off by us."""
         self._until = time.monotonic() + GREET_EVERY_S
-        self._strikes: dict[str, int] = {}
-        self._said = ""
+        self.strikes: dict[str, int] = {}
+        """By file: answers that may pass, and mean something when they come again."""
+        self.said = ""
         """What the station says of itself: its version, if it tells one."""
         self.link = self.new_link()
         """For everything that is no upload."""
@@ -118,7 +115,7 @@ class Session:
                 log_head=status.log_head,
             )
             self.clock_offset_ms = self.greeted.offset_ms
-            self._said = await asyncio.to_thread(self._ask_version)
+            self.said = await asyncio.to_thread(self._ask_version)
             await self.recorder.contact(self.greeted.signed)
             await self._teller.event("contact", {"station": self.greeted.contact.station})
             await self._work(trust, status.serial)
@@ -134,6 +131,9 @@ class Session:
         beside = [asyncio.create_task(self._keep(one)) for one in self._beside]
         try:
             await asyncio.wait(uploads, return_when=asyncio.FIRST_EXCEPTION)
+            # An answer about one file must not cut off another that is half way.
+            self._leaving.set()
+            await asyncio.wait(uploads)
         finally:
             self._end()
             for task in beside:
@@ -161,6 +161,12 @@ class Session:
             else:
                 return
 
+    async def _idle(self, seconds: float) -> None:
+        """Nothing to upload: wait, or until the session ends."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._leaving.wait()
+
     async def _guard(self) -> None:
         """Wait for the moment from which nothing may be uploaded over this link, and cut everything off."""
         began = self._permission
@@ -174,16 +180,23 @@ class Session:
 
     def _end(self) -> None:
         self._stop.set()
+        self._leaving.set()
         for link in self._links:
             link.cut()
 
     def _explain(self, error: Exception) -> NoReturn:
         """A connection that we cut off ourselves is no fault of the station."""
         if self._barred:
-            raise UploadStopped(self._why()) from error
+            raise UploadStopped(self.why()) from error
         raise error
 
-    def _why(self) -> str:
+    @property
+    def stopped(self) -> bool:
+        """The session is over: what fails now was cut off by us."""
+        return self._stop.is_set()
+
+    def why(self) -> str:
+        """Why it is over."""
         return self.watch.permission.why or "the session is over"
 
     def new_link(self) -> StationLink:
@@ -225,7 +238,7 @@ class Session:
                 await self._stop.wait()
         except TimeoutError:
             return
-        raise UploadStopped(self._why())
+        raise UploadStopped(self.why())
 
     def reached(self, file: SpoolFile, offset: int) -> None:
         """So much of it is durable at the station."""
@@ -236,6 +249,7 @@ class Session:
     async def _upload(self, trust: Trust, serial: str) -> None:
         """File after file over one connection."""
         options = self.config.offload
+        delivery = Delivery(self, trust, serial, teller=self._teller, ledger=self._ledger, on_stored=self._on_stored)
         link = self.new_link()
         uploader = Uploader(
             TusTransport(link) if self._foreign is None else self._foreign.transport(self, link),
@@ -245,101 +259,15 @@ class Session:
             chunk_bytes=options.chunk_bytes,
             receipt_wait_s=options.receipt_wait_s,
         )
-        while not self._stop.is_set() and time.monotonic() < self._until:
+        while not self._leaving.is_set() and time.monotonic() < self._until:
             await self.backlog.refresh(options.poll_s)
             self.progress.listed(self.backlog.files)
-            file = self.backlog.claim(self.watch.permission.classes, self._said)
+            file = self.backlog.claim(self.watch.permission.classes, self.said)
             if file is None:
-                await self.pause(options.poll_s)
+                await self._idle(options.poll_s)
                 continue
             try:
-                await self._one(file, uploader, link, trust, serial)
+                await delivery.one(file, uploader, link)
             finally:
                 self.backlog.release(file)
                 self.progress.let_go(file)
-
-    async def _one(self, file: SpoolFile, uploader: Uploader, link: StationLink, trust: Trust, serial: str) -> None:
-        """Upload one file and hand over its receipt."""
-        signed = b""
-        try:
-            address = await uploader.send(file, self.backlog.directory)
-            signed = await asyncio.to_thread(_fetch, link, address)
-            system_id = self.greeted.contact.system_id
-            receipt = check_receipt(signed, file, trust, serial=serial, system_id=system_id, at=self.greeted.at)
-            await self._hand_over(file, receipt, signed)
-        except (DockError, OSError) as error:
-            if self._stop.is_set() and not isinstance(error, UploadStopped):
-                self._stopped(file, error)
-            await self._follow(file, error, signed)
-
-    async def _hand_over(self, file: SpoolFile, receipt: Receipt, signed: bytes) -> None:
-        self._on_stored()
-        if receipt.verdict != "valid":
-            # The recorder judges for itself; the file stays whatever it says, and nobody is asked again for a day.
-            try:
-                await self.recorder.receipt(file.name, signed)
-            except RecorderRefused as error:
-                log.info("%s", error)
-            reason = receipt.findings[0] if receipt.findings else "no finding given"
-            await self._settle(file, receipt.verdict, reason, signed)
-            return
-        taken = await self.recorder.receipt(file.name, signed)
-        await asyncio.to_thread(self._ledger.forget, self.url, file.name, file.close_hash)
-        self.backlog.done(file)
-        self.progress.done(file)
-        log.info("%s is stored, %s; keep %d s", file.name, receipt.verdict, taken.keep_s)
-        await self._teller.event(
-            "receipt_taken",
-            {"file": file.name, "verdict": receipt.verdict, "deleted": taken.deleted, "keep_s": taken.keep_s},
-        )
-
-    def _stopped(self, file: SpoolFile, error: Exception) -> NoReturn:
-        there = self.progress.offset(file)
-        raise UploadStopped(f"{file.name} stopped at {there} of {file.bytes} bytes: {self._why()}") from error
-
-    async def _follow(self, file: SpoolFile, error: DockError | OSError, signed: bytes) -> None:
-        """Do what the table says. Raises the error again if it ends the session."""
-        bad = isinstance(error, RecorderRefused) or (isinstance(error, StationRefused) and error.status == 400)
-        strikes = self._strikes[file.name] = self._strikes.get(file.name, 0) + bad
-        course = course_of(error, strikes)
-        if course == Course("reject", "go_on"):
-            await self._settle(file, "rejected", str(error), b"")
-        elif course.file == "refuse":
-            await self._settle(file, "refused", str(error), signed)
-        elif course.file == "keep":
-            await self._put_off(file, error)
-        if course.rest == "leave":
-            raise error
-        if course.rest == "pause":
-            assert isinstance(error, StationBusy)
-            log.info("the station is busy, again in %.0f s: %s", error.retry_after_s, error)
-            await self.pause(error.retry_after_s)
-
-    async def _settle(self, file: SpoolFile, verdict: Verdict, reason: str, signed: bytes) -> None:
-        digest = hashlib.sha256(signed).hexdigest() if signed else ""
-        now_s = time.time()
-        one = Settled(file.name, file.close_hash, self.url, verdict, reason[:300], digest, self._said, now_s, now_s)
-        news = await asyncio.to_thread(self.backlog.settle, one)
-        if not news:
-            return
-        log.warning("%s stays on the camera, %s: %s", file.name, verdict, reason)
-        name = "file_rejected" if verdict == "rejected" else "file_kept"
-        told = {"file": file.name, "verdict": verdict, "reason": reason[:300], "attention": True}
-        await self._teller.event(name, told)
-
-    async def _put_off(self, file: SpoolFile, error: Exception) -> None:
-        wait_s = self.backlog.queue.postpone(file)
-        log.warning("%s stays on the camera, again in %.0f s: %s", file.name, wait_s, error)
-        await self._teller.event(
-            "file_kept", {"file": file.name, "error": type(error).__name__, "reason": str(error)[:300]}
-        )
-
-
-def _fetch(link: StationLink, address: str) -> bytes:
-    answer = link.call("GET", address)
-    if answer.status == 404:
-        raise ReceiptNotReady(f"{address} is not there yet")
-    refuse(answer, f"fetching {address}")
-    if answer.status != 200 or not answer.body:
-        raise StationFailed(f"fetching {address}: {answer.status} with {len(answer.body)} bytes")
-    return answer.body
