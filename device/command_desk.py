@@ -58,7 +58,9 @@ class CommandDesk(Part):
             return None
         daemon, digest = self.daemon, digest_of(request.command)
         try:
-            received = check_command(request.command, daemon.identity.trust, daemon.identity.serial, daemon.clock.utc())
+            received = check_command(
+                request.command, daemon.identity.others, daemon.identity.serial, daemon.clock.utc()
+            )
             async with self._one_at_a_time:
                 await asyncio.to_thread(self._numbers.take, received)
             kind = kind_of(received.command)

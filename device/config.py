@@ -46,6 +46,9 @@ class Keys(Settings, frozen=True, kw_only=True):
     """Its certificate and intermediates."""
     vault: Annotated[list[str], Meta(min_length=1, max_length=8)]
     """Vault certificates that every object is sealed to."""
+    revocation_lists: tuple[str, ...] = ()
+    """Files of revocation lists (PEM or DER): a station or supervisor in one of them is not believed any more. One that
+    cannot be read lets the camera record, and delete nothing."""
 
 
 class Input(Settings, frozen=True, kw_only=True):

@@ -50,15 +50,16 @@ class Desk:
         self._seconds = 0
         self._last_ns = daemon.power_on_ns
         policy = daemon.profile.profile
-        self.proofs = ProofBook(daemon.boot.spool, daemon.identity.trust)
+        self.proofs = ProofBook(daemon.boot.spool, daemon.identity.others)
         self.receipts = Receipts(
             daemon.boot.spool,
-            daemon.identity.trust,
+            daemon.identity.others,
             daemon.writer,
             daemon.boot.device_log,
             keep_s=policy.keep_after_receipt_h * 3600,
             proofs=self.proofs if policy.vault_proof else None,
             on_deleted=self._deleted,
+            complaint=daemon.identity.lists_complaint,
         )
 
         self._corrections = Corrections(daemon.boot.spool, daemon.clock.boot_id, daemon.log)
@@ -131,7 +132,7 @@ class Desk:
             message = parse_signed(request.contact)
             contact: Contact = decode_contact(message.payload)
             now = dt.datetime.fromtimestamp(moment_ns(contact.now) // 10**9, dt.UTC)
-            self._daemon.identity.trust.check(message, role="receipt", at=now)
+            self._daemon.identity.others.check(message, role="receipt", at=now)
         except (EvidenceError, ValueError, OverflowError) as error:
             return Refused(error=f"the contact is refused: {error}")
         if contact.serial != self._daemon.identity.serial:

@@ -34,6 +34,10 @@ class Identity:
     trust: Trust
     recipients: tuple[Recipient, ...]
     camera: CameraFacts
+    others: Trust
+    """The same root with its revocation lists: for what stations, supervisors and peers sign."""
+    lists_complaint: str | None = None
+    """Why a revocation list cannot be read: then nothing is deleted (invariant 13)."""
 
     @property
     def simulated(self) -> bool:
@@ -57,4 +61,13 @@ def load_identity(settings: DeviceSettings, *, allow_simulated: bool) -> Identit
             "a simulated certificate needs --allow-simulated, and --allow-simulated needs a simulated certificate"
         )
     camera = CameraFacts(model=settings.model, firmware=FIRMWARE, firmware_sha256=firmware_sha256())
-    return Identity(settings.serial, signer, trust, recipients, camera)
+    others, complaint = _with_lists(settings, trust)
+    return Identity(settings.serial, signer, trust, recipients, camera, others, complaint)
+
+
+def _with_lists(settings: DeviceSettings, trust: Trust) -> tuple[Trust, str | None]:
+    """Recording comes first: a bad list never keeps the camera from starting."""
+    try:
+        return Trust.load(Path(settings.keys.root), [Path(name) for name in settings.keys.revocation_lists]), None
+    except EvidenceError as error:
+        return trust, f"a revocation list cannot be used, so nothing is deleted: {error}"

@@ -32,6 +32,9 @@ class Lost(Part):
         return Seen("fail", "reported lost or stolen", "not reported lost", "take it to a supervisor")
 
     def begin(self) -> None:
+        complaint = self.daemon.identity.lists_complaint
+        if complaint is not None:
+            self.daemon.fault("revocation_lists", complaint)
         locked = self.daemon.boot.spool.appended.locked
         if locked is not None:
             self.daemon.log("lock", word="continues", object_sha256=locked)

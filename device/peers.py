@@ -127,7 +127,7 @@ class Peers(Part):
         ours = self.daemon.clock.utc()
         at = dt.datetime.fromtimestamp(max(0, ours.middle_ns) // 10**9, dt.UTC)
         trusted = ours.source != "none"
-        self.daemon.identity.trust.check(signed, role="camera", serial=message.serial, at=at if trusted else None)
+        self.daemon.identity.others.check(signed, role="camera", serial=message.serial, at=at if trusted else None)
         if message.serial == self.daemon.identity.serial:
             raise ValueError("it is this camera's own")
         if message.nonce in self._seen:

@@ -59,7 +59,7 @@ class ProfileDesk(Part):
     async def _take(self, document: bytes) -> None:
         """Raises `ProfileRefused`, or OSError."""
         daemon = self.daemon
-        found = await asyncio.to_thread(parse_profile, document, daemon.identity.trust)
+        found = await asyncio.to_thread(parse_profile, document, daemon.identity.others)
         present = self.next or daemon.profile
         if found.sha256 == present.sha256:
             return

@@ -59,6 +59,7 @@ class Receipts:
         keep_s: int,
         proofs: ProofBook | None,
         on_deleted: Callable[[str], None],
+        complaint: str | None = None,
     ) -> None:
         self._spool = spool
         self._trust = trust
@@ -69,6 +70,8 @@ class Receipts:
         self.unproven: frozenset[str] = frozenset()
         """Files that have a receipt and wait for a vault proof, as of the last look."""
         self._on_deleted = on_deleted
+        self._complaint = complaint
+        """Why nobody's word can be judged now: then no receipt is taken."""
         self._held_path = spool.state / "held.json"
         self._held: dict[str, int] = self._load_held()
         self._deleting: set[str] = set()
@@ -94,6 +97,8 @@ class Receipts:
     def check(self, name: str, document: bytes) -> Receipt:
         """Check a receipt for a file against every fact. Raises `ReceiptRefused` with the first that differs."""
         known = self._known(name)
+        if self._complaint is not None:
+            raise ReceiptRefused(f"the receipt for {name} is refused: {self._complaint}")
         try:
             message = parse_signed(document)
             receipt = decode_receipt(message.payload)

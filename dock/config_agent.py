@@ -75,6 +75,8 @@ class AgentConfig(Table, frozen=True, kw_only=True):
     """The agent's own: upload URLs and the telemetry outbox. Never the spool."""
     root: Path
     """PEM of the agency's root, under which greetings and receipts must be signed."""
+    revocation_lists: tuple[Path, ...] = ()
+    """Files of revocation lists (PEM or DER): a station in one of them gets no byte, and its receipts do not count."""
     station: StationAddress
     tls: Tls
     offload: Offload = Offload()

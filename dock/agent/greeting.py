@@ -5,9 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cryptography import x509
+
 from dock.errors import BadReceipt, StationFailed, WrongStation
+from dock.revoked import revoked_because
 from dock.tls import valid_at
 from dock.transport.https import StationLink, refuse
 from evidence import cms
@@ -31,7 +35,14 @@ class Greeted:
 
 
 def greet(
-    link: StationLink, trust: Trust, *, serial: str, system_id: str, now: dt.datetime | None, log_head: LogHead | None
+    link: StationLink,
+    trust: Trust,
+    *,
+    serial: str,
+    system_id: str,
+    now: dt.datetime | None,
+    log_head: LogHead | None,
+    authorities: Sequence[x509.Certificate] = (),
 ) -> Greeted:
     """Ask for the station's signed greeting and check it. Blocks.
 
@@ -56,8 +67,11 @@ def greet(
         raise WrongStation(f"this station belongs to system {contact.system_id!r}, not to {system_id!r}")
     if contact.serial != serial:
         raise WrongStation(f"the station's greeting is for camera {contact.serial}, not for {serial}")
-    certificate = link.server_certificate() if now is None else None
-    if certificate is not None and not valid_at(certificate, at):
+    certificate = link.server_certificate()
+    taken = revoked_because(certificate, authorities, trust.revocations) if certificate is not None else None
+    if taken is not None:
+        raise WrongStation(f"the station's TLS certificate does not count any more: {taken}")
+    if now is None and certificate is not None and not valid_at(certificate, at):
         raise WrongStation("the station's TLS certificate is not valid at the time it tells")
     offset_ms = (time.time_ns() - moment_ns(contact.now)) // 10**6
     return Greeted(contact, answer.body, at, offset_ms)

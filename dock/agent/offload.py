@@ -47,7 +47,7 @@ class Offload:
         self._teller = teller
         self.beside: tuple[Beside, ...] = ()
         """Work beside the uploads of each session."""
-        self._trust = Trust.load(config.root)
+        self._trust = Trust.load(config.root, config.revocation_lists)
         self._clock_from = own_start(config.tls)
         target, timeout_s = config.target, config.offload.timeout_s
         self._foreign = ForeignTarget(target, config.state_directory, timeout_s) if target is not None else None

@@ -31,6 +31,7 @@ from dock.errors import (
     TransportError,
     UploadStopped,
 )
+from dock.revoked import load_authorities
 from dock.transport.https import StationLink
 from dock.transport.tus import TusTransport
 from evidence.handover import SpoolFile
@@ -113,6 +114,7 @@ class Session:
                 system_id=self.config.station.system_id,
                 now=now,
                 log_head=status.log_head,
+                authorities=load_authorities(self.config.tls.ca),
             )
             self.clock_offset_ms = self.greeted.offset_ms
             self.said = await asyncio.to_thread(self._ask_version)

@@ -18,9 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
-from cryptography import x509
-
-from dock.errors import BadConfig
+from dock.revoked import load_authorities, revoked_because
 from dock.tls import Peer
 from evidence.errors import EvidenceError
 from evidence.revocation import Revocations
@@ -80,10 +78,7 @@ class Lanes:
     """Decides the lane of a camera."""
 
     def __init__(self, authorities: Path, lists: RevocationLists, lost: Callable[[str], bool]) -> None:
-        try:
-            self._issuers = x509.load_pem_x509_certificates(authorities.read_bytes())
-        except (OSError, ValueError) as error:
-            raise BadConfig(f"tls.ca {authorities} cannot be used: {error}") from error
+        self._authorities = load_authorities(authorities)
         self._lists = lists
         self._lost = lost
 
@@ -93,15 +88,4 @@ class Lanes:
 
     def revoked(self, peer: Peer) -> str | None:
         """Why the peer's certificate does not count any more; None if it does."""
-        lists = self._lists.refresh()
-        if not lists.crls:
-            return None
-        try:
-            certificate = x509.load_der_x509_certificate(peer.certificate)
-            issuer = next(one for one in self._issuers if one.subject == certificate.issuer)
-            taken = lists.revoked([certificate], issuer)
-        except (ValueError, StopIteration):
-            return "its certificate names no authority of ours"
-        except EvidenceError as error:
-            return str(error)
-        return None if taken is None else f"revoked on {taken.at:%Y-%m-%d} ({taken.reason})"
+        return revoked_because(peer.certificate, self._authorities, self._lists.refresh())

@@ -68,6 +68,7 @@ class StationLink:
         self._dial = bound_to(interface) if interface is not None else None
         self._connection: http.client.HTTPConnection | None = None
         self._lock = threading.Lock()
+        self._certificate: bytes | None = None
 
     def call(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | bytearray = b""
@@ -79,6 +80,9 @@ class StationLink:
                 if self._cut:
                     raise ConnectionAbortedError("the connection was cut off")
                 connection.request(method, path, body=body or None, headers=headers or {})
+                sock = connection.sock
+                if isinstance(sock, ssl.SSLSocket):
+                    self._certificate = sock.getpeercert(binary_form=True)
                 response = connection.getresponse()
                 data = response.read(_ANSWER_BYTES + 1)
                 if len(data) > _ANSWER_BYTES:
@@ -101,10 +105,8 @@ class StationLink:
                 raise
 
     def server_certificate(self) -> bytes | None:
-        """The server's certificate (DER) of the open connection."""
-        with self._lock:
-            sock = self._connection.sock if self._connection is not None else None
-            return sock.getpeercert(binary_form=True) if isinstance(sock, ssl.SSLSocket) else None
+        """The certificate (DER) of the server that answered last, also if it has closed the connection since."""
+        return self._certificate
 
     @property
     def is_cut(self) -> bool:

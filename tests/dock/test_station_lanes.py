@@ -62,6 +62,15 @@ def test_a_lost_camera_is_emptied_into_quarantine_and_locked(
     assert again.returncode == 1
     assert "is reported as stolen already" in again.stderr
 
+    client = Client(station.port, pki)
+    (lock,) = json.loads(client("GET", "/documents")[2])
+    assert lock["kind"] == "command"
+    document = client("GET", f"/documents/{lock['id']}")[2]
+    command, _ = parse_command(document)
+    assert type(command).__name__ == "Lock"
+    assert "taken from unit 12" in command.reason
+    assert client("GET", "/updates/x")[0] == 403, "nothing else is open to it"
+
     file = camera.record(1)
     data = (camera.spool / file.name).read_bytes()
     recorder.files = [file]
@@ -74,18 +83,8 @@ def test_a_lost_camera_is_emptied_into_quarantine_and_locked(
     assert (tmp_path / "station/quarantine/store" / file.name).read_bytes() == data
     assert not (tmp_path / "station/store" / file.name).exists()
     assert (camera.spool / file.name).exists()
+    poll_until(lambda: json.loads(client("GET", "/documents")[2]) == [], why="the recorder took its lock")
     agent.stop()
-
-    client = Client(station.port, pki)
-    (lock,) = json.loads(client("GET", "/documents")[2])
-    assert lock["kind"] == "command"
-    document = client("GET", f"/documents/{lock['id']}")[2]
-    command, _ = parse_command(document)
-    assert type(command).__name__ == "Lock"
-    assert "taken from unit 12" in command.reason
-    assert client("POST", f"/documents/{lock['id']}/answer", body=b"{}")[0] == 204
-    assert json.loads(client("GET", "/documents")[2]) == []
-    assert client("GET", "/updates/x")[0] == 403, "nothing else is open to it"
 
     unlock = tmp_path / "unlock.p7s"
     unlock.write_bytes(signed(pki, "unlock", by="checkout", reason="found"))
