@@ -157,6 +157,8 @@ class Weed(Server):
                 f"-volume.port={volume}",
                 f"-filer.port={self.filer}",
                 "-master.telemetry=false",
+                "-master.electionTimeout=500ms",  # else a killed one waits for itself for a quarter of a minute
+                "-master.heartbeatInterval=100ms",
                 "-master.volumeSizeLimitMB=64",
                 "-volume.max=20",
             ],
