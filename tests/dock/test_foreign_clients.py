@@ -52,14 +52,19 @@ def test_another_client_resumes_at_our_station_whoever_is_killed(
             return subprocess.Popen([*command(client), *words], stderr=log, stdout=log, env=environment)
 
     for who in draw.sample(["client", "client", "station", "station"], 4):
-        client_process = upload()
         assert station.started is not None
-        trap.arm(draw.randrange(2000, 900_000), client_process.kill if who == "client" else station.started.kill)
+        at_work: list[subprocess.Popen[bytes]] = []
+        trap.arm(
+            draw.randrange(2000, 900_000),
+            station.started.kill if who == "station" else lambda at_work=at_work: at_work[0].kill(),
+        )
+        at_work.append(upload())
         assert trap.sprung.wait(60), (tmp_path / "client.log").read_text()
-        assert client_process.wait(60) != 0
+        assert at_work[0].wait(60) != 0
         if who == "station":
             station.kill()
             station = run("station", write_station(tmp_path, pki, port=station.port))
+    trap.open()
     assert upload().wait(60) == 0, (tmp_path / "client.log").read_text()
     trap.close()
     stored = tmp_path / "station/store" / file.name

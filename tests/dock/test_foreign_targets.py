@@ -139,6 +139,7 @@ def test_whoever_is_killed_the_foreign_server_has_the_same_bytes_and_the_camera_
             trap.arm(draw.randrange(1, 3_000_000), target.server.kill)
             assert trap.sprung.wait(60), agent.log()
             target.server.start()
+    trap.open()
     poll_until(lambda: sent(tmp_path) and sent(tmp_path)[0][2], seconds=60, why=agent.log())
     assert target.stored(file.name) == data
     [(name, sha256, _)] = sent(tmp_path)

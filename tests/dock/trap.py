@@ -11,13 +11,17 @@ _READ_BYTES = 16384
 
 
 class Trap:
-    """Passes TCP on to `port`. After `arm(count, kill)` and that many bytes more from clients, calls `kill` once."""
+    """Passes TCP on to `port`. After `arm(count, kill)` and that many bytes more from clients, calls `kill` once.
+
+    From then on nobody is let through until `arm` or `open`: who comes back first gains nothing.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._lock = threading.Lock()
         self._left: int | None = None
         self._kill: Callable[[], None] = lambda: None
+        self._shut = False
         self.sprung = threading.Event()
         self.passed = 0
         """Bytes from clients in all."""
@@ -28,8 +32,14 @@ class Trap:
     def arm(self, count: int, kill: Callable[[], None]) -> None:
         """Kill after `count` more bytes."""
         with self._lock:
+            self._shut = False
             self.sprung.clear()
             self._left, self._kill = count, kill
+
+    def open(self) -> None:
+        """Let everything through."""
+        with self._lock:
+            self._shut = False
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -42,6 +52,9 @@ class Trap:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self._shut:
+                client.close()
+                continue
             try:
                 server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
                 server.settimeout(None)
@@ -76,7 +89,7 @@ class Trap:
         with self._lock:
             if self._left != 0:
                 return False
-            self._left = None
+            self._left, self._shut = None, True
             self._kill()
             self.sprung.set()
             return True
