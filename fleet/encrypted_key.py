@@ -27,6 +27,7 @@ from fleet.errors import BadPassphrase
 _PBES2: Final = der.oid("1.2.840.113549.1.5.13")
 _SCRYPT: Final = der.oid("1.3.6.1.4.1.11591.4.11")
 _AES256_CBC: Final = der.oid("2.16.840.1.101.3.4.1.42")
+_BEGIN, _END = b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"-----END ENCRYPTED PRIVATE KEY-----"
 _N, _R, _P, _KEY_BYTES = 2**14, 8, 5, 32
 
 
@@ -60,10 +61,11 @@ def open_encrypted(path: Path, passphrase: bytes) -> ec.EllipticCurvePrivateKey:
             data = file.read(KEY_FILE_BYTES + 1)
     except OSError as error:
         raise BadKey(f"cannot read {path}: {error.strerror}") from error
-    if len(data) > KEY_FILE_BYTES or b"ENCRYPTED PRIVATE KEY" not in data:
+    if len(data) > KEY_FILE_BYTES or _BEGIN not in data:
         raise BadKey(f"{path} is not an encrypted PEM private key")
+    start, end = data.index(_BEGIN), data.find(_END)  # a backup has its certificate behind the key
     try:
-        key = serialization.load_pem_private_key(data, password=passphrase)
+        key = serialization.load_pem_private_key(data[start : end + len(_END)] + b"\n", password=passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BadPassphrase(f"the passphrase does not open {path}") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, SIGNING_CURVES):

@@ -26,7 +26,18 @@ from fleet.passphrase import read_passphrase
 
 OPERATING: Final = "FIRSTHAND_CA_PASSPHRASE_FILE"
 ROOT: Final = "FIRSTHAND_ROOT_PASSPHRASE_FILE"
-KINDS: Final = ("camera", "tls-client", "tls-server", "receipt", "profile", "export", "release", "command", "proof")
+KINDS: Final = (
+    "camera",
+    "tls-client",
+    "tls-server",
+    "receipt",
+    "profile",
+    "export",
+    "release",
+    "command",
+    "proof",
+    "vault",
+)
 
 
 def add_passphrase(parser: argparse.ArgumentParser) -> None:
@@ -155,6 +166,10 @@ def _leaf(arguments: argparse.Namespace, organization: str) -> Leaf:
             if not arguments.host and not arguments.address:
                 raise BadAuthority("a tls-server certificate needs --host or --address: what cameras connect to")
             return issuing.tls_server_leaf(arguments.host, arguments.address, organization)
+        if kind == "vault":
+            if arguments.csr is None or name is None:
+                raise BadAuthority("a vault here needs --name and --csr, its key in a token; else: vault new")
+            return issuing.vault_leaf(name, organization)
         if serial is None:
             raise BadAuthority(f"a {kind} certificate needs --serial")
         if kind == "tls-client":

@@ -19,6 +19,7 @@ from fleet.authority_store import AuthorityStore, fingerprint, now
 from fleet.cli.ca import add_passphrase, unlocked
 from fleet.errors import BadAuthority, RequestRefused, ServerUnreachable, WrongServer
 from fleet.passphrase import read_passphrase
+from fleet.vault import ACCEPTED, refuse_single
 
 LATER: Final = 75
 """EX_TEMPFAIL of sysexits.h: the timer will try again."""
@@ -42,6 +43,7 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
         choices=list(KEY_LEVEL_OIDS),
         help="how the evidence key is kept, as you vouch for it (else as ca.toml says)",
     )
+    token.add_argument(ACCEPTED, dest="accepted", action="store_true", help="enrol although there is one vault only")
     token.set_defaults(run=_token)
 
     server = verbs.add_parser(
@@ -83,6 +85,7 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
 
 def _token(arguments: argparse.Namespace) -> int:
     store = AuthorityStore(arguments.ca)
+    refuse_single(store, 0, arguments.accepted)
     level = arguments.key_level or store.settings.camera_key_level
     valid_s = tokens.seconds_of(arguments.valid)
     text = tokens.make_token(store.register, arguments.serial, level, valid_s, int(now().timestamp()))
