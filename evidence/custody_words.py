@@ -5,10 +5,12 @@ An entry that has no words here is told as it stands, never left out.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from evidence.custody_ledger import CustodyEntry
 
+_HASH: Final = re.compile("[0-9a-f]{64}", re.ASCII)
 _SENTENCES: Final[dict[str, str]] = {
     "received": "all {bytes} bytes have come in from {from}",
     "stored": "stored in {store} as {stored}, and read back with the same digest",
@@ -19,7 +21,10 @@ _SENTENCES: Final[dict[str, str]] = {
     "timestamped": "the timestamp authority's token is beside it, SHA-256 {token}",
     "archived": "stored in the archive {store}",
     "relayed": "passed on to the archive {store}",
-    "proof_taken": "the vault's holder has proven that it opens",
+    "sent": "told to be in the store {store}, {bytes} bytes; nothing is deleted for that",
+    "proof_wanted": "waits for the vault holder's proof that it opens ({why})",
+    "proof_taken": "the vault's holder {holder} has proven that all {objects} objects open",
+    "kept_on_camera": "the camera keeps it ({verdict}): {reason}",
     "hold": "put on hold ({kind}): {reason}",
     "released": "hold ended: {reason}",
     "hold_sent": "the camera has taken the order to keep it",
@@ -27,8 +32,8 @@ _SENTENCES: Final[dict[str, str]] = {
     "release_sent": "the camera has taken the word that the hold is over",
     "release_refused": "the camera refused the word that the hold is over: {error}",
     "labelled": "labelled, {what}: {value}",
-    "accepted": "accepted although it does not verify: {reason}",
-    "quarantined": "taken into quarantine: {reason}",
+    "accepted": "supervisor {supervisor} lets it leave the camera although it does not verify: {reason}",
+    "quarantined": "taken into quarantine as {stored}: {findings}",
     "exported": "opened with the vault's key by {user} at {opened_at} ({verb}), {objects} objects, {outcome}",
     "handed_off": "handed off to {to}, manifest {manifest}",
     "checkout": "handed out to {officer}",
@@ -60,8 +65,13 @@ def sentence(entry: CustodyEntry) -> str:
         used = {key for key in details if "{" + key + "}" in form} if told != entry.step.replace("_", " ") else set()
     else:
         told, used = entry.step.replace("_", " "), set()
-    rest = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in details.items() if key not in used)
+    rest = ", ".join(f"{key.replace('_', ' ')} {_short(value)}" for key, value in details.items() if key not in used)
     return f"{told} ({rest})" if rest else told
+
+
+def _short(value: str) -> str:
+    """A hash by its first digits; `values` has all of it."""
+    return f"{value[:12]}…" if _HASH.fullmatch(value) else value
 
 
 def line(entry: CustodyEntry) -> str:

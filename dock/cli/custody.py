@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from dock.cli.station_asker import ask
 from dock.config import StationConfig, load_station
-from dock.station.camera_steps import CameraStep, camera_steps, segments_of
+from dock.station.camera_steps import CameraStep, camera_steps
 from dock.station.custody_reader import CustodyReader
 from dock.station.hold_book import recording_of
+from dock.station.kept_files import KeptFiles
 from dock.verbs import Verb
 from evidence.custody_ledger import Ledger, ledger_files
 from evidence.custody_words import line, values
@@ -46,7 +46,7 @@ def _tell(config: StationConfig, trust: Trust, wanted: str, *, as_json: bool) ->
     meant = recording_of(wanted)
     reader = CustodyReader(config.directory / "custody", trust)
     entries = reader.about(name=meant.text)
-    steps, findings = _camera(config, trust, meant.serial, meant.number, wanted)
+    steps, findings = camera_steps(KeptFiles(config), trust, meant.serial, meant.number, load())
     rows: list[tuple[str, str, dict[str, Any]]] = []
     at = ""
     for step in steps:
@@ -59,24 +59,6 @@ def _tell(config: StationConfig, trust: Trust, wanted: str, *, as_json: bool) ->
         last = "the whole ledger is checked below" if not rows else "--check verifies the whole ledger"
         print(f"{len(entries)} entries of the custody ledger, {len(steps)} of the camera's log; {last}.")
     return [*reader.findings, *findings, *([] if rows else [f"nothing is known of {meant.text}"])]
-
-
-def _camera(
-    config: StationConfig, trust: Trust, serial: str, number: int, wanted: str
-) -> tuple[list[CameraStep], list[str]]:
-    """From the files where they lie in directories; from the station if its store is a bucket."""
-    if config.store.kind != "directory":
-        told = ask(config, "camera_steps", {"id": wanted})
-        return msgspec.convert(told["steps"], list[CameraStep]), list(told["findings"])
-    places = [config.directory / "store"]
-    if config.archive is not None and config.archive.directory is not None:
-        places.append(config.archive.directory)
-    segments: dict[str, Path] = {}
-    for place in places:
-        for name in segments_of((one.name for one in place.iterdir()) if place.is_dir() else (), serial):
-            segments.setdefault(name, place / name)
-    ordered = [segments[name] for name in segments_of(segments, serial)]
-    return camera_steps(ordered, trust, serial, number, load())
 
 
 def _check(directory: Path, trust: Trust, *, as_json: bool) -> list[str]:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dock.station.kept_files import KeptFiles
 from evidence import log_read
+from evidence.limits import LOG_SEGMENT_BYTES
 from evidence.log_entries import Entry, cuts, timeline
 from evidence.log_words import Language
 from evidence.statements import Event, moment, moment_ns
@@ -48,13 +51,22 @@ def speaks_of(data: bytes, number: int) -> bool:
 
 
 def camera_steps(
-    segments: Sequence[Path], trust: Trust, serial: str, number: int, language: Language
+    kept: KeptFiles, trust: Trust, serial: str, number: int, language: Language
 ) -> tuple[list[CameraStep], list[str]]:
     """All that verified segments say of a recording, in their order; and what does not verify. Raises OSError."""
-    speaking = [path for path in segments[-MOST:] if speaks_of(path.read_bytes(), number)]
-    if not speaking:
-        return [], []
-    found = log_read.read(speaking, trust, None, dt.datetime.now(dt.UTC))
+    with tempfile.TemporaryDirectory() as directory:
+        speaking: list[Path] = []
+        for name in segments_of(kept.names(), serial)[-MOST:]:
+            place = kept.find(name)
+            if place is None or (place.size(name) or 0) > 2 * LOG_SEGMENT_BYTES:
+                continue
+            data = b"".join(place.read(name))
+            if speaks_of(data, number):
+                speaking.append(Path(directory) / name)
+                speaking[-1].write_bytes(data)
+        if not speaking:
+            return [], []
+        found = log_read.read(speaking, trust, None, dt.datetime.now(dt.UTC))
     told = timeline(cuts(one for one in found.entries if one.statement.serial == serial))
     steps = [_step(one, language) for one in told if one.recording == number and _is_event(one)]
     return steps, found.findings

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from dock.station.admin import Admin
 from dock.station.bay_reports import BayReports
-from dock.station.camera_story import CameraStory
 from dock.station.checkout_desk import CheckoutDesk
 from dock.station.custody_steps import CustodySteps
 from dock.station.daily_reconciliation import DailyReconciliation
@@ -32,7 +31,6 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
     """All parts of one station."""
     kinds: tuple[type[StationPart], ...] = (
         Admin,
-        CameraStory,
         CustodySteps,
         Documents,
         ExportsElsewhere,
