@@ -37,6 +37,8 @@ class BayReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Version of the agent."""
     clock_offset_ms: int | None = None
     """The camera's clock minus the station's, measured at the last greeting, in milliseconds."""
+    clock_uncertainty_ms: int | None = None
+    """How wrong that may be: half of the way there and back, and the station's own uncertainty."""
     queue: Annotated[tuple[dict[str, Any], ...], Meta(max_length=64)] = ()
     """The newest items of the supervisor's queue, as ``dock.mqtt.messages.QueueItem``."""
     self_test: Annotated[tuple[dict[str, Any], ...], Meta(max_length=64)] = ()

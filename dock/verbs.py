@@ -28,6 +28,7 @@ MODULES: Final = (
     "check_in",
     "withhold",
     "reader",
+    "time_config",
 )
 """Modules of ``dock/cli/`` in the order in which the help lists them; loaded only when they are needed."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
+from dock.agent.clock_offset import ClockOffset, Sent, measure
 from dock.errors import BadReceipt, StationFailed, WrongStation
 from dock.revoked import revoked_because
 from dock.tls import valid_at
@@ -30,8 +31,8 @@ class Greeted:
     """The greeting as it came (DER), for the recorder."""
     at: dt.datetime
     """The time to judge certificates by in this session."""
-    offset_ms: int = 0
-    """Our clock minus the station's, in milliseconds."""
+    clock: ClockOffset
+    """Our clock against the station's."""
 
 
 def greet(
@@ -52,7 +53,9 @@ def greet(
     said = (
         {} if log_head is None else {"log_head": {name: getattr(log_head, name) for name in log_head.__struct_fields__}}
     )
+    asked = _moment_now()
     answer = link.call("POST", "/contact", {"Content-Type": "application/json"}, json.dumps(said).encode())
+    answered = _moment_now()
     refuse(answer, "greeting the station")
     if not answer.body:
         raise StationFailed("greeting the station: an empty answer")
@@ -73,8 +76,8 @@ def greet(
         raise WrongStation(f"the station's TLS certificate does not count any more: {taken}")
     if now is None and certificate is not None and not valid_at(certificate, at):
         raise WrongStation("the station's TLS certificate is not valid at the time it tells")
-    offset_ms = (time.time_ns() - moment_ns(contact.now)) // 10**6
-    return Greeted(contact, answer.body, at, offset_ms)
+    clock = measure(asked, answered, moment_ns(contact.now), contact.uncertainty_ms)
+    return Greeted(contact, answer.body, at, clock)
 
 
 def check_receipt(
@@ -93,6 +96,10 @@ def check_receipt(
     if receipt.verdict == "valid" and receipt.close_hash != file.close_hash:
         raise BadReceipt(f"the receipt for {file.name} names another close hash")
     return receipt
+
+
+def _moment_now() -> Sent:
+    return Sent(time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
 def _utc(text: str) -> dt.datetime:

@@ -124,7 +124,8 @@ class Reporter:
             status=status,
             offloading=self.now(),
             agent=AGENT,
-            clock_offset_ms=session.clock_offset_ms,
+            clock_offset_ms=session.clock.offset_ms if session.clock is not None else None,
+            clock_uncertainty_ms=session.clock.uncertainty_ms if session.clock is not None else None,
             queue=self._queue,
             self_test=self._self_test,
             kept=tuple(_kept(one) for one in self._backlog.settled()[:_MOST]),
@@ -146,7 +147,10 @@ def _kept(one: Settled) -> KeptFile:
 
 def _lasting(watch: CameraWatch) -> tuple[object, ...]:
     status = watch.status
-    return () if status is None else (status.state, status.docked, status.self_test, status.do_not_use, status.seized)
+    if status is None:
+        return ()
+    said = (status.state, status.docked, status.self_test, status.do_not_use, status.seized)
+    return (*said, status.assigned, status.profile_next)
 
 
 def _newest(items: list[QueueItem]) -> list[QueueItem]:

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn
 
 from dock.agent.backlog import Backlog
+from dock.agent.clock_offset import ClockOffset
 from dock.agent.delivery import Delivery
 from dock.agent.foreign import ForeignTarget
 from dock.agent.gate import Gate
@@ -80,8 +81,8 @@ class Session:
         self._on_stored = on_stored
         self._beside = beside
         self._foreign = foreign
-        self.clock_offset_ms: int | None = None
-        """Our clock minus the station's, measured at the greeting."""
+        self.clock: ClockOffset | None = None
+        """Our clock against the station's, measured at the greeting."""
         self._permission = watch.permission
         self._links: list[StationLink] = []
         self._stop = asyncio.Event()
@@ -116,7 +117,7 @@ class Session:
                 log_head=status.log_head,
                 authorities=load_authorities(self.config.tls.ca),
             )
-            self.clock_offset_ms = self.greeted.offset_ms
+            self.clock = self.greeted.clock
             self.said = await asyncio.to_thread(self._ask_version)
             await self.recorder.contact(self.greeted.signed)
             await self._teller.event("contact", {"station": self.greeted.contact.station})

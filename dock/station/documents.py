@@ -6,8 +6,12 @@ A document is asked for by the camera's agent and judged by its recorder; the an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import re
 from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -27,6 +31,11 @@ from evidence.statements import Frozen
 
 log = logging.getLogger(__name__)
 _ANSWER_BYTES = 4096
+_MOST_WAIT_S: Final = 30
+_LOOK_S: Final = 10.0
+"""What waits may also begin to wait without a word: a proof that was put into a directory, say."""
+_WAIT: Final = re.compile("wait=([0-9]{1,4})", re.ASCII)
+_NOTHING_NEW: Final = frozenset({"stored", "people"})
 
 
 class DocumentAnswer(Frozen, frozen=True, kw_only=True):
@@ -65,8 +74,24 @@ class Documents(StationPart):
         raise HTTPException(404, "no such document waits for this camera")
 
     async def _list(self, request: Request) -> Response:
+        """At once if something waits; else as soon as something does, at most as long as the camera prefers to wait."""
         peer: Peer = request.state.peer
-        waiting = await asyncio.to_thread(self._waiting, peer.serial, request.state.lane)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _preferred_s(request)
+        poke = asyncio.Event()
+        listener = partial(_poke, loop, poke, peer.serial)
+        self.station.listeners.append(listener)
+        try:
+            while True:
+                poke.clear()
+                waiting = await asyncio.to_thread(self._waiting, peer.serial, request.state.lane)
+                if waiting or loop.time() >= until or self.station.leaving:
+                    break
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(min(until, loop.time() + _LOOK_S)):
+                        await poke.wait()
+        finally:
+            self.station.listeners.remove(listener)
         return JSONResponse([{"id": one.id, "kind": one.kind, "bytes": len(one.data)} for _, one in waiting])
 
     async def _give(self, request: Request) -> Response:
@@ -84,6 +109,19 @@ class Documents(StationPart):
         await asyncio.to_thread(part.answered, peer.serial, document, said.error)
         self.station.tell("document", peer.serial)
         return Response(status_code=204)
+
+
+def _preferred_s(request: Request) -> float:
+    """Seconds of ``Prefer: wait=SECONDS`` (RFC 7240), within reason; 0 without it."""
+    found = _WAIT.fullmatch(request.headers.get("prefer", ""))
+    return min(int(found[1]), _MOST_WAIT_S) if found else 0.0
+
+
+def _poke(loop: asyncio.AbstractEventLoop, poke: asyncio.Event, serial: str, what: str, about: str | None) -> None:
+    """Something was said at the station (any thread): look again if it is about this camera."""
+    if about in (None, serial) and what not in _NOTHING_NEW:
+        with contextlib.suppress(RuntimeError):  # the loop has just ended
+            loop.call_soon_threadsafe(poke.set)
 
 
 def _number(document: Document) -> int:

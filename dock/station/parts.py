@@ -19,8 +19,10 @@ from dock.station.malfunctions import Malfunctions
 from dock.station.page.part import DockPage
 from dock.station.part import StationPart
 from dock.station.people_audit import PeopleAudit
+from dock.station.profile_shelf import ProfileShelf
 from dock.station.sent_files import SentFiles
 from dock.station.store_watch import StoreWatch
+from dock.station.time_desk import TimeDesk
 from dock.station.vault_proofs import VaultProofs
 
 if TYPE_CHECKING:
@@ -47,5 +49,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         SentFiles,
         VaultProofs,
         CheckoutDesk,
+        ProfileShelf,
+        TimeDesk,
     )
     return tuple(kind(station) for kind in kinds)

@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -42,9 +42,10 @@ class CertificateProtocol(HttpToolsProtocol):
 class _Server(uvicorn.Server):
     """Says when it is ready, on which port."""
 
-    def __init__(self, config: uvicorn.Config, ready: str) -> None:
+    def __init__(self, config: uvicorn.Config, ready: str, on_leave: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._on_leave = on_leave
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -56,6 +57,7 @@ class _Server(uvicorn.Server):
 
     def _leave(self) -> None:
         self.should_exit = True
+        self._on_leave()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -128,6 +130,7 @@ async def _serve(station: Station, context: ssl.SSLContext) -> None:
             ),
             f"firsthand-dock station ready: https://{config.listen_host}:{port} ({config.station}, "
             f"system {config.system_id})",
+            station.leave,
         )
         await server.serve(sockets=[listener])
 

@@ -46,6 +46,14 @@ class Station:
     listeners: list[Callable[[str, str | None], None]] = field(default_factory=list)
     """Called from any thread with what happened (a word) and the camera's serial: the page looks again."""
 
+    leaving: bool = False
+    """The server ends: answers that wait for something are given now."""
+
+    def leave(self) -> None:
+        """The server begins to end (loop)."""
+        self.leaving = True
+        self.tell("leaving")
+
     def part(self, kind: type[_P]) -> _P:
         """The part of that kind. Raises LookupError."""
         for part in self.parts:
