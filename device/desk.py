@@ -57,6 +57,7 @@ class Desk:
             daemon.writer,
             daemon.boot.device_log,
             keep_s=policy.keep_after_receipt_h * 3600,
+            stores=policy.deletion_stores,
             proofs=self.proofs if policy.vault_proof else None,
             on_deleted=self._deleted,
             complaint=daemon.identity.lists_complaint,

@@ -16,6 +16,10 @@ Severity = Literal["block", "warn", "note"]
 MuteMode = Literal["hold", "static", "off"]
 
 
+StorePattern = Annotated[str, Meta(pattern=r"^[A-Za-z0-9:._/*-]{1,128}\Z")]
+"""A store's name as receipts have it, with `*` for any letters."""
+
+
 class Category(Frozen, frozen=True, kw_only=True):
     """A category that an officer can give a recording (D.5.b, R31)."""
 
@@ -113,6 +117,9 @@ class Profile(Frozen, frozen=True, kw_only=True):
     """Hours of running camera time that a receipted file is kept."""
     vault_proof: bool = True
     """Whether nothing is deleted before the vault's holder has proven that it opens (`prove-open`)."""
+    deletion_stores: Annotated[tuple[StorePattern, ...], Meta(max_length=16)] = ()
+    """Which store a receipt must name to delete, `*` standing for any letters: `["s3:archive-*"]`. Empty = any store of
+    the agency's stations (R38)."""
     retention_class: Word = "standard"
     min_free_mib: Annotated[int, Meta(ge=1, le=1048576)] = 512
     """Below this the storage check does not pass."""

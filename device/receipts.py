@@ -1,8 +1,9 @@
 """Receipts and deletion: the only place on the camera that unlinks evidence (R34, R38, R42; invariants 7, 8, 13).
 
 1. A receipt counts only if it is signed by a receipt certificate of the agency and repeats serial, stream, number,
-   name, length, SHA-256, close hash and nonce of a closed file on this card, names a store, and its verdict is `valid`;
-   or a supervisor's signed `accept` names these very bytes (`device.lost`).
+   name, length, SHA-256, close hash and nonce of a closed file on this card, names a store that the profile allows
+   (`deletion_stores`), and its verdict is `valid`; or a supervisor's signed `accept` names these very bytes
+   (`device.lost`).
 2. The receipt is durable first, then a signed tombstone in the device log, then the file is unlinked.
 3. A file on hold is never unlinked (R35), nor anything on a seized camera (`device.appended`), nor the newest closed
    log segment, whose hash the next one needs.
@@ -15,11 +16,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import fnmatch
 import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +59,7 @@ class Receipts:
         device_log: DeviceLog,
         *,
         keep_s: int,
+        stores: Sequence[str] = (),
         proofs: ProofBook | None,
         on_deleted: Callable[[str], None],
         complaint: str | None = None,
@@ -66,6 +69,7 @@ class Receipts:
         self._writer = writer
         self._log = device_log
         self._keep_s = keep_s
+        self._stores = tuple(stores)
         self._proofs = proofs
         self.unproven: frozenset[str] = frozenset()
         """Files that have a receipt and wait for a vault proof, as of the last look."""
@@ -122,6 +126,11 @@ class Receipts:
         for field, value in expected.items():
             if getattr(receipt, field) != value:
                 raise ReceiptRefused(f"the receipt for {name} is refused: its {field} is not that of the file")
+        if self._stores and not any(fnmatch.fnmatchcase(receipt.store, pattern) for pattern in self._stores):
+            wanted = " or ".join(self._stores)
+            raise ReceiptRefused(
+                f"{name} is in {receipt.store}; this camera's profile deletes only what {wanted} holds"
+            )
         if receipt.verdict != "valid" and not accepted:
             finding = receipt.findings[0] if receipt.findings else "no finding given"
             raise ReceiptRefused(f"the store holds {name}, but found it {receipt.verdict.replace('_', ' ')}: {finding}")

@@ -89,9 +89,9 @@ class Desk:
         if self.proven:
             self.proofs.take(self.prove())
 
-    def make(self) -> Receipts:
+    def make(self, *stores: str) -> Receipts:
         return Receipts(
-            self.spool, self.trust, self.writer, self.log, keep_s=self.keep_s, proofs=self.proofs,
+            self.spool, self.trust, self.writer, self.log, keep_s=self.keep_s, stores=stores, proofs=self.proofs,
             on_deleted=self.deleted.append,
         )  # fmt: skip
 
@@ -175,6 +175,19 @@ def test_a_good_receipt_deletes_after_a_durable_tombstone(desk: Desk, monkeypatc
     assert tombstone.object_sha256 == hashlib.sha256(document).hexdigest()
     assert desk.deleted == [name]
     assert desk.spool.receipt_path(name).read_bytes() == document, "the receipt stays"
+
+
+@pytest.mark.requirement("R34", "R38")
+def test_only_a_store_that_the_profile_names_deletes(desk: Desk) -> None:
+    name = desk.recording(1)
+    receipts = desk.make("directory:vault", "s3:archive-*")
+    with pytest.raises(ReceiptRefused, match=r"is in directory:1; this camera's profile deletes what .* holds"):
+        receipts.take(name, desk.receipt(name))
+    with pytest.raises(ReceiptRefused, match="is in S3:archive-1"):
+        receipts.take(name, desk.receipt(name, store="S3:archive-1"))
+    assert desk.there(name)
+    assert receipts.take(name, desk.receipt(name, store="s3:archive-1")) == 0
+    assert not desk.there(name)
 
 
 @pytest.mark.requirement("R34", "R38")
