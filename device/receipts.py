@@ -128,9 +128,7 @@ class Receipts:
                 raise ReceiptRefused(f"the receipt for {name} is refused: its {field} is not that of the file")
         if self._stores and not any(fnmatch.fnmatchcase(receipt.store, pattern) for pattern in self._stores):
             wanted = " or ".join(self._stores)
-            raise ReceiptRefused(
-                f"{name} is in {receipt.store}; this camera's profile deletes only what {wanted} holds"
-            )
+            raise ReceiptRefused(f"{name} is in {receipt.store}; this camera's profile deletes what {wanted} holds")
         if receipt.verdict != "valid" and not accepted:
             finding = receipt.findings[0] if receipt.findings else "no finding given"
             raise ReceiptRefused(f"the store holds {name}, but found it {receipt.verdict.replace('_', ' ')}: {finding}")

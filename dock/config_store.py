@@ -44,16 +44,21 @@ class Archive(Table, frozen=True, kw_only=True):
 
     kind: Literal["directory", "s3"]
     """What the archive is."""
-    name: Name
-    """How receipts call it."""
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,100}\Z")]
+    """How receipts call it, after its kind: `s3:NAME` or `directory:NAME`. A camera's signed profile can demand it
+    (`deletion_stores`)."""
     directory: Path | None = None
-    """For `kind = "directory"`: a mounted file system of its own."""
+    """For `kind = "directory"`: a mounted file system of its own, with a file `firsthand-archive` that holds its
+    name."""
     s3: S3 | None = None
     """For `kind = "s3"`."""
     receipt_from: Literal["station", "archive"] = "archive"
     """Whose store a receipt for deletion names: with `archive` a camera waits until the archive has the file."""
     kbit_s: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
     """Most kilobits a second on the uplink; 0 is no limit."""
+    keep_days: Annotated[int, Meta(ge=0, le=36500)] | None = None
+    """Days that the station's own copy stays once the archive has given every byte back. Without it, for good. What is
+    on hold stays in any case."""
 
 
 class Foreign(Table, frozen=True, kw_only=True):

@@ -19,8 +19,9 @@ __all__ = ["ARCHIVE_RECEIPT_SUFFIX", "RECEIPT_SUFFIX", "TIMESTAMP_SUFFIX", "Besi
 class Beside:
     """One directory of papers."""
 
-    def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+    def __init__(self, directory: Path, *, make: bool = True) -> None:
+        if make:
+            directory.mkdir(parents=True, exist_ok=True)
         for left_over in directory.glob(".*.tmp"):  # a receipt that a crash interrupted is signed anew
             left_over.unlink()
         self._directory = directory

@@ -19,7 +19,9 @@ class Retention:
 
     def until(self, report: Report) -> str | None:
         """A `Moment`; None for a class without a figure, and for a file whose class cannot be read."""
-        if report.opened is None:
-            return None
-        days = self._days.get(report.opened.retention_class)
+        return None if report.opened is None else self.until_class(report.opened.retention_class)
+
+    def until_class(self, retention_class: str | None) -> str | None:
+        """The same, for a class."""
+        days = None if retention_class is None else self._days.get(retention_class)
         return None if days is None else moment(self._utc_ns() + days * _DAY_NS)

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from dock.errors import StoreFailed, StoreForgot
+from dock.errors import StoreFailed, StoreForgot, StoreStopped
 from dock.station.pace import Pace
 from dock.station.s3_requests import Part, S3Requests
 
@@ -45,11 +45,13 @@ class Multipart:
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.executescript(_SCHEMA)
         self._lock = threading.Lock()
+        self._closed = False
 
     def close(self) -> None:
         """Close the journal."""
         with self._lock:
             self._database.close()
+            self._closed = True
 
     def send(
         self, requests: S3Requests, file: Path, key: str, *, sha256: str, lock: dict[str, str], pace: Pace
@@ -120,6 +122,8 @@ class Multipart:
 
     def _write(self, statement: str, *values: str | int | bytes) -> None:
         with self._lock:
+            if self._closed:
+                raise StoreStopped("the station stops")
             self._database.execute(statement, values)
 
     def _forget(self, key: str) -> None:

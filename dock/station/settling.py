@@ -50,7 +50,7 @@ class Settling:
         self.store = store
         self._desk = desk
         self.verifier = verifier
-        self._retention = retention
+        self.retention = retention
         self._lane = lane
         self.deferral: Deferral | None = None
         self.on_stored: Callable[[Stored], None] = lambda _: None
@@ -62,7 +62,7 @@ class Settling:
 
     def adopt(self, part: Path, name: str, report: Report) -> str:
         """The name under which the store holds the file now. Raises OSError."""
-        until = self._retention.until(report)
+        until = self.retention.until(report)
         try:
             self.store.adopt(part, name, sha256=report.sha256, until=until)
         except StoreOccupied:
@@ -123,7 +123,7 @@ class Settling:
     def sign(self, store: Store, stored: str, report: Report, read_back: tuple[int, str]) -> tuple[Receipt, bytes]:
         """The receipt for what `store` holds, and its signed form; the store has made sure of its date by then."""
         name = parse_name(original_name(stored))
-        until = store.retain(stored, self._retention.until(report))
+        until = store.retain(stored, self.retention.until(report))
         if report.valid and report.log_head is not None and stored == name.text and self._lane == "evidence":
             self._desk.witnesses.prove(name.serial, report.log_head)
         return self._desk.receipt(name, stored, report, read_back, store, lane=self._lane, retain_until=until)
