@@ -38,7 +38,7 @@ from simulator.scenario import Scenario
 from simulator.second_camera import SecondCamera
 from simulator.socket_lines import Recorder
 from simulator.thermal_feed import ThermalFeed
-from simulator.vault_holder import VaultHolder
+from simulator.vault_holder import VaultHolder, proven
 from simulator.world import World
 
 READY_WITHIN_S: Final = 60.0
@@ -175,7 +175,7 @@ def _world(
 
     hands = Hands(camera, profile, pause)
     deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki), People(layout.pki, agency.SERIAL))
-    holder = VaultHolder(layout, children, camera, progress)
+    holder = VaultHolder(layout, children, progress)
     world = World(camera, battery, profile, progress, deeds, LogWatch((layout.spool, layout.store)), holder)
     return world
 
@@ -222,5 +222,6 @@ def _judge(
     recordings = sorted(path for path in layout.store.glob("*.evidence") if "-log-" not in path.name)
     progress.event(f"exporting {len(recordings)} recordings and reading every frame of the videos")
     exports = export_all(layout, children, recordings)
+    extra = {**extra, "proofs": proven(layout.proofs, trust)}
     measured = measure(layout.store, layout.spool, trust, vault)
     return build_report(measured, exports, order.scenario.triggers, extra)

@@ -1,68 +1,84 @@
-"""The vault's holder of a simulated department: opens what the station stores, and signs that it opened (R40).
+"""The vault's holder of a simulated department: opens what the station wants opened, and signs that it did (R40).
 
-Runs the real `firsthand-evidence prove-open` beside the station, as a holder would on a machine of the vault's own.
+With the real tools, as a holder would: the station's work list is fetched, the files are opened beside the station, and
+the proofs are brought back to it. The station hands them to the camera. What goes wrong is tried again: the station may
+just have been killed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from evidence.handover import SpoolFile, Status
-from evidence.requests import ProofRequest
-from evidence.vault_proof import SUFFIX
-from simulator.camera_link import CameraLink
+from evidence.handover import Status
+from evidence.trust import Trust
+from evidence.vault_proof import check_vault_proof
 from simulator.layout import RunLayout
 from simulator.processes import Child, Children, python_module
 from simulator.progress import Progress
-from simulator.run_errors import ProcessDied
 
-NAME: Final = "prove-open"
+AGAIN_S: Final = 1.0
+Then = Callable[[], None]
 
 
 class VaultHolder:
-    """One person with one key. Looks at the camera's needs and works beside it."""
+    """One person with one key, who comes whenever a camera waits for a proof."""
 
-    def __init__(self, layout: RunLayout, children: Children, camera: CameraLink, progress: Progress) -> None:
+    def __init__(self, layout: RunLayout, children: Children, progress: Progress) -> None:
         self._layout = layout
         self._children = children
-        self._camera = camera
         self._progress = progress
-        self._running: tuple[Child, list[Path]] | None = None
+        self._running: tuple[Child, Then] | None = None
+        self._not_before_s = 0.0
+        self._brought: set[Path] = set()
+
+    @property
+    def _list(self) -> Path:
+        return self._layout.logs / "proofs-wanted.json"
 
     def look(self, status: Status) -> None:
-        """Start the work that is waiting, or hand over what is done. Raises `ProcessDied` if nothing opens."""
+        """Go on with the work, or begin it when a camera waits. Raises OSError."""
         if self._running is not None:
-            self._finish(*self._running)
-        elif status.proof_missing:
-            wanted = wanted_of(self._camera.spool().files)
-            stored = [path for one in wanted if (path := self._layout.store / one.name).is_file()]
-            if stored:
-                self._start(stored)
+            child, then = self._running
+            code = child.process.poll()
+            if code is None:
+                return
+            self._running = None
+            self._not_before_s = time.monotonic() + AGAIN_S
+            if code == 0:
+                then()
+        elif status.proof_missing and time.monotonic() >= self._not_before_s:
+            self._run("proofs-wanted", self._dock("wanted", "--json"), self._open, out=self._list)
 
-    def _start(self, files: list[Path]) -> None:
-        pki, key = self._layout.pki, ("--vault-key", str(self._layout.pki / "vault.key"))
-        options = ("--root", str(pki / "root.pem"), "--vault-cert", str(pki / "vault.pem"), *key)
-        holder = ("--cert", str(pki / "proof.pem"), "--key", str(pki / "proof.key"), "--out", str(self._layout.proofs))
-        command = python_module("evidence", "prove-open", *map(str, files), *options, *holder)
-        child = self._children.start(NAME, command)
+    def _run(self, name: str, command: Sequence[str], then: Then, *, out: Path | None = None) -> None:
+        child = self._children.start(name, command, out=out)
         child.expected = True  # its end is what we wait for
-        self._running = child, files
+        self._running = child, then
 
-    def _finish(self, child: Child, files: list[Path]) -> None:
-        code = child.process.poll()
-        if code is None:
+    def _dock(self, *words: str) -> list[str]:
+        return python_module("dock", "proofs", "--config", str(self._layout.station / "station.toml"), *words)
+
+    def _open(self) -> None:
+        if not json.loads(self._list.read_bytes())["files"]:
             return
-        self._running = None
-        if code != 0:
-            raise ProcessDied(f"{NAME} ended with exit code {code}; the end of {child.log}:\n{child.tail()}")
-        for path in files:
-            self._progress.event(f"the vault's holder has opened {path.stem} and signs that all of it opens")
-            self._camera.ask(ProofRequest(proof=(self._layout.proofs / f"{path.name}{SUFFIX}").read_bytes()))
+        pki = self._layout.pki
+        vault = ("--vault-cert", str(pki / "vault.pem"), "--vault-key", str(pki / "vault.key"))
+        holder = ("--cert", str(pki / "proof.pem"), "--key", str(pki / "proof.key"), "--out", str(self._layout.proofs))
+        options = ("--list", str(self._list), "--root", str(pki / "root.pem"))
+        self._run("prove-open", python_module("evidence", "prove-open", *options, *vault, *holder), self._bring)
+
+    def _bring(self) -> None:
+        new = sorted(set(self._layout.proofs.glob("*.p7s")) - self._brought)
+        for path in new:
+            stem = path.name.partition(".")[0]
+            self._progress.event(f"the vault's holder has opened {stem} and signs that all of it opens")
+        if new:
+            self._run("proofs-take", self._dock("take", *map(str, new)), lambda: self._brought.update(new))
 
 
-def wanted_of(files: Sequence[SpoolFile]) -> list[SpoolFile]:
-    """Which recordings must be opened: each critical one that waits, or else one that stands for all. Pure."""
-    waiting = [one for one in files if one.proof_missing and one.stream == "recording"]
-    return [one for one in waiting if one.upload_class == "critical"] or waiting[:1]
+def proven(directory: Path, trust: Trust) -> list[str]:
+    """Names of the files whose proofs hold. Raises `EvidenceError` for one that does not."""
+    return [check_vault_proof(path.read_bytes(), trust).name for path in sorted(directory.glob("*.p7s"))]

@@ -15,6 +15,7 @@ from dock.agent.command_relay import CommandRelay
 from dock.agent.documents import DocumentCounter
 from dock.agent.gate import Gate
 from dock.agent.ledger import UploadLedger, open_ledger
+from dock.agent.missing_proofs import MissingProofs
 from dock.agent.offload import Offload
 from dock.agent.peer_relay import PeerRelay
 from dock.agent.queue_news import QUEUE_NOTICES, QueueNews
@@ -65,7 +66,7 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relays
     watch = CameraWatch(eyes, teller, gate.look, poll_s=options.poll_s, backoff=_short_backoff())
     offload = Offload(config, recorder, watch, gate, ledger, teller)
     reporter = Reporter(recorder, watch, offload.backlog, offload.progress)
-    offload.beside = (reporter.beside, DocumentCounter(recorder).beside)
+    offload.beside = (reporter.beside, DocumentCounter(recorder).beside, MissingProofs(recorder).beside)
 
     news = QueueNews(recorder, teller, config.state_directory / "queue_told.json")
 

@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from dock.cli.station_asker import ask
+from dock.cli.station_asker import ask_running
 from dock.config import load_station
 from dock.errors import BadArguments, DockError
 from dock.verbs import Verb
@@ -34,7 +34,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _wanted(options: argparse.Namespace) -> int:
-    answer = ask(load_station(options.config), "proofs_wanted", {})
+    answer = ask_running(load_station(options.config), "proofs_wanted", {})
     found = decode_proofs_wanted(json.dumps(answer).encode())
     print(json.dumps(answer, indent=2) if options.json else "\n".join(_lines(found)))
     return 0
@@ -58,7 +58,7 @@ def _take(options: argparse.Namespace) -> int:
             if len(document) > PROOF_BYTES:
                 raise BadArguments("larger than a proof can be")
             encoded = base64.b64encode(document).decode()
-            done = ask(config, "proofs_take", {"proof": encoded}, options.who)
+            done = ask_running(config, "proofs_take", {"proof": encoded}, options.who)
         except (DockError, EvidenceError, OSError) as error:
             print(f"firsthand-dock proofs: {path.name}: {error}", file=sys.stderr)
             refused += 1
@@ -74,7 +74,7 @@ VERB = Verb(
     """A camera deletes nothing before the vault's holder has proven that it opens: the first recording of each camera,
     vault certificate and firmware, and each critical one. `wanted` is the work list, with where the files are;
     carry it to where the vault's key lives, run `firsthand-evidence prove-open --list` there, and bring what it wrote
-    back with `take`. The station itself never has the vault's key.""",
+    back with `take`. The station must run; it never has the vault's key.""",
     _run,
     _arguments,
 )

@@ -116,6 +116,8 @@ def test_the_report_has_a_recording_by_each_trigger(run: Run) -> None:
     assert report["self_test"]["verdict"] in ("pass", "warn")
     assert {check["name"] for check in report["self_test"]["checks"]} >= {"sensor", "encoder", "storage", "battery"}
     assert [one["triggers"] for one in report["recordings"]] == [["record_button"], ["lightbar"], ["pursuit"]]
+    names = [f"{one['id']}.evidence" for one in report["recordings"]]
+    assert report["proofs"] == [names[0], names[2]], "the vault's holder opened the first and the critical one"
     for one in report["recordings"]:
         assert one["verified"]
         assert one["receipt"]
