@@ -25,7 +25,7 @@ from dock.errors import BadConfig, ReceiptNotReady, StationFailed, StationRefuse
 from dock.names import parse_name
 from dock.transport.https import StationLink, refuse
 from dock.transport.target import open_target, target_link
-from dock.transport.transport import Outgoing, Progress, Transport
+from dock.transport.transport import Chunk, Outgoing, Progress, Transport
 from evidence.statements import Count, Hash, Name
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class SentTransport:
             raise StationFailed(f"asking for the receipt of {address.name}: {answer.status} without one")
         return Progress(address.bytes, where)
 
-    def append(self, upload: str, offset: int, data: bytes) -> int:
+    def append(self, upload: str, offset: int, data: Chunk) -> int:
         return self._inner.append(self._read(upload).inner, offset, data)
 
     def complete(self, upload: str) -> None:

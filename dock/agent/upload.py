@@ -72,6 +72,8 @@ class Uploader:
         self._station = station
         self._chunk_bytes = chunk_bytes
         self._receipt_wait_s = receipt_wait_s
+        self._buffer = bytearray()
+        """One for all chunks: the camera has little memory, and every thread would keep its own."""
 
     async def send(self, file: SpoolFile, directory: Path) -> str:
         """Upload what is missing; the address of the receipt.
@@ -103,13 +105,21 @@ class Uploader:
             if not self._flow.may_go_on(file):
                 raise UploadStopped(f"{file.name} stopped at {offset} of {file.bytes} bytes")
             count = await self._flow.turn(file, min(self._chunk_bytes, file.bytes - offset))
-            data = await asyncio.to_thread(os.pread, descriptor, count, offset)
-            if not data:
-                raise SpoolMismatch(f"{file.name} ends at {offset}, not at {file.bytes}")
-            offset = await asyncio.to_thread(self._transport.append, upload, offset, data)
+            offset = await asyncio.to_thread(self._pass_on, file, descriptor, upload, offset, count)
             self._flow.reached(file, offset)
         await asyncio.to_thread(self._transport.complete, upload)
         return await self._await_receipt(file, upload)
+
+    def _pass_on(self, file: SpoolFile, descriptor: int, upload: str, offset: int, count: int) -> int:
+        """One chunk from the spool to the station; the new offset. Blocks."""
+        if len(self._buffer) < count:
+            self._buffer = bytearray(count)
+        with memoryview(self._buffer) as whole, whole[:count] as room:
+            size = os.preadv(descriptor, [room], offset)
+            if not size:
+                raise SpoolMismatch(f"{file.name} ends at {offset}, not at {file.bytes}")
+            with room[:size] as chunk:
+                return self._transport.append(upload, offset, chunk)
 
     async def _announce(self, file: SpoolFile) -> str:
         known = await asyncio.to_thread(self._ledger.address, self._station, file.name, file.close_hash)

@@ -71,7 +71,7 @@ class StationLink:
         self._certificate: bytes | None = None
 
     def call(
-        self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | bytearray = b""
+        self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | bytearray | memoryview = b""
     ) -> Answer:
         """One request, one answer. Raises `StationUnreachable`, `StationFailed`."""
         with self._lock:

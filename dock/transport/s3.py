@@ -24,7 +24,7 @@ from dock.transport import s3_words as words
 from dock.transport.credentials import AccessKey
 from dock.transport.https import Answer, StationLink, refuse
 from dock.transport.sigv4 import EMPTY_SHA256, encoded, encoded_query, signed_headers
-from dock.transport.transport import Outgoing, Progress
+from dock.transport.transport import Chunk, Outgoing, Progress
 from evidence.statements import Count, Hash, Name
 
 LEAST_PART_BYTES: Final = 5 * 2**20
@@ -132,7 +132,7 @@ class S3Transport:
             raise
         return Progress(min(len(there) * address.part_bytes, address.bytes))
 
-    def append(self, upload: str, offset: int, data: bytes) -> int:
+    def append(self, upload: str, offset: int, data: Chunk) -> int:
         """Held in memory until a part is whole: what is held at the end of a session is sent again."""
         address = _read(upload)
         if self._held_for != upload:

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+Chunk = bytes | memoryview
+"""Bytes to send. The caller uses the buffer anew after the call: keep a copy, never the view."""
+
 
 @dataclass(frozen=True)
 class Outgoing:
@@ -43,7 +46,7 @@ class Transport(Protocol):
         """How much of it is there. Raises `UploadGone` if it is not known any more."""
         ...
 
-    def append(self, upload: str, offset: int, data: bytes) -> int:
+    def append(self, upload: str, offset: int, data: Chunk) -> int:
         """Send bytes, any number, for `offset`; the new offset. Raises `OffsetMoved`, `ChecksumRefused`,
         `UploadGone`."""
         ...

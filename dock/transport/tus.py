@@ -9,7 +9,7 @@ from typing import Final
 
 from dock.errors import ChecksumRefused, OffsetMoved, StationFailed, UploadGone
 from dock.transport.https import Answer, StationLink, refuse
-from dock.transport.transport import Outgoing, Progress
+from dock.transport.transport import Chunk, Outgoing, Progress
 
 _VERSION: Final = {"Tus-Resumable": "1.0.0"}
 _UPLOAD: Final = re.compile(r"/files/[A-Za-z0-9_-]{1,128}", re.ASCII)
@@ -43,7 +43,7 @@ class TusTransport:
         """What each request carries."""
         return _VERSION
 
-    def _checksum(self, data: bytes) -> dict[str, str]:
+    def _checksum(self, data: Chunk) -> dict[str, str]:
         digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
         return {"Upload-Checksum": f"sha256 {digest}"}
 
@@ -63,7 +63,7 @@ class TusTransport:
         refuse(answer, f"asking for {upload}")
         return answer
 
-    def append(self, upload: str, offset: int, data: bytes) -> int:
+    def append(self, upload: str, offset: int, data: Chunk) -> int:
         headers = {
             **self._headers(),
             "Content-Type": "application/offset+octet-stream",

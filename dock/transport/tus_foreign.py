@@ -14,7 +14,7 @@ from dock.errors import OffsetMoved, StationFailed, StationRefused, UploadGone
 from dock.names import parse_name
 from dock.transport.credentials import TusPass
 from dock.transport.https import Answer, StationLink, refuse
-from dock.transport.transport import Outgoing, Progress
+from dock.transport.transport import Chunk, Outgoing, Progress
 from dock.transport.tus import TusTransport, offset_in
 
 MOST_PIECE_BYTES: Final = 8 * 2**20
@@ -51,7 +51,7 @@ class ForeignTus(TusTransport):
         answer = self._announce(place, file, told)
         return same_origin(self._url, place, answer.headers.get("Location", ""))
 
-    def append(self, upload: str, offset: int, data: bytes) -> int:
+    def append(self, upload: str, offset: int, data: Chunk) -> int:
         for start in range(0, len(data), MOST_PIECE_BYTES):
             offset = super().append(upload, offset, data[start : start + MOST_PIECE_BYTES])
         self._reached = (upload, offset)
@@ -80,7 +80,7 @@ class ForeignTus(TusTransport):
     def _headers(self) -> dict[str, str]:
         return {**super()._headers(), **(self._access.headers if self._access is not None else {})}
 
-    def _checksum(self, data: bytes) -> dict[str, str]:
+    def _checksum(self, data: Chunk) -> dict[str, str]:
         return super()._checksum(data) if self._checks else {}
 
     def _ask(self, place: str) -> None:

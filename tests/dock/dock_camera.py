@@ -137,6 +137,7 @@ class FakeRecorder:
     files: list[SpoolFile] = field(default_factory=list)
     docked: bool = True
     recording: str | None = None
+    battery: int | None = None
     contacts: list[bytes] = field(default_factory=list)
     receipts: dict[str, Receipt] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
@@ -186,6 +187,7 @@ class FakeRecorder:
                     degraded=False,
                     uptime_s=1,
                     recording=self.recording,
+                    battery_percent=self.battery,
                 )
             case ListRequest():
                 files = sorted(
