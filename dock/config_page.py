@@ -26,8 +26,6 @@ class PageSettings(Table, frozen=True, kw_only=True):
     """A session without a click ends after this time."""
     session_hours: Annotated[int, Meta(ge=1, le=24)] = 12
     """A session ends after this time in any case."""
-    charged_percent: Annotated[int, Meta(ge=1, le=100)] = 90
-    """From this charge on a camera counts as charged."""
     wall: bool = False
     """Show the bays, without names of officers, at `/wall` to whoever reaches the port: for a screen on the wall."""
     bays: Annotated[dict[Text, Text], Meta(max_length=1024)] = msgspec.field(default_factory=dict)

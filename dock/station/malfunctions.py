@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 OUTCOMES: Final = ("repaired", "replaced", "no_fault_found", "damaged_beyond_repair", "settled_otherwise")
 """How a malfunction can end."""
+TEXT_MOST: Final = 500
 _RETRY_S: Final = 5.0
 
 
@@ -92,19 +93,20 @@ class Malfunctions(StationPart):
         self.station.tell("malfunction", serial)
 
     def report(self, serial: str, component: str, text: str, who: str) -> int:
-        """A person noticed something; the item's number. Raises OSError, sqlite3.Error."""
+        """A person noticed something; the item's number. Raises `DockError`, OSError, sqlite3.Error."""
+        _check(text)
         at = moment(self.station.utc_ns())
         with self._lock:
             details = {"component": component, "text": text}
             self.station.custody.enter("malfunction_reported", who=who, serial=serial, details=details)
             number = self.book.report(serial, component, who, at)
-            if text:
-                self.book.note(number, who, text, at)
+            self.book.note(number, who, text, at)
         self.station.tell("malfunction", serial)
         return number
 
     def note(self, number: int, who: str, text: str) -> None:
-        """Write something about it. Raises `NoSuchMalfunction`, OSError, sqlite3.Error."""
+        """Write something about it. Raises `DockError` with one sentence, OSError, sqlite3.Error."""
+        _check(text)
         with self._lock:
             item = self.book.get(number)
             details = {"malfunction": str(number), "text": text}
@@ -120,8 +122,7 @@ class Malfunctions(StationPart):
             raise DockError("name the camera that replaced it")
         if replacement and self.station.bays.look(replacement) is None:
             raise DockError(f"no camera {replacement} ever reported here; check the serial of the replacement")
-        if not text:
-            raise DockError("write in a sentence what was found and done")
+        _check(text)
         at = moment(self.station.utc_ns())
         with self._lock:
             item = self.book.get(number)
@@ -137,3 +138,8 @@ class Malfunctions(StationPart):
 
     async def end(self) -> None:
         self.book.close()
+
+
+def _check(text: str) -> None:
+    if not 1 <= len(text) <= TEXT_MOST:
+        raise DockError(f"write in a sentence or two what was seen or done, at most {TEXT_MOST} characters")

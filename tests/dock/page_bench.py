@@ -134,7 +134,7 @@ def bay_report(
     )
 
 
-def open_bench(directory: Path, *, cameras: int = 3, page: str = "", station: str = "", people: bool = True) -> Bench:
+def open_bench(directory: Path, *, cameras: int = 3, page: str = "", station: str = "", desk: bool = False) -> Bench:
     """An agency, its people, and a running station."""
     pki = directory / "pki"
     authority = create_agency(pki)
@@ -146,12 +146,13 @@ def open_bench(directory: Path, *, cameras: int = 3, page: str = "", station: st
         file.write(
             f'[page]\nlisten_port = 0\ncertificate = "{pki}/station-tls.pem"\nkey = "{pki}/station-tls.key"\n{page}\n'
         )
-    if people:
-        registry = People(directory / "station", utc_ns=time.time_ns)
-        for person, (name, roles) in PEOPLE.items():
-            registry.add(Person(person, name, None, frozenset(roles), None), who="bench")
-            registry.set_password(person, PASSWORD, who="bench")
-        registry.close()
+        if desk:
+            file.write(f'[desk]\ncommand_certificate = "{pki}/checkout.pem"\ncommand_key = "{pki}/checkout.key"\n')
+    registry = People(directory / "station", utc_ns=time.time_ns)
+    for person, (name, roles) in PEOPLE.items():
+        registry.add(Person(person, name, None, frozenset(roles), None), who="bench")
+        registry.set_password(person, PASSWORD, who="bench")
+    registry.close()
     process = Process(config, "station")
     process.started = subprocess.Popen(
         [sys.executable, "-m", "dock", "station", "--config", str(config)],

@@ -128,7 +128,7 @@ def test_the_board_turns_amber_green_and_red_by_itself(bench: Bench, context: Br
     bench.report("SIM-0001", battery=80, files=1, left=2_000_000_000, speed=60_000_000, minutes=1)
     expect(card).to_contain_text("2.0 GB left")
     expect(card).to_contain_text("about 1 min")
-    assert card.locator("progress").get_attribute("value") == "75"
+    assert card.get_by_role("progressbar", name="Offload").get_attribute("value") == "75"
     bench.report("SIM-0001", battery=82)
     expect(card).to_contain_text("Charging")
     bench.report("SIM-0001", battery=95)

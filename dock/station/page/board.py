@@ -34,6 +34,8 @@ class Surroundings:
     holder: str | None = None
     """The officer to whom it is checked out, by name."""
     lost: bool = False
+    withheld: str | None = None
+    """Why somebody at the desk keeps it back."""
     peak_bytes: int = 0
     """Most bytes that waited since it was docked: the whole of the bar."""
 
@@ -173,6 +175,8 @@ def _state(
         return "away", "Away", None
     if status.recording is not None:
         return "busy", "Recording", "It records now; everything else waits."
+    if around.withheld is not None:
+        return "fault", "Kept back", f"{around.withheld[:1].upper()}{around.withheld[1:]}"
     if reason := _out_of_use(status):
         return "fault", "Do not use", reason
     if offloading is not None and offloading.trouble is not None and offloading.files:

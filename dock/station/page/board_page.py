@@ -34,13 +34,13 @@ class BoardPage:
         return routes
 
     async def _show(self, visit: Visit) -> Response:
-        return visit.render("board.html", **self._values(wall=False))
+        return visit.render("board.html", **await self._values(wall=False))
 
     async def _wall(self, _: Request) -> Response:
-        return self._house.render("wall.html", **self._values(wall=True))
+        return self._house.render("wall.html", **await self._values(wall=True))
 
-    def _values(self, *, wall: bool) -> dict[str, Any]:
-        self._board.look()  # what came in the last moments too
+    async def _values(self, *, wall: bool) -> dict[str, Any]:
+        await self._board.look()  # what came in the last moments too
         cards = self._board.cards()
         fragments = {
             place: [self._board.render(card, wall) for card in cards if card.place == place]

@@ -46,7 +46,7 @@ class CameraPage:
         ]
 
     async def _list(self, visit: Visit) -> Response:
-        self._board.look()
+        await self._board.look()
         cards = sorted((card for card in self._board.cards() if card.serial), key=lambda card: card.serial)
         return visit.render("cameras.html", cards=cards)
 
@@ -67,7 +67,7 @@ class CameraPage:
 
     async def _one(self, visit: Visit) -> Response:
         bay, days = self._bay(visit), self._days(visit)
-        self._board.look()
+        await self._board.look()
         full = visit.may(*INSIDE)
         return visit.render(
             "camera.html",

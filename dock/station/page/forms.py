@@ -13,7 +13,7 @@ from dock.station.tus_words import Body
 
 FORM_BYTES: Final = 16 * 1024
 FIELDS_MOST: Final = 32
-TEXT_MOST: Final = 2000
+TEXT_MOST: Final = 12_000
 _TYPE: Final = "application/x-www-form-urlencoded"
 _READ_S: Final = 20.0
 

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment
 
 from dock.config import PageSettings
-from dock.station.page.board import Card, Summary, Surroundings, card_of, empty_card, summary_of
+from dock.station.page.board import Card, Summary, summary_of
+from dock.station.page.card_maker import CardMaker
 from dock.station.station import Station
 
+log = logging.getLogger(__name__)
 _COALESCE_S: Final = 0.2
 _TICK_S: Final = 5.0
 _BEHIND_MOST: Final = 512
@@ -58,7 +62,8 @@ class LiveBoard:
         self._epoch = secrets.token_hex(4)
         self._count = 0
         self._cards: dict[str, Card] = {}
-        self._peaks: dict[str, int] = {}
+        self._maker = CardMaker(station, settings)
+        self._looking = asyncio.Lock()
         self._streams: set[Stream] = set()
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,11 +77,11 @@ class LiveBoard:
         self._summary = templates.get_template("summary.html")
         self.closed = False
 
-    def begin(self) -> None:
-        """On the loop: listen to the station."""
+    async def begin(self) -> None:
+        """Listen to the station."""
         self._loop = asyncio.get_running_loop()
         self._station.listeners.append(self.heard)
-        self.look()
+        await self.look()
 
     def heard(self, _what: str, _serial: str | None) -> None:
         """Something happened (any thread)."""
@@ -93,7 +98,10 @@ class LiveBoard:
             except TimeoutError:
                 pass
             self._changed.clear()
-            self.look()
+            try:
+                await self.look()
+            except (OSError, sqlite3.Error) as error:
+                log.error("the board is not up to date: %s", error)
 
     @property
     def version(self) -> str:
@@ -109,9 +117,13 @@ class LiveBoard:
     def card(self, serial: str) -> Card | None:
         return self._cards.get(f"bay-{serial}")
 
-    def look(self) -> None:
-        """Make all cards anew and tell the screens what is different."""
-        new = {key_of(card): card for card in self._make()}
+    async def look(self) -> None:
+        """Make all cards anew and tell the screens what is different. Raises OSError, sqlite3.Error."""
+        async with self._looking:
+            cards = await asyncio.to_thread(self._maker.cards)
+            self._take({key_of(card): card for card in cards})
+
+    def _take(self, new: dict[str, Card]) -> None:
         changed = tuple(card for key, card in new.items() if self._cards.get(key) != card)
         gone = tuple(key for key in self._cards if key not in new)
         if not changed and not gone:
@@ -125,35 +137,6 @@ class LiveBoard:
             except asyncio.QueueFull:
                 stream.behind = True
                 self._streams.discard(stream)
-
-    def _make(self) -> list[Card]:
-        now_ns = self._station.utc_ns()
-        newest: str | None = self._ask("newest_firmware")
-        cards = []
-        for bay in self._station.bays.all():
-            offloading = bay.report.offloading
-            waiting = offloading.bytes if offloading is not None else 0
-            peak = max(self._peaks.get(bay.serial, 0), waiting) if waiting else 0
-            self._peaks[bay.serial] = peak
-            around = Surroundings(
-                charged_percent=self._settings.charged_percent,
-                newest_firmware=newest,
-                bay=self._settings.bays.get(bay.address),
-                holder=self._ask("holder", bay.serial),
-                lost=bool(self._ask("lost", bay.serial)),
-                peak_bytes=peak,
-            )
-            cards.append(card_of(bay, now_ns, around))
-        taken = {card.bay for card in cards}
-        return cards + [empty_card(name) for name in self._settings.bays.values() if name not in taken]
-
-    def _ask(self, question: str, *about: str) -> Any:
-        """What the first part says that can answer; None if there is none."""
-        for part in self._station.parts:
-            answer = getattr(part, question, None)
-            if callable(answer):
-                return answer(*about)
-        return None
 
     def subscribe(self) -> Stream | None:
         """A new screen; None if there are too many."""

@@ -86,9 +86,10 @@ class MalfunctionPage:
 
     async def _note(self, visit: Visit) -> Response:
         number, text = visit.request.path_params["number"], visit.form.get("text", "")
-        if not text:
-            return await self._show(visit, number, "Write a note first.")
-        await self._do(visit, "page_malfunction_note", self._malfunctions.note, number, visit.person.id, text)
+        try:
+            await self._do(visit, "page_malfunction_note", self._malfunctions.note, number, visit.person.id, text)
+        except DockError as error:
+            return await self._show(visit, number, _sentence(error))
         return visit.back(f"/malfunctions/{number}", "Your note is kept.")
 
     async def _close(self, visit: Visit) -> Response:
@@ -99,7 +100,7 @@ class MalfunctionPage:
         except AlreadyClosed as error:
             raise HTTPException(409, str(error)) from error
         except DockError as error:
-            return await self._show(visit, number, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            return await self._show(visit, number, _sentence(error))
         return visit.back("/malfunctions", f"Malfunction {number} is closed.")
 
     async def _do(self, visit: Visit, step: str, work: Callable[..., None], number: int, *what: Any) -> None:
@@ -131,11 +132,17 @@ class MalfunctionPage:
         component = visit.form.get("component", "")
         if not _SERIAL.fullmatch(serial) or self._house.station.bays.look(serial) is None:
             return self._fault(visit, serial, "Choose the camera: its serial stands on its back.")
-        if component not in COMPONENTS or not text:
-            return self._fault(visit, serial, "Choose what is wrong, and write a sentence about it.")
+        if component not in COMPONENTS:
+            return self._fault(visit, serial, "Choose what is wrong.")
         try:
             number = await asyncio.to_thread(self._malfunctions.report, serial, component, text, visit.person.id)
+        except DockError as error:
+            return self._fault(visit, serial, _sentence(error))
         except (OSError, sqlite3.Error) as error:
             raise HTTPException(507, "the station's disk failed, nothing was kept; tell a supervisor") from error
         await visit.enter("page_fault", serial=serial, details={"malfunction": str(number), "component": component})
         return visit.back("/faults", f"Thank you: a supervisor has the fault of {serial} in the queue.")
+
+
+def _sentence(error: DockError) -> str:
+    return f"{str(error)[:1].upper()}{str(error)[1:]}."

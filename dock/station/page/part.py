@@ -25,9 +25,11 @@ from dock.station.page.audit import Audit
 from dock.station.page.audit_page import AuditPage
 from dock.station.page.board_page import BoardPage
 from dock.station.page.camera_page import CameraPage
+from dock.station.page.checkout_page import CheckoutPage
 from dock.station.page.live import LiveBoard
 from dock.station.page.login import Login
 from dock.station.page.malfunction_page import MalfunctionPage
+from dock.station.page.recording_page import RecordingPage
 from dock.station.page.sessions import Sessions
 from dock.station.page.templates import build_templates
 from dock.station.page.visit import House
@@ -69,12 +71,14 @@ class DockPage(StationPart):
             *Login(house).routes(),
             *BoardPage(house, self.board).routes(),
             *CameraPage(house, self.board).routes(),
+            *CheckoutPage(house, self.board).routes(),
+            *RecordingPage(house).routes(),
             *MalfunctionPage(house).routes(),
             *AuditPage(house).routes(),
         ]
         routes += [route for part in self.station.parts for route in part.page_routes()]
         self._app = build_page(templates, routes)
-        self.board.begin()
+        await self.board.begin()
 
     async def run(self) -> None:
         settings, listener = self.station.config.page, self._listener

@@ -34,7 +34,9 @@ COOKIE: Final = "__Host-firsthand"
 EVERYBODY: Final[tuple[Role, ...]] = ("officer", "technician", "supervisor", "administrator")
 PAGES: Final[tuple[tuple[str, str, tuple[Role, ...]], ...]] = (
     ("/", "Bays", EVERYBODY),
+    ("/checkout", "Check out", EVERYBODY),
     ("/cameras", "Cameras", EVERYBODY),
+    ("/recordings", "Recordings", ("supervisor", "administrator")),
     ("/malfunctions", "Malfunctions", ("supervisor", "technician")),
     ("/faults", "Report a fault", EVERYBODY),
     ("/people", "People", ("administrator", "supervisor")),
