@@ -20,8 +20,8 @@ from dock.station.page.part import DockPage
 from dock.station.part import StationPart
 from dock.station.people_audit import PeopleAudit
 from dock.station.profile_shelf import ProfileShelf
-from dock.station.relay import Relay
 from dock.station.recording_index import RecordingIndex
+from dock.station.relay import Relay
 from dock.station.sent_files import SentFiles
 from dock.station.store_watch import StoreWatch
 from dock.station.time_desk import TimeDesk
