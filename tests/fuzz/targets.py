@@ -23,9 +23,12 @@ from starlette.exceptions import HTTPException
 from device.commands import check_command
 from device.errors import CommandRefused, ProfileRefused
 from device.profile import parse_profile
-from dock.errors import BadFileName
+from dock.errors import BadFileName, StationFailed
 from dock.names import original_name, parse_name
+from dock.station.sent_files import SentWords
 from dock.station.tus_words import metadata
+from dock.transport.s3_words import error_code, read_completed, read_parts, read_upload_id
+from dock.transport.tus_foreign import most_bytes, same_origin
 from evidence import cms, der, nal
 from evidence.disclosure import decode_manifest
 from evidence.disclosure_package import open_package, verify_package
@@ -219,6 +222,29 @@ def read_upload(data: bytes) -> None:
             assert parse_name(original_name(text)) == name
 
 
+def read_bucket(data: bytes) -> None:
+    """What S3 answers: whatever is read is safe to send back."""
+    error_code(data)
+    for read in (read_upload_id, read_completed):
+        with contextlib.suppress(StationFailed):
+            read(data)
+    parts, further = read_parts(data)
+    assert further is None or further == parts[-1].number
+    assert not any(char in part.etag for part in parts for char in '<>&"')
+
+
+def read_tus_answer(data: bytes) -> None:
+    """Location and Tus-Max-Size of a foreign server: an upload is never elsewhere."""
+    first, _, second = data.decode("latin-1").partition("\n")
+    with contextlib.suppress(StationFailed):
+        most_bytes(second)
+    address = same_origin("http://127.0.0.1:8080/files", "/files", first)
+    assert address.startswith("/")
+    assert address.isprintable()
+    assert " " not in address
+    assert same_origin("http://127.0.0.1:8080/files", "/files", "http://127.0.0.1:8080" + address) == address
+
+
 def read_nmea(data: bytes) -> None:
     assembler = EpochAssembler()
     epochs = [assembler.add(line, 10**8 * number) for number, line in enumerate(data.split(b"\n"))]
@@ -268,6 +294,9 @@ TARGETS: Final = (
     Target("proofs-wanted", decode_proofs_wanted),
     Target("upload-metadata", read_upload, (HTTPException, UnicodeDecodeError)),
     Target("nmea", read_nmea, ()),
+    Target("bucket-answer", read_bucket, (StationFailed,)),
+    Target("tus-answer", read_tus_answer, (StationFailed,)),
+    Target("sent-file", functools.partial(msgspec.json.decode, type=SentWords), _LINES),
     Target("certificate-request", load_request, (FleetError,)),
     Target("enrolment", read_enrolment, (FleetError,)),
     Target("enrolment-answer", est.decode_answer, (FleetError,)),
