@@ -22,9 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from dock.agent.backoff import Backoff
 from dock.config import Telemetry
@@ -32,6 +30,7 @@ from dock.mqtt import messages
 from dock.mqtt.commands import NAME as COMMAND
 from dock.mqtt.outbox import Kind, Outbox
 from dock.mqtt.peers import ANNOUNCEMENT_BYTES, OwnStarts, PeerStarts, peers_topic
+from dock.mqtt.protocol import Protocol as MqttProtocol
 from evidence.handover import Status
 from evidence.limits import COMMAND_BYTES as DOCUMENT_BYTES
 from evidence.statements import moment
@@ -45,6 +44,8 @@ _FLEETING: Final = frozenset(
 )
 """What changes all the time and is no news."""
 _CONNECT_S: Final = 20.0
+_WELCOME_S: Final = 5.0
+"""A broker that has taken the connection answers within that time, or does not know this MQTT."""
 _ANSWERS_WAITING: Final = 20
 _MAILBOX: Final = 1000
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -98,6 +99,7 @@ class MqttTelemetry:
         self._line = line
         self._commands = commands
         self._brokers = itertools.cycle(config.brokers)
+        self._protocol = MqttProtocol()
         self._mailbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._stopping = threading.Event()
@@ -184,16 +186,14 @@ class MqttTelemetry:
             self._line.own.reconnected()
         try:
             host, port = next(self._brokers)
-            lasting = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            lasting.SessionExpiryInterval = self._config.session_s
-            client.connect(
-                host, port, keepalive=self._config.keepalive_s, clean_start=self._config.session_s == 0,
-                properties=lasting,
-            )  # fmt: skip
+            keepalive_s, session_s = self._config.keepalive_s, self._config.session_s
+            self._protocol.connect(client, host, port, keepalive_s=keepalive_s, session_s=session_s)
+            self._protocol.reached()
             client.loop_start()
             self._serve(client, backoff)
         finally:
             self._client = None
+            self._protocol.ended()
             if self._stopping.is_set() and client.is_connected():
                 client.publish(f"{messages.base_topic(self._device)}/state", self._offline("left"), 1, retain=True)
             client.disconnect()
@@ -201,7 +201,7 @@ class MqttTelemetry:
 
     def _serve(self, client: Client, backoff: Backoff) -> None:
         connected = False
-        deadline = time.monotonic() + _CONNECT_S
+        deadline = time.monotonic() + _WELCOME_S
         while not self._stopping.is_set():
             try:
                 word, value = self._mailbox.get(timeout=1.0)
@@ -211,6 +211,7 @@ class MqttTelemetry:
                 if value[1]:
                     raise ConnectionRefusedError(f"the broker refused: {value[1]}")
                 connected = True
+                self._protocol.welcomed()
                 backoff.reset()
                 self._greet(client)
             elif word == "gone" and value[0] is client:
@@ -258,10 +259,7 @@ class MqttTelemetry:
             return
         for row in self._outbox.oldest(room, but=self._in_flight.values()):
             topic = messages.topic_of(self._device, row)
-            correlation = messages.correlation_of(row)
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            if correlation is not None:
-                properties.CorrelationData = correlation
+            properties = self._protocol.beside(messages.correlation_of(row))
             payload = messages.encode_row(self._device, row)
             told = client.publish(topic, payload, 1, retain=row.kind == "state", properties=properties)
             if told.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
@@ -279,7 +277,7 @@ class MqttTelemetry:
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._device,
-            protocol=MQTTProtocolVersion.MQTTv5,
+            protocol=self._protocol.version,
             reconnect_on_failure=False,
         )
         client.tls_set_context(self._context())

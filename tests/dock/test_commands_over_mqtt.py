@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +157,23 @@ def test_the_next_broker_is_tried_when_one_is_not_reached(
     agent = run("agent", config)
     poll_until(lambda: server.send(b"yes") or server.answers, seconds=30, why=agent.log())
     assert obeyed == [b"yes"]
+
+
+def test_a_broker_that_knows_no_mqtt_5_is_spoken_to_in_3_1_1(
+    pki: Path, tmp_path: Path, run: Run, recorder: FakeRecorder
+) -> None:
+    recorder.docked = False
+    command = [sys.executable, "-m", "simulator.broker", str(pki)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as old:
+        assert old.stdout is not None
+        heard: list[str] = [old.stdout.readline()]
+        port = int(heard[0].rpartition(" ")[2])
+        threading.Thread(target=lambda: heard.extend(old.stdout or ()), daemon=True).start()
+        agent = run("agent", write_agent(tmp_path, pki, port=1, telemetry=telemetry(port)))
+        try:
+            poll_until(lambda: any(f"fleet/v1/{SERIAL}/state" in line for line in heard), why=agent.log(), seconds=60)
+        finally:
+            old.kill()
 
 
 def test_a_flood_of_commands_is_bounded() -> None:
