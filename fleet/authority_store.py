@@ -105,6 +105,10 @@ class AuthorityStore:
             found += [one.root, *one.authorities.values(), *one.crossed.values()]
         return found
 
+    def crossed(self, role: Role) -> x509.Certificate | None:
+        """The present authority of a role, signed by the root before: for who is still pinned to that one."""
+        return self.current.crossed.get(role)
+
     def trusted_for_tls(self) -> list[x509.Certificate]:
         """Whom a TLS server of ours believes."""
         return [one for each in self.generations for one in (each.authorities["tls"], each.root)]
@@ -201,6 +205,7 @@ def write_generation(
     root_passphrase: bytes,
     passphrase: bytes,
     before: Sequence[Credential] = (),
+    number: int = 1,
 ) -> dict[Role, Credential]:
     """A root with fresh role authorities into a new directory; ``complete`` is written last. Raises OSError.
 
@@ -209,7 +214,7 @@ def write_generation(
     directory.mkdir(mode=0o700)
     durable.write_new(directory / "root.key", encrypted_pem(root.key, root_passphrase), mode=0o600)
     durable.write_new(directory / "root.pem", root.chain_pem(), mode=0o644)
-    tag = "" if directory.name == "1" else f" {directory.name}"
+    tag = "" if number == 1 else f" {number}"
     validity = Validity.years(AUTHORITY_YEARS, now() - BACKDATED).within(root.certificate)
     made: dict[Role, Credential] = {}
     for role in ROLES:

@@ -35,7 +35,7 @@ from evidence.keys import (
     prehashed,
     same_public_key,
 )
-from evidence.roles import is_simulated, serial_of
+from evidence.roles import is_simulated, role_of, serial_of
 from evidence.trust import Trust
 from fleet import est, issuing
 from fleet.authority_store import fingerprint, toml_string
@@ -43,7 +43,7 @@ from fleet.csr import make_request
 from fleet.enrolment import PURPOSES, Purpose
 from fleet.enrolment_settings import EnrolmentSettings, load_enrolment
 from fleet.errors import BadAuthority, WrongServer
-from fleet.est_client import Server, Session, chain_to
+from fleet.est_client import Server, Session, chain_to, leads_to, with_fingerprint
 from fleet.issuing import CURVES, Credential, Curve
 from fleet.token_key import KeyInToken
 
@@ -97,7 +97,7 @@ def enrol(
     root, authorities = server.authorities(sha256)
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     _keep_root(out / "root.pem", root)
-    session = server.trusted(root)
+    session = server.trusted(root, authorities=authorities)
     where = evidence_key or "camera.key"
     keys: dict[Purpose, RequestKey] = {
         "camera": KeyInToken(where, curve) if in_token(where) else FileKey.kept(out / where, curve),
@@ -109,7 +109,7 @@ def enrol(
         leaf = session.certificate(f"{purpose}/simpleenroll", request, est.basic_header(serial, token))
         chain = checked(Trust(root), leaf, authorities, purpose, serial, key.public_key)
         durable.replace(out / f"{STEMS[purpose]}.pem", issuing.pem(*chain), mode=0o644)
-    _write_tls_ca(out, root, authorities)
+    _write_tls_ca(out, [root], authorities)
     words = {"server": server.url.rstrip("/"), "serial": serial, "evidence_key": where}
     text = "".join(f"{name} = {toml_string(value)}\n" for name, value in words.items())
     durable.write_new(out / "enrolment.toml", text.encode(), mode=0o644)
@@ -146,34 +146,38 @@ def _keep_root(path: Path, root: x509.Certificate) -> None:
     durable.replace(path, issuing.pem(root), mode=0o644)
 
 
-def _write_tls_ca(out: Path, root: x509.Certificate, authorities: list[x509.Certificate]) -> None:
-    """Of the authorities, those for TLS that lead to our root."""
-    trust = Trust(root)
-    found = []
-    for one in authorities:
-        try:
-            one.verify_directly_issued_by(root)
-            trust.check_role((one, one), "tls")
-        except Exception:  # noqa: BLE001, S112 - whatever is odd about it, it is not believed
-            continue
-        found.append(one)
-    durable.replace(out / "tls-ca.pem", issuing.pem(*found, root), mode=0o644)
+def _write_tls_ca(out: Path, roots: list[x509.Certificate], authorities: list[x509.Certificate]) -> None:
+    """The roots, and of the authorities those for TLS that lead to one of them."""
+    found = [one for one in authorities if role_of(one) == "tls" and any(leads_to(root, one) for root in roots)]
+    durable.replace(out / "tls-ca.pem", issuing.pem(*found, *roots), mode=0o644)
 
 
 def renew(
-    config: Path, *, now: dt.datetime, force: bool = False, told: Callable[[str], None] = lambda _: None
+    config: Path,
+    *,
+    now: dt.datetime,
+    force: bool = False,
+    new_root: str | None = None,
+    told: Callable[[str], None] = lambda _: None,
 ) -> list[Purpose]:
-    """Renew what is due; which. Raises `FleetError`, `EvidenceError`, OSError."""
+    """Renew what is due; which. Raises `FleetError`, `EvidenceError`, OSError.
+
+    With `new_root`, a fingerprint, everything is renewed under that root of the same agency, which is pinned then.
+    """
     settings, directory = load_enrolment(config), config.resolve().parent
     finish_swap(directory)
-    due = [one for one in PURPOSES if force or is_due(_leaf(directory, one), settings, now)]
+    due = [one for one in PURPOSES if force or new_root or is_due(_leaf(directory, one), settings, now)]
     if not due:
         return []
-    root = load_certificates(directory / "root.pem")[0]
+    roots = [load_certificates(directory / "root.pem")[0]]
     identity = (directory / "camera-tls.pem", directory / "camera-tls.key")
-    session = Server(settings.server).trusted(root, identity)
+    known = load_certificates(directory / "tls-ca.pem")
+    session = Server(settings.server).trusted(roots[0], identity, known)
     authorities = session.authorities()
-    trust = Trust(root)
+    if new_root is not None:
+        roots.insert(0, with_fingerprint(authorities, new_root))
+        _write_tls_ca(directory, roots, authorities)  # both for a while: its station may be earlier or later
+    trust = Trust(roots[0])
     for purpose in due:  # evidence first: the TLS key that answers for it changes last
         present = _leaf(directory, purpose)
         if purpose == "camera":
@@ -182,7 +186,8 @@ def renew(
             _renew_tls(directory, settings, session, trust, authorities, present)
         until = _leaf(directory, purpose).not_valid_after_utc
         told(f"renewed {STEMS[purpose]}.pem, now valid until {until:%Y-%m-%d}")
-    _write_tls_ca(directory, root, authorities)
+    durable.replace(directory / "root.pem", issuing.pem(roots[0]), mode=0o644)
+    _write_tls_ca(directory, roots, authorities)
     return due
 
 

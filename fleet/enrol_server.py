@@ -140,7 +140,7 @@ def server_context(keys: Keys, hosts: Sequence[str], addresses: Sequence[str]) -
     key = ec.generate_private_key(CURVES[keys.store.settings.curve])
     leaf = issuing.tls_server_leaf(hosts, addresses, keys.store.settings.organization)
     chain = keys.issue(leaf, key.public_key(), days=SERVER_DAYS)
-    crossed = [one for each in keys.store.generations if (one := each.crossed.get("tls")) is not None]
+    crossed = [one] if (one := keys.store.crossed("tls")) is not None else []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_mode = ssl.CERT_OPTIONAL
@@ -148,7 +148,7 @@ def server_context(keys: Keys, hosts: Sequence[str], addresses: Sequence[str]) -
     with tempfile.TemporaryDirectory() as name:  # the library reads files only; mode 0700, gone at once
         path = Path(name) / "server.pem"
         path.touch(mode=0o600)
-        path.write_bytes(Credential(key, ()).key_pem() + issuing.pem(*chain, *crossed))
+        path.write_bytes(Credential(key, ()).key_pem() + issuing.pem(chain[0], *crossed, *chain[1:]))
         context.load_cert_chain(path)
     return context
 

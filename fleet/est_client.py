@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -44,18 +45,24 @@ class Server:
         context.verify_mode = ssl.CERT_NONE  # rule 1: what comes is believed by its fingerprint only
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         found = est.decode_answer(self._call(context, "GET", "/cacerts", {}, b""))
-        for one in found:
-            if _sha256(one) == sha256.replace(":", "").lower() and one.issuer == one.subject:
-                return one, found
-        raise WrongServer(
-            f"the server at {self.url} does not have the root {sha256}: compare the fingerprint with `ca show`"
-        )
+        return with_fingerprint(found, sha256), found
 
-    def trusted(self, root: x509.Certificate, identity: tuple[Path, Path] | None = None) -> Session:
-        """A session with a server under that root; `identity` is our TLS certificate and key."""
+    def trusted(
+        self,
+        root: x509.Certificate,
+        identity: tuple[Path, Path] | None = None,
+        authorities: Sequence[x509.Certificate] = (),
+    ) -> Session:
+        """A session with a server under that root; `identity` is our TLS certificate and key.
+
+        Of the `authorities`, those that lead to the root are offered to TLS: a server in the middle of a change of
+        roots sends two ways up, and OpenSSL tries only the first unless it knows the right one.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_verify_locations(cadata=issuing.pem(root).decode())
+        context.load_verify_locations(
+            cadata=issuing.pem(root, *(one for one in authorities if leads_to(root, one))).decode()
+        )
         if identity is not None:
             try:
                 context.load_cert_chain(*identity)
@@ -109,12 +116,25 @@ class Session:
         return found[0]
 
 
+def with_fingerprint(authorities: Sequence[x509.Certificate], sha256: str) -> x509.Certificate:
+    """The root with that fingerprint. Raises `WrongServer`."""
+    for one in authorities:
+        if _sha256(one) == sha256.replace(":", "").lower() and one.issuer == one.subject:
+            return one
+    raise WrongServer(f"the server does not have the root {sha256}: compare the fingerprint with `ca show`")
+
+
+def leads_to(root: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Whether that root issued the authority."""
+    return authority.issuer == root.subject and authority != root and _issued(authority, root)
+
+
 def chain_to(
     root: x509.Certificate, leaf: x509.Certificate, authorities: list[x509.Certificate]
 ) -> tuple[x509.Certificate, ...]:
     """The leaf with what stands between it and the root. Raises `WrongServer`."""
     for one in authorities:
-        if leaf.issuer == one.subject and one.issuer == root.subject and _issued(leaf, one) and _issued(one, root):
+        if leaf.issuer == one.subject and leads_to(root, one) and _issued(leaf, one):
             return (leaf, one)
     raise WrongServer("the certificate that came does not lead to the pinned root")
 

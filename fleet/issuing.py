@@ -183,10 +183,19 @@ def _issued(builder: x509.CertificateBuilder, issuer: Credential) -> x509.Certif
 
 
 def make_root(
-    organization: str, key: ec.EllipticCurvePrivateKey, validity: Validity, *, simulated: bool, generation: int = 1
+    organization: str,
+    key: ec.EllipticCurvePrivateKey,
+    validity: Validity,
+    *,
+    simulated: bool,
+    generation: int = 1,
+    subject: x509.Name | None = None,
 ) -> Credential:
-    """A self-signed root; the first is called ``ORGANIZATION root``, later ones are numbered."""
-    subject = name(f"{organization} root" + (f" {generation}" if generation > 1 else ""), organization)
+    """A self-signed root; the first is called ``ORGANIZATION root``, later ones are numbered.
+
+    A `subject` is given for a longer life of the same key: then the name must be the same too.
+    """
+    subject = subject or name(f"{organization} root" + (f" {generation}" if generation > 1 else ""), organization)
     builder = _builder(subject, key.public_key(), validity).issuer_name(subject)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
     builder = builder.add_extension(usage(authority=True), critical=True)

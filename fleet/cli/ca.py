@@ -12,17 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from evidence import durable
 from evidence.commands import POWER_OIDS
-from evidence.errors import BadKey
 from evidence.roles import KEY_LEVEL_OIDS
 from evidence.usage import UsageParser
 from fleet import issuing, revoking
 from fleet.authority_store import AuthorityStore, Keys, create, fingerprint, now
+from fleet.cli import root
 from fleet.csr import load_request
-from fleet.encrypted_key import open_encrypted
 from fleet.errors import BadAuthority
 from fleet.issued import REASONS
 from fleet.issuing import CURVES, Credential, Leaf
 from fleet.passphrase import read_passphrase
+from fleet.root_rotation import open_root
 
 OPERATING: Final = "FIRSTHAND_CA_PASSPHRASE_FILE"
 ROOT: Final = "FIRSTHAND_ROOT_PASSPHRASE_FILE"
@@ -123,6 +123,8 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     add_passphrase(taken)
     taken.set_defaults(run=_revoke)
 
+    root.add_to(inner, OPERATING, ROOT)
+
     crl = inner.add_parser("crl", help="sign all revocation lists anew (from a timer, before they run out)")
     crl.add_argument("ca", type=Path, metavar="DIR")
     crl.add_argument("--root", action="store_true", help="the root's own list too, once a year: needs the root's key")
@@ -134,7 +136,7 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
 def _init(arguments: argparse.Namespace) -> int:
     root_passphrase = read_passphrase(arguments.root_passphrase_file, "the root (new)", ROOT, new=True)
     passphrase = read_passphrase(arguments.passphrase_file, "the authorities (new)", OPERATING, new=True)
-    keys, root = create(
+    keys, made = create(
         arguments.directory,
         organization=arguments.organization,
         simulated=arguments.simulated,
@@ -143,7 +145,7 @@ def _init(arguments: argparse.Namespace) -> int:
         passphrase=passphrase,
     )
     store = keys.store
-    revoking.sign_root_list(store, store.current, root)
+    revoking.sign_root_list(store, store.current, made)
     revoking.sign_lists(keys)
     print(f"made the certificate authority of {arguments.organization} in {arguments.directory}")
     print(f"root {fingerprint(store.current.root)}")
@@ -201,6 +203,10 @@ def _issue(arguments: argparse.Namespace) -> int:
     chain = keys.issue(leaf, public, days=arguments.days)
     durable.write_new(pem, issuing.pem(*chain), mode=0o644)
     print(f"issued {pem}, valid until {chain[0].not_valid_after_utc:%Y-%m-%d}")
+    if (crossed := keys.store.crossed(leaf.role)) is not None:
+        beside = out.with_name(out.name + "-old-root.pem")
+        durable.replace(beside, issuing.pem(chain[0], crossed), mode=0o644)
+        print(f"{beside} is the same for everyone who is still pinned to the root before: docs/keys/root.md")
     if arguments.csr is None:
         print(f"its key is {key_file}: move it to where it is used, and leave no copy here")
     return 0
@@ -275,10 +281,7 @@ def _crl(arguments: argparse.Namespace) -> int:
     if arguments.root:
         root_passphrase = read_passphrase(arguments.root_passphrase_file, "the root", ROOT)
         for one in keys.store.generations:
-            if not (one.directory / "root.key").exists():
-                raise BadKey(f"{one.directory / 'root.key'} is away: bring it from the safe for this")
-            key = open_encrypted(one.directory / "root.key", root_passphrase)
-            revoking.sign_root_list(keys.store, one, Credential(key, (one.root,)))
+            revoking.sign_root_list(keys.store, one, open_root(one, root_passphrase))
     revoking.sign_lists(keys)
     print(f"signed {keys.store.directory / 'lists' / 'revoked.crl'}, good for {keys.store.settings.crl_days} days")
     return 0

@@ -80,6 +80,7 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     )
     renew.add_argument("--config", type=Path, required=True, metavar="enrolment.toml", help="`enrol` wrote it")
     renew.add_argument("--force", action="store_true", help="renew although nothing is due")
+    renew.add_argument("--new-root", metavar="SHA256", help="go over to the agency's next root (docs/keys/root.md)")
     renew.set_defaults(run=_renew)
 
 
@@ -144,7 +145,7 @@ def _renew(arguments: argparse.Namespace) -> int:
     from fleet.enrol_camera import renew
 
     try:
-        done = renew(arguments.config, now=now(), force=arguments.force, told=print)
+        done = renew(arguments.config, now=now(), force=arguments.force, new_root=arguments.new_root, told=print)
     except ServerUnreachable as error:
         print(f"firsthand-fleet: {error}", file=sys.stderr)
         return LATER
