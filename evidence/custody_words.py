@@ -22,6 +22,8 @@ _SENTENCES: Final[dict[str, str]] = {
     "sent": "told to be in the store {store}, {bytes} bytes; nothing is deleted for that",
     "proof_wanted": "waits for the vault holder's proof that it opens ({why})",
     "proof_taken": "the vault's holder {holder} has proven that all {objects} objects open",
+    "proof_given": "the camera's recorder has the vault proof {proof}",
+    "proof_refused": "the camera's recorder refused the vault proof {proof}: {why}",
     "kept_on_camera": "the camera keeps it ({verdict}): {reason}",
     "archived": "stored in the archive {store} as {stored}, and read back with the same digest, verdict {verdict}",
     "archive_differs": "the archive {store} gave back other bytes; they should have the digest {should_be}",

@@ -20,32 +20,50 @@ Why = Literal["first", "critical"]
 _VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS wanted (name TEXT PRIMARY KEY, serial TEXT NOT NULL, number INTEGER NOT NULL,
-  stored TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, firmware TEXT NOT NULL, vaults TEXT NOT NULL,
-  why TEXT NOT NULL);
+  store TEXT NOT NULL, stored TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, close_hash TEXT NOT NULL,
+  firmware TEXT NOT NULL, vaults TEXT NOT NULL, why TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS elsewhere (name TEXT PRIMARY KEY, serial TEXT NOT NULL, number INTEGER NOT NULL,
+  store TEXT NOT NULL, stored TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, close_hash TEXT NOT NULL,
+  firmware TEXT NOT NULL, vaults TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS proofs (id TEXT PRIMARY KEY, serial TEXT NOT NULL, stream TEXT NOT NULL, name TEXT NOT NULL,
   sha256 TEXT NOT NULL, vault TEXT NOT NULL, firmware TEXT NOT NULL, document BLOB NOT NULL,
   state TEXT NOT NULL DEFAULT 'waiting', tries INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS by_camera ON proofs (serial, state);
 CREATE INDEX IF NOT EXISTS by_file ON proofs (name);
 """
+_COLUMNS: Final = "name, serial, number, store, stored, bytes, sha256, close_hash, firmware, vaults"
 TRIES: Final = 8
 """So often a proof is offered to a camera that refuses it; then it waits for the camera to ask."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A stored file that the vault's holder should open."""
+class Recording:
+    """A stored recording that verifies."""
 
     name: str
-    """The file's name on the camera."""
+    """Its name on the camera."""
     serial: str
     number: int
+    store: str
+    """Which store holds it, as receipts call it…"""
     stored: str
+    """…and under which name."""
     bytes: int
     sha256: str
+    close_hash: str
     firmware: str
     vaults: tuple[str, ...]
-    why: Why
+
+    @property
+    def pair(self) -> tuple[str, str, tuple[str, ...]]:
+        """What one proof may stand for: camera, firmware, and any of the vault certificates."""
+        return self.serial, self.firmware, self.vaults
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """As it stands in a table."""
+        place = (self.store, self.stored, self.bytes, self.sha256, self.close_hash)
+        return (self.name, self.serial, self.number, *place, self.firmware, ",".join(self.vaults))
 
 
 class ProofLedger:
@@ -74,32 +92,33 @@ class ProofLedger:
 
     # --- what should be opened ---------------------------------------------------------------------------------------
 
-    def want(self, one: Wanted) -> bool:
-        """Put a file on the list; False if it stands there already for as good a reason."""
-        row = (one.name, one.serial, one.number, one.stored, one.bytes, one.sha256, one.firmware)
+    def want(self, one: Recording, why: Why) -> bool:
+        """Put a recording on the list; False if it stands there already for as good a reason."""
         added = self._all(
-            "INSERT INTO wanted VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT(name) DO UPDATE SET why='critical' "
+            "INSERT INTO wanted VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(name) DO UPDATE SET why='critical' "
             "WHERE excluded.why='critical' AND why='first' RETURNING name",
-            *row, ",".join(one.vaults), one.why,
+            *one.row, why,
         )  # fmt: skip
         return bool(added)
+
+    def remember(self, one: Recording) -> None:
+        """Keep what is known of a recording that this station's own store does not hold, or not for long."""
+        self._all("INSERT OR REPLACE INTO elsewhere VALUES (?,?,?,?,?,?,?,?,?,?)", *one.row)
+
+    def remembered(self, name: str) -> Recording | None:
+        """One of those."""
+        rows = self._all(f"SELECT {_COLUMNS} FROM elsewhere WHERE name=?", name)  # noqa: S608 - names of columns
+        return _recording(rows[0]) if rows else None
 
     def waits_for_first(self, serial: str, firmware: str, vaults: Sequence[str]) -> bool:
         """Whether some recording already stands on the list for this camera, firmware and one of the certificates."""
         rows = self._all("SELECT vaults FROM wanted WHERE serial=? AND firmware=? AND why='first'", serial, firmware)
         return any(set(str(row[0]).split(",")) & set(vaults) for row in rows)
 
-    def wanted(self, most: int) -> list[Wanted]:
+    def wanted(self, most: int) -> list[tuple[Recording, Why]]:
         """What is still to be opened: first files before critical ones, then by camera and number."""
-        rows = self._all(
-            "SELECT name, serial, number, stored, bytes, sha256, firmware, vaults, why FROM wanted "
-            "ORDER BY why DESC, serial, number LIMIT ?",
-            most,
-        )
-        return [
-            Wanted(name, serial, number, stored, size, sha256, firmware, tuple(vaults.split(",")), why)
-            for name, serial, number, stored, size, sha256, firmware, vaults, why in rows
-        ]
+        sql = f"SELECT {_COLUMNS}, why FROM wanted ORDER BY why DESC, serial, number LIMIT ?"  # noqa: S608 - columns
+        return [(_recording(row[:-1]), row[-1]) for row in self._all(sql, most)]
 
     # --- what came ---------------------------------------------------------------------------------------------------
 
@@ -163,6 +182,11 @@ class ProofLedger:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def _recording(row: Sequence[Any]) -> Recording:
+    name, serial, number, store, stored, size, sha256, close_hash, firmware, vaults = row
+    return Recording(name, serial, number, store, stored, size, sha256, close_hash, firmware, tuple(vaults.split(",")))
 
 
 def _of_pair(vaults: Sequence[str]) -> str:

@@ -29,13 +29,14 @@ from dock.errors import BadArguments, BadFileName
 from dock.names import parse_name
 from dock.station.known import known
 from dock.station.part import AdminVerb, Document, StationPart, Stored
-from dock.station.proof_ledger import ProofLedger, Wanted, Why
+from dock.station.proof_ledger import ProofLedger, Recording, Why
 from dock.station.station import Station
+from dock.station.store import DirectoryStore
 from dock.station.tus_words import Body
 from dock.tls import Peer
 from evidence import cms
 from evidence.errors import EvidenceError
-from evidence.handover import Receipt, decode_receipt
+from evidence.handover import Receipt
 from evidence.limits import PROOF_BYTES, STATEMENT_BYTES
 from evidence.splitter import Splitter, StatementBytes
 from evidence.statements import Frozen, Name, Open, decode
@@ -79,30 +80,22 @@ class VaultProofs(StationPart):
         opened = file.report.opened
         if opened is None or opened.stream != "recording" or file.receipt.verdict != "valid":
             return
+        one = _recording(file.receipt, file.stored, opened)
+        if one.store != self.station.store.name or self.station.config.archive is not None:
+            self.ledger.remember(one)
         if opened.upload_class == "critical":
-            self._want(file.receipt, file.stored, opened, "critical")
-        elif not self._covered_or_listed(opened):
-            self._want(file.receipt, file.stored, opened, "first")
+            self._want(one, "critical")
+        elif not self.ledger.covered(*one.pair) and not self.ledger.waits_for_first(*one.pair):
+            self._want(one, "first")
 
-    def _covered_or_listed(self, opened: Open) -> bool:
-        pair = opened.serial, opened.camera.firmware_sha256, opened.recipients
-        return self.ledger.covered(*pair) or self.ledger.waits_for_first(*pair)
-
-    def _want(self, receipt: Receipt, stored: str, opened: Open, why: Why) -> bool:
-        if self.ledger.proves(receipt.name, receipt.sha256):
-            return False
-        firmware = opened.camera.firmware_sha256
-        one = Wanted(
-            receipt.name, receipt.serial, receipt.number, stored, receipt.bytes, receipt.sha256, firmware,
-            opened.recipients, why,
-        )  # fmt: skip
-        if not self.ledger.want(one):
+    def _want(self, one: Recording, why: Why) -> bool:
+        if self.ledger.proves(one.name, one.sha256) or not self.ledger.want(one, why):
             return False
         self.station.custody.enter(
-            "proof_wanted", who=f"station {self.station.config.station}", serial=receipt.serial, name=receipt.name,
-            sha256=receipt.sha256, details={"why": why, "firmware": firmware},
+            "proof_wanted", who=f"station {self.station.config.station}", serial=one.serial, name=one.name,
+            sha256=one.sha256, details={"why": why, "firmware": one.firmware},
         )  # fmt: skip
-        self.station.tell("proof_wanted", receipt.serial)
+        self.station.tell("proof_wanted", one.serial)
         return True
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -128,20 +121,17 @@ class VaultProofs(StationPart):
             name = parse_name(text)
         except BadFileName:
             return
-        receipt = self._receipt_of(text) if name.serial == serial else None
-        opened = self._open_of(text) if receipt is not None and receipt.verdict == "valid" else None
-        if receipt is None or opened is None:
+        one = self._find(text) if (name.serial, name.stream) == (serial, "recording") else None
+        if one is None:
             return
-        if self.ledger.proves(text, receipt.sha256):
-            self.ledger.offer_file_again(text, receipt.sha256)
-            return
-        pair = serial, opened.camera.firmware_sha256, opened.recipients
-        if not self.ledger.covered(*pair):
-            if name.stream == "recording" and not self.ledger.waits_for_first(*pair):
-                self._want(receipt, text, opened, "first")
-        elif not self.ledger.pair_waits(*pair) and self._want(receipt, text, opened, "critical"):
+        if self.ledger.proves(text, one.sha256):
+            self.ledger.offer_file_again(text, one.sha256)
+        elif not self.ledger.covered(*one.pair):
+            if not self.ledger.waits_for_first(*one.pair):
+                self._want(one, "first")
+        elif not self.ledger.pair_waits(*one.pair) and self._want(one, "critical"):
             # A category made it critical after it was closed, or this camera has lost what it knew: try both ways.
-            self.ledger.offer_pair_again(*pair)
+            self.ledger.offer_pair_again(*one.pair)
 
     # --- what people bring -------------------------------------------------------------------------------------------
 
@@ -150,21 +140,27 @@ class VaultProofs(StationPart):
 
     def _list(self, arguments: dict[str, Any], who: str) -> dict[str, Any]:  # noqa: ARG002 - to look changes nothing
         arguments_of(Frozen, arguments)
+        fields = ("name", "sha256", "bytes", "vaults")
         files = [
-            {
-                **{field: getattr(one, field) for field in ("name", "sha256", "bytes", "why", "vaults")},
-                "path": self._place(one.stored),
-            }
-            for one in self.ledger.wanted(MOST_LISTED)
+            {**{field: getattr(one, field) for field in fields}, "why": why, "path": self._place(one)}
+            for one, why in self.ledger.wanted(MOST_LISTED)
         ]
         return {"v": 1, "kind": "proofs_wanted", "files": files}
 
-    def _place(self, stored: str) -> str:
+    def _place(self, one: Recording) -> str:
         """Where the file is, for a person who fetches it."""
-        settings = self.station.config.store
-        if settings.s3 is not None and settings.kind == "s3":
-            return f"s3://{settings.s3.bucket}/{settings.s3.prefix}{stored}"
-        return str(self.station.config.directory.resolve() / "store" / stored)
+        config, s3 = self.station.config, self.station.config.store.s3
+        if one.store == self.station.store.name and isinstance(self.station.store, DirectoryStore):
+            path = self.station.store.path(one.stored)
+            if path.exists():
+                return str(path.resolve())
+        elif one.store == self.station.store.name and s3 is not None:
+            return f"s3://{s3.bucket}/{s3.prefix}{one.stored}"
+        if config.archive is not None:
+            bucket = config.archive.s3
+            where = f"s3://{bucket.bucket}/{bucket.prefix}" if bucket is not None else f"{config.archive.directory}/"
+            return f"{where}{one.stored}"
+        return f"{one.store}/{one.stored}"
 
     def _take(self, arguments: dict[str, Any], who: str) -> dict[str, Any]:
         said = arguments_of(Brought, arguments)
@@ -190,11 +186,11 @@ class VaultProofs(StationPart):
         """A proof that holds, of a file that this station has. Raises `EvidenceError`, `BadArguments`, OSError."""
         trust = replace(self.station.trust, revocations=self.station.lists.refresh())
         proof = check_vault_proof(document, trust)
-        receipt = self._receipt_of(proof.name)
-        if receipt is None:
+        held: Recording | Receipt | None = self.ledger.remembered(proof.name) or self._receipt_of(proof.name)
+        if held is None:
             raise BadArguments(f"{proof.name} is not in this station's store: take it to the station that has it")
-        for field in ("serial", "stream", "number", "bytes", "sha256", "close_hash"):
-            if getattr(proof, field) != getattr(receipt, field):
+        for field in ("serial", "number", "bytes", "sha256", "close_hash"):
+            if getattr(proof, field) != getattr(held, field):
                 raise BadArguments(f"the proof of {proof.name} is refused: its {field} is not that of the stored file")
         return proof
 
@@ -215,14 +211,16 @@ class VaultProofs(StationPart):
     # --- the store ---------------------------------------------------------------------------------------------------
 
     def _receipt_of(self, stored: str) -> Receipt | None:
-        data = self.station.store.receipt(stored)
-        if data is None:
-            return None
-        try:
-            return decode_receipt(cms.parse_signed(data).payload)
-        except EvidenceError as error:
-            log.error("the receipt of %s in the store cannot be read: %s", stored, error)
-            return None
+        return self.station.intake.settling.read_receipt(stored)
+
+    def _find(self, stored: str) -> Recording | None:
+        """A recording of that name that was stored and verifies."""
+        found = self.ledger.remembered(stored)
+        receipt = self._receipt_of(stored) if found is None else None
+        if receipt is None or receipt.verdict != "valid":
+            return found
+        opened = self._open_of(stored)
+        return _recording(receipt, stored, opened) if opened is not None else None
 
     def _open_of(self, stored: str) -> Open | None:
         """The file's `open`, which stands at its begin."""
@@ -236,6 +234,13 @@ class VaultProofs(StationPart):
                 seen += len(block)
                 if seen > STATEMENT_BYTES:
                     return None
-        except EvidenceError as error:
+        except (EvidenceError, OSError) as error:
             log.error("%s in the store has no `open` that can be read: %s", stored, error)
         return None
+
+
+def _recording(receipt: Receipt, stored: str, opened: Open) -> Recording:
+    return Recording(
+        receipt.name, receipt.serial, receipt.number, receipt.store, stored, receipt.bytes, receipt.sha256,
+        receipt.close_hash, opened.camera.firmware_sha256, opened.recipients,
+    )  # fmt: skip

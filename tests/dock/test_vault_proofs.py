@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from dock_bench import SERIAL, Client, Process, poll_until, write_station
 from dock_camera import Camera
 
 from dock.cli.station_asker import ask
 from dock.config import load_station
-from dock.errors import StationSaysNo
+from dock.errors import BadArguments, StationSaysNo
+from dock.names import parse_name
+from dock.station.opening import open_station
+from dock.station.part import Stored
+from dock.station.vault_proofs import VaultProofs
 from evidence import cms
 from evidence.__main__ import main
 from evidence.custody_ledger import Ledger, ledger_files
@@ -27,6 +32,7 @@ from evidence.handover import SpoolFile
 from evidence.keys import FileSigner
 from evidence.statements import UploadClass, encode_canonical
 from evidence.vault_proof import decode_vault_proof
+from evidence.verify import verify_file
 
 NOW = dt.datetime.now(dt.UTC)
 
@@ -60,12 +66,16 @@ class Dock:
 
     def open(self, *names: str) -> list[Path]:
         """The holder's work, with the real tool, on the files in the store."""
-        pki, store = self.pki, self.directory / "station" / "store"
+        store = self.directory / "station" / "store"
+        return self.open_files(self.pki, self.proofs, *(store / name for name in names))
+
+    @staticmethod
+    def open_files(pki: Path, out: Path, *paths: Path) -> list[Path]:
         options = {"root": "root.pem", "vault-cert": "vault.pem", "vault-key": "vault.key", "cert": "proof.pem"}
         words = [text for name, file in options.items() for text in (f"--{name}", str(pki / file))]
-        files = [str(store / name) for name in names]
-        assert main(["prove-open", *files, *words, "--key", str(pki / "proof.key"), "--out", str(self.proofs)]) == 0
-        return [self.proofs / f"{name}.proof.p7s" for name in names]
+        files = [str(path) for path in paths]
+        assert main(["prove-open", *files, *words, "--key", str(pki / "proof.key"), "--out", str(out)]) == 0
+        return [out / f"{path.name}.proof.p7s" for path in paths]
 
     def take(self, document: bytes) -> dict[str, Any]:
         encoded = base64.b64encode(document).decode()
@@ -203,6 +213,36 @@ def test_names_that_are_not_this_cameras_or_not_stored_make_no_work(shared: Dock
     names = ("SIM-0002-000001.evidence", f"{SERIAL}-000777.evidence", "../../etc/passwd", "x", "\n")
     assert shared.missing(*names) == 204
     assert shared.wanted() == before
+
+
+@pytest.mark.requirement("R34", "R40")
+def test_a_recording_that_another_store_holds_is_wanted_and_proven_all_the_same(
+    pki: Path, camera: Camera, tmp_path: Path
+) -> None:
+    """Read back from a foreign store: its receipt names that store, and this station has no copy to look into."""
+    file, late = camera.record(1), camera.record(2)
+    with open_station(load_station(write_station(tmp_path, pki))) as station:
+        part = station.part(VaultProofs)
+        for one in (file, late):
+            report = verify_file(camera.spool / one.name, station.trust)
+            facts = (report.bytes, report.sha256)
+            receipt, _ = station.desk.receipt(parse_name(one.name), one.name, report, facts, station.store)
+            part.stored(Stored(one.name, msgspec.structs.replace(receipt, store="s3:city"), report))
+        (wanted,) = part.admin_verbs()["proofs_wanted"]({}, "user x")["files"]
+        assert (wanted["path"], wanted["why"]) == (f"s3:city/{file.name}", "first")
+        shown = Dock.open_files(pki, tmp_path / "proofs", camera.spool / file.name, camera.spool / late.name)
+        take = part.admin_verbs()["proofs_take"]
+        take({"proof": base64.b64encode(shown[0].read_bytes()).decode()}, "user x")
+        (document,) = part.documents(SERIAL)
+        part.answered(SERIAL, document, None)
+        part.missing(SERIAL, late.name)
+        (wanted,) = part.admin_verbs()["proofs_wanted"]({}, "user x")["files"]
+        assert (wanted["name"], wanted["why"]) == (late.name, "critical")
+        false = json.loads(cms.parse_signed(shown[1].read_bytes()).payload) | {"sha256": "1" * 64}
+        signer = FileSigner.load(pki / "proof.key", pki / "proof.pem")
+        with pytest.raises(BadArguments, match="its sha256 is not that of the stored file"):
+            part.check(cms.sign(encode_canonical(false), signer, NOW))
+        assert part.check(shown[1].read_bytes()).name == late.name
 
 
 # --- what is taken in -------------------------------------------------------------------------------------------------
