@@ -60,6 +60,11 @@ class Backlog:
             self._settled.pop(key, None)
             await asyncio.to_thread(self._ledger.unsettle, *key)
 
+    def wanted(self, classes: Collection[UploadClass]) -> bool:
+        """Whether there is a file of these classes to upload now."""
+        files = [one for one in self.files if self._may_ask(key_of(one), None)]
+        return self.queue.next(files, classes=classes, but=self.in_work) is not None
+
     def claim(self, classes: Collection[UploadClass], said: str) -> SpoolFile | None:
         """The next file, now in work until `release`; `said` is what the station says of itself."""
         files = [one for one in self.files if self._may_ask(key_of(one), said)]
@@ -101,9 +106,9 @@ class Backlog:
         for key, one in self._settled.items():
             self._settled[key] = replace(one, asked_s=0.0)
 
-    def _may_ask(self, key: Key, said: str) -> bool:
+    def _may_ask(self, key: Key, said: str | None) -> bool:
         one = self._settled.get(key)
-        if one is None or (one.verdict == "rejected" and one.told_by != said):
+        if one is None or (one.verdict == "rejected" and said is not None and one.told_by != said):
             return True
         passed_s = self._utc_s() - one.asked_s
         return not 0 <= passed_s < self._ask_again_s  # a clock that jumped back asks once too often, never too rarely

@@ -68,12 +68,21 @@ class Offload:
                 await asyncio.sleep(wait_s)
                 continue
             try:
+                if self._watch.permission.over != "dock" and not await self._anything():
+                    await asyncio.sleep(self._config.offload.poll_s)
+                    continue
                 await self._session(url)
             except UploadStopped as stopped:
                 log.info("%s", stopped)
                 await self._teller.event(_STOPPED, {"reason": str(stopped)})
             except (TransportError, WrongStation, *RECORDER_TROUBLE) as error:
                 await self._failed(url, error)
+
+    async def _anything(self) -> bool:
+        """Whether a visit is worth its battery and its megabytes: something waits that may go."""
+        await self.backlog.refresh(self._config.offload.poll_s)
+        self.progress.listed(self.backlog.files)
+        return self.backlog.wanted(self._watch.permission.classes)
 
     async def _failed(self, url: str, error: Exception) -> None:
         least_s = 0.0

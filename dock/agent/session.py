@@ -266,6 +266,8 @@ class Session:
             await self.backlog.refresh(options.poll_s)
             self.progress.listed(self.backlog.files)
             file = self.backlog.claim(self.watch.permission.classes, self.said)
+            if file is None and self._permission.over != "dock":
+                return  # away from the dock nobody stays for want of work
             if file is None:
                 await self._idle(options.poll_s)
                 continue

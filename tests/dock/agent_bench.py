@@ -67,6 +67,7 @@ class RunningAgent:
             self.ended_well = True
 
         self._loop.run_until_complete(whole())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 

@@ -138,6 +138,8 @@ class FakeRecorder:
     docked: bool = True
     recording: str | None = None
     battery: int | None = None
+    listed: int = 0
+    """How often the list of files was asked for."""
     contacts: list[bytes] = field(default_factory=list)
     receipts: dict[str, Receipt] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
@@ -190,6 +192,7 @@ class FakeRecorder:
                     battery_percent=self.battery,
                 )
             case ListRequest():
+                self.listed += 1
                 files = sorted(
                     (one for one in self.files if one.name > (request.after or "")), key=lambda one: one.name
                 )

@@ -54,6 +54,10 @@ def test_away_from_the_dock_critical_files_go_over_wifi_while_the_battery_allows
         poll_until(lambda: critical.name in recorder.receipts)
         poll_until(lambda: recorder.offloading[-1].over == "wifi" and recorder.offloading[-1].files == 1)
         assert normal.name not in recorder.receipts
+        # Nobody stays connected, or comes again, for want of work: it would cost battery and megabytes.
+        listed = recorder.listed
+        poll_until(lambda: recorder.listed > listed + 3)
+        assert len(recorder.contacts) == 1
         # In the dock everything goes.
         recorder.docked = True
         recorder.notify("docked")

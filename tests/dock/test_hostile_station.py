@@ -214,6 +214,32 @@ def test_a_busy_station_is_left_alone_for_as_long_as_it_asks_and_no_file_for_it(
     assert recorder.order == [VICTIM, OTHER]
 
 
+@pytest.mark.requirement("R31")
+def test_files_go_side_by_side_over_connections_of_their_own_and_begin_in_order(
+    tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, station: HostileStation
+) -> None:
+    names = {one: f"{SERIAL}-{one:06d}.evidence" for one in range(1, 5)}
+    recorder.files = [camera.record(one, upload_class="critical" if one == 3 else "normal") for one in names]
+    held, together = threading.Semaphore(0), threading.Barrier(2)
+
+    def lie(method: str, path: str, station: HostileStation) -> Said | None:
+        if method == "PATCH" and station.of(path) in (names[3], names[1]):
+            together.wait(20)  # both are under way at the same time, or neither goes on
+            held.acquire(timeout=20)
+        return None
+
+    station.lie = lie
+    with agent(tmp_path, pki, station, "at_once = 2"):
+        poll_until(lambda: sum(1 for one in station.asked if one[0] == "PATCH") == 2)
+        announced = [name for method, path, name in station.asked if (method, path) == ("POST", "/files")]
+        assert sorted(announced) == [names[1], names[3]]
+        held.release(2)
+        poll_until(lambda: len(recorder.receipts) == 4)
+    begun = [name for method, path, name in station.asked if (method, path) == ("POST", "/files")]
+    assert sorted(begun[:2]) == [names[1], names[3]]
+    assert sorted(begun[2:]) == [names[2], names[4]]
+
+
 @pytest.mark.requirement("R30")
 def test_a_station_that_is_full_half_way_is_waited_for_and_goes_on_where_it_stood(
     tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, station: HostileStation

@@ -23,8 +23,10 @@ from starlette.exceptions import HTTPException
 from device.commands import check_command
 from device.errors import CommandRefused, ProfileRefused
 from device.profile import parse_profile
+from dock.agent.documents import decode_listing
 from dock.errors import BadFileName, StationFailed
 from dock.names import original_name, parse_name
+from dock.station.bay_reports import decode_report
 from dock.station.sent_files import SentWords
 from dock.station.tus_words import metadata
 from dock.transport.s3_words import error_code, read_completed, read_parts, read_upload_id
@@ -297,6 +299,8 @@ TARGETS: Final = (
     Target("bucket-answer", read_bucket, (StationFailed,)),
     Target("tus-answer", read_tus_answer, (StationFailed,)),
     Target("sent-file", functools.partial(msgspec.json.decode, type=SentWords), _LINES),
+    Target("bay-report", decode_report, (ValueError,)),
+    Target("document-list", decode_listing, (StationFailed,)),
     Target("certificate-request", load_request, (FleetError,)),
     Target("enrolment", read_enrolment, (FleetError,)),
     Target("enrolment-answer", est.decode_answer, (FleetError,)),
