@@ -64,7 +64,7 @@ class Archive(Table, frozen=True, kw_only=True):
 class Foreign(Table, frozen=True, kw_only=True):
     """A store that cameras upload to directly. Its word deletes nothing: this station reads everything back first."""
 
-    name: Name
-    """How receipts call it."""
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,100}\Z")]
+    """What agent.toml calls it (`target.name`); receipts say `s3:NAME`."""
     s3: S3
-    """Where it is, with credentials that may read."""
+    """Where it is, with credentials that may read. Objects are looked for as `PREFIX` + `SERIAL/NAME`."""

@@ -34,7 +34,7 @@ class CustodySteps(StationPart):
         receipt, report = file.receipt, file.report
         camera = f"camera {receipt.serial}"
         about = (receipt.serial, receipt.name)
-        source = f"address {file.address}" if file.address else "a part that a restart found"
+        source = file.way or (f"address {file.address}" if file.address else "a part that a restart found")
         close_hash = {"close_hash": report.close_hash} if report.close_hash else {}
         came = {"bytes": str(report.bytes), "from": source, **close_hash}
         whole = (report.bytes, report.sha256) == (receipt.bytes, receipt.sha256)

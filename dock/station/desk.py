@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dock.names import EvidenceName
 from dock.station.contacts import ContactBook
 from dock.station.lanes import Lane
-from dock.station.store import Store
+from dock.station.store import Holding
 from dock.station.witness import WitnessBook
 from evidence import cms
 from evidence.handover import Contact, Receipt, Verdict
@@ -71,7 +71,7 @@ class Desk:
         stored: str,
         report: Report,
         read_back: tuple[int, str],
-        store: Store,
+        store: Holding,
         *,
         lane: Lane = "evidence",
         retain_until: str | None = None,

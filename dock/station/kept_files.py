@@ -90,9 +90,10 @@ class _Directory:
 
 class _Bucket:
     def __init__(self, settings: S3) -> None:
-        from dock.station.s3_reading import S3Reading, read_credentials
+        from dock.station.s3_reading import S3Reading
+        from dock.transport.credentials import load_access_key
 
-        self._reading = S3Reading(settings, read_credentials(settings.credentials))
+        self._reading = S3Reading(settings, load_access_key(settings.credentials))
         self._prefix = settings.prefix
 
     def size(self, name: str) -> int | None:

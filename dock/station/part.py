@@ -47,6 +47,8 @@ class Stored:
     """What the verifier said."""
     address: str | None = None
     """From which network address its last bytes came; None if a restart lies between."""
+    way: str = ""
+    """How it came, if not from the camera straight to this station's own store."""
 
 
 class StationPart:

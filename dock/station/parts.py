@@ -11,6 +11,7 @@ from dock.station.custody_steps import CustodySteps
 from dock.station.daily_reconciliation import DailyReconciliation
 from dock.station.documents import Documents
 from dock.station.exports_elsewhere import ExportsElsewhere
+from dock.station.foreign_stores import ForeignStores
 from dock.station.health_history import HealthHistory
 from dock.station.holds import Holds
 from dock.station.labels import Labels
@@ -55,5 +56,6 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         ProfileShelf,
         TimeDesk,
         Relay,
+        ForeignStores,
     )
     return tuple(kind(station) for kind in kinds)

@@ -187,7 +187,7 @@ class Relay(StationPart):
         self._enter("archived", row.stored, row.sha256, {**there, **said})
         if row.deferred:
             if self._own.receipt(row.stored) is None:
-                settling.keep(Stored(row.stored, receipt, report), signed)
+                settling.keep(Stored(row.stored, receipt, report, way=f"the store {self._own.name}"), signed)
         else:
             self._own.put_beside(row.stored, ARCHIVE_RECEIPT_SUFFIX, signed)
         assert self.queue is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import obstore
@@ -13,7 +12,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store as Bucket
 
 from dock.errors import BadConfig, StoreFailed
-from dock.sigv4 import Credentials
+from dock.transport.credentials import AccessKey
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -29,7 +28,7 @@ _T = TypeVar("_T")
 class S3Reading:
     """One bucket, from any thread. Raises FileNotFoundError for what is not there, `StoreFailed` for the rest."""
 
-    def __init__(self, settings: S3, credentials: Credentials) -> None:
+    def __init__(self, settings: S3, credentials: AccessKey) -> None:
         """Raises `BadConfig`."""
         self._where = f"the S3 store at {settings.endpoint.partition('://')[2]}"
         options: ClientConfig = {
@@ -45,7 +44,7 @@ class S3Reading:
                 settings.bucket,
                 endpoint=settings.endpoint,
                 region=settings.region,
-                access_key_id=credentials.key_id,
+                access_key_id=credentials.id,
                 secret_access_key=credentials.secret,
                 client_options=options,
                 retry_config={"max_retries": 1, "retry_timeout": dt.timedelta(seconds=20)},
@@ -88,21 +87,6 @@ class S3Reading:
             raise FileNotFoundError(_first_line(error)) from error
         except (BaseError, OSError, ValueError) as error:
             raise StoreFailed(f"{self._where} cannot be read: {_first_line(error)}") from error
-
-
-def read_credentials(path: Path) -> Credentials:
-    """The two lines of a credentials file of mode 0600. Raises `BadConfig`."""
-    try:
-        with path.open("rb") as file:
-            mode = path.stat().st_mode
-            lines = file.read(4096).decode("ascii").split()
-    except (OSError, ValueError) as error:
-        raise BadConfig(f"credentials {path} cannot be read: {error}") from error
-    if mode & 0o077:
-        raise BadConfig(f"credentials {path} can be read by others: chmod 600 {path}")
-    if len(lines) != 2:
-        raise BadConfig(f"credentials {path} must have two lines: the access key's id, and its secret")
-    return Credentials(lines[0], lines[1])
 
 
 def _first_line(error: BaseException) -> str:

@@ -22,8 +22,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from dock.errors import StoreFailed, StoreForgot, StoreOccupied
-from dock.sigv4 import EMPTY_SHA256, Credentials, signed_headers, target
 from dock.station.pace import Pace
+from dock.transport.credentials import AccessKey
+from dock.transport.sigv4 import EMPTY_SHA256, encoded, encoded_query, signed_headers
+from evidence.statements import moment
 
 _ANSWER_BYTES: Final = 4 * 1024 * 1024
 _BLOCK_BYTES: Final = 256 * 1024
@@ -57,7 +59,7 @@ class S3Requests:
     """One bucket, one connection; for one thread at a time. Raises `StoreFailed` for whatever goes wrong."""
 
     def __init__(
-        self, endpoint: str, bucket: str, region: str, credentials: Credentials, *, ca: Path | None = None
+        self, endpoint: str, bucket: str, region: str, credentials: AccessKey, *, ca: Path | None = None
     ) -> None:
         parts = urlsplit(endpoint)
         self._host, self._port, self._secure = parts.hostname or "", parts.port, parts.scheme == "https"
@@ -161,17 +163,17 @@ class S3Requests:
             self._credentials,
             self._region,
             method=method,
-            host=self._netloc,
             path=path,
             query=query,
-            headers=headers or {},
+            headers={**(headers or {}), "Host": self._netloc},
             payload_sha256=sha256,
             now=dt.datetime.now(dt.UTC),
         )
         sent["Content-Length"] = str(len(body))
         try:
             connection = self._connection()
-            connection.request(method, target(path, query), _blocks(body, pace) if body else None, sent)
+            target = encoded(path) + (f"?{encoded_query(query)}" if query else "")
+            connection.request(method, target, _blocks(body, pace) if body else None, sent)
             answer = connection.getresponse()
             text = answer.read(_ANSWER_BYTES).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
@@ -202,6 +204,17 @@ class S3Requests:
             else:
                 self._open = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)
         return self._open
+
+
+def locked_until(headers: Mapping[str, str]) -> str | None:
+    """Until when an object is locked, by the headers of HEAD; None if it is not."""
+    if headers.get("x-amz-object-lock-mode", "").upper() not in ("GOVERNANCE", "COMPLIANCE"):
+        return None
+    try:
+        when = dt.datetime.fromisoformat(headers.get("x-amz-object-lock-retain-until-date", ""))
+    except ValueError:
+        return None
+    return moment(int(when.timestamp()) * 10**9)
 
 
 def _checksum(digest: bytes) -> dict[str, str]:

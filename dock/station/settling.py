@@ -19,7 +19,7 @@ from dock.station.desk import Desk
 from dock.station.lanes import Lane
 from dock.station.part import Stored
 from dock.station.retention import Retention
-from dock.station.store import Store
+from dock.station.store import Holding, Store
 from dock.station.upload import VerifierFactory
 from evidence import cms
 from evidence.errors import EvidenceError
@@ -106,7 +106,7 @@ class Settling:
         log.info("stored %s: %d bytes, %s %s", file.stored, receipt.bytes, receipt.verdict, "; ".join(receipt.findings))
         self.on_stored(file)
 
-    def read_back(self, store: Store, stored: str, report: Report | None) -> tuple[Report, tuple[int, str]]:
+    def read_back(self, store: Holding, stored: str, report: Report | None) -> tuple[Report, tuple[int, str]]:
         """The verdict, and size and SHA-256 of what `store` gives back. `report` None: judge what it gives."""
         digest, size = hashlib.sha256(), 0
         verifier = self.verifier(original_name(stored)) if report is None else None
@@ -120,7 +120,7 @@ class Settling:
         assert report is not None
         return report, (size, digest.hexdigest())
 
-    def sign(self, store: Store, stored: str, report: Report, read_back: tuple[int, str]) -> tuple[Receipt, bytes]:
+    def sign(self, store: Holding, stored: str, report: Report, read_back: tuple[int, str]) -> tuple[Receipt, bytes]:
         """The receipt for what `store` holds, and its signed form; the store has made sure of its date by then."""
         name = parse_name(original_name(stored))
         until = store.retain(stored, self.retention.until(report))

@@ -15,15 +15,31 @@ from dock.errors import StoreOccupied
 from dock.station.beside import RECEIPT_SUFFIX, TIMESTAMP_SUFFIX, Beside, is_ours
 from evidence import durable
 
-__all__ = ["RECEIPT_SUFFIX", "DirectoryStore", "Store"]
+__all__ = ["RECEIPT_SUFFIX", "DirectoryStore", "Holding", "Store"]
 _READ_BYTES: Final = 1024 * 1024
 
 
-class Store(Protocol):
-    """Where evidence stays. A name that is taken stays taken."""
+class Holding(Protocol):
+    """What a receipt needs of whoever holds a file."""
 
     name: str
     """For receipts, e.g. ``directory:station-1``."""
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """The stored bytes, from the medium where the system allows it. Raises OSError."""
+        ...
+
+    def version(self, name: str) -> str:
+        """What tells this stored object from any other: goes into the receipt."""
+        ...
+
+    def retain(self, name: str, until: str | None) -> str | None:
+        """Until when the object is kept at least, once the store has made sure of it: goes into the receipt."""
+        ...
+
+
+class Store(Holding, Protocol):
+    """Where evidence stays. A name that is taken stays taken."""
 
     def adopt(self, part: Path, name: str, *, sha256: str, until: str | None) -> None:
         """Take over a complete local file under `name`, durably; it may stay where it was, for the caller to remove.
@@ -36,24 +52,12 @@ class Store(Protocol):
         """Bytes stored under `name`; None if there is nothing. Raises OSError."""
         ...
 
-    def read(self, name: str) -> Iterator[bytes]:
-        """The stored bytes, from the medium where the system allows it. Raises OSError."""
-        ...
-
     def conflicts(self, name: str) -> list[str]:
         """Stored names of further files that came under the same name."""
         ...
 
     def names(self) -> Iterator[str]:
         """Stored names of all evidence, without the papers beside it."""
-        ...
-
-    def version(self, name: str) -> str:
-        """What tells this stored object from any other: goes into the receipt."""
-        ...
-
-    def retain(self, name: str, until: str | None) -> str | None:
-        """Until when the object is kept at least, once the store has made sure of it: goes into the receipt."""
         ...
 
     def put_beside(self, name: str, suffix: str, data: bytes, *, until: str | None = None) -> None:

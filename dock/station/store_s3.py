@@ -18,8 +18,9 @@ from dock.errors import StoreFailed, StoreOccupied, StoreStopped
 from dock.station.beside import RECEIPT_SUFFIX, TIMESTAMP_SUFFIX, Beside, is_ours
 from dock.station.pace import Pace, no_pace
 from dock.station.s3_multipart import Multipart
-from dock.station.s3_reading import S3Reading, read_credentials
-from dock.station.s3_requests import S3Requests
+from dock.station.s3_reading import S3Reading
+from dock.station.s3_requests import S3Requests, locked_until
+from dock.transport.credentials import load_access_key
 from evidence.statements import moment, moment_ns
 
 _DAY_NS: Final = 86_400 * 10**9
@@ -40,7 +41,7 @@ class S3Store:
         """`directory` is the station's own, for the journal and for copies of receipts. Raises `BadConfig`, OSError."""
         self.name = name[:128]
         self._settings = settings
-        self._credentials = read_credentials(settings.credentials)
+        self._credentials = load_access_key(settings.credentials)
         self._reading = S3Reading(settings, self._credentials)
         self._beside = Beside(directory / "papers")
         self._multipart = Multipart(directory / "multipart.db")
@@ -103,7 +104,7 @@ class S3Store:
             headers = self._requests().head(self._key(name))
             if headers is None:
                 raise FileNotFoundError(f"{name} is not in {self.name}")
-            locked = _locked_until(headers)
+            locked = locked_until(headers)
             # A second receipt, a little later, is no reason to move the date.
             if locked is not None and moment_ns(locked) >= moment_ns(until) - _DAY_NS:
                 return locked
@@ -192,13 +193,3 @@ class S3Store:
 def _whole_second(until: str) -> str:
     """S3 takes whole seconds; up, never down."""
     return moment(-(-moment_ns(until) // 10**9) * 10**9)[:19] + "Z"
-
-
-def _locked_until(headers: dict[str, str]) -> str | None:
-    if headers.get("x-amz-object-lock-mode", "").upper() not in ("GOVERNANCE", "COMPLIANCE"):
-        return None
-    try:
-        when = dt.datetime.fromisoformat(headers.get("x-amz-object-lock-retain-until-date", ""))
-    except ValueError:
-        return None
-    return moment(int(when.timestamp()) * 10**9)

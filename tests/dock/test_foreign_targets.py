@@ -121,6 +121,8 @@ def test_whoever_is_killed_the_foreign_server_has_the_same_bytes_and_the_camera_
     data = (camera.spool / file.name).read_bytes()
     recorder.files = [file]
     station_config = write_station(tmp_path, pki)
+    (station_config.parent / "none").write_text("nobody\nsecret\n")
+    (station_config.parent / "none").chmod(0o600)
     station_config.write_text(station_config.read_text() + FOREIGN.format(name="far"))
     station = run("station", station_config)
     trap = Trap(target.port)

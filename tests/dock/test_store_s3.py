@@ -191,7 +191,7 @@ def test_a_bucket_that_cannot_lock_gets_the_file_and_gives_no_receipt(
 
 @pytest.mark.parametrize(
     ("lines", "mode", "sentence"),
-    [("only-one", 0o600, "must have two lines"), ("key\nsecret", 0o644, "chmod 600"), (None, 0, "cannot be read")],
+    [("only-one", 0o600, "needs two lines"), ("key\nsecret", 0o644, "chmod 600"), (None, 0, "cannot be read")],
 )
 def test_credentials_that_cannot_be_used_are_told_at_the_start(
     tmp_path: Path, pki: Path, run: Run, weed: Weed, lines: str | None, mode: int, sentence: str
