@@ -42,6 +42,8 @@ class ProofBook:
         self._pairs: dict[Pair, Path] = {}
         self._files: dict[str, tuple[VaultProof, Path]] = {}
         self._lock = threading.Lock()
+        """For the two tables only: who starts a recording asks them too, and must not wait for the card."""
+        self._writing = threading.Lock()
 
     def load(self) -> None:
         """Read what was kept; what is damaged or of a file that has gone does not count. Never raises for it."""
@@ -56,14 +58,15 @@ class ProofBook:
             except (OSError, EvidenceError, ProofRefused) as error:
                 log.error("%s does not count: %s", path.name, error)
                 continue
-            with self._lock:
-                if path.name == f"{proof.name}{SUFFIX}":
-                    if (self._spool.directory / proof.name).exists():
-                        self._files.setdefault(proof.name, (proof, path))
-                    else:
-                        _drop(path)
-                elif path == self._pair_path(proof.pair):
-                    self._pairs.setdefault(proof.pair, path)
+            if path.name != f"{proof.name}{SUFFIX}":
+                if path == self._pair_path(proof.pair):
+                    with self._lock:
+                        self._pairs.setdefault(proof.pair, path)
+            elif (self._spool.directory / proof.name).exists():
+                with self._lock:
+                    self._files.setdefault(proof.name, (proof, path))
+            else:
+                _drop(path)
 
     def take(self, document: bytes) -> VaultProof:
         """Check a proof and keep it. Raises `ProofRefused`; OSError if it cannot be kept."""
@@ -77,17 +80,19 @@ class ProofBook:
             _check_file(proof, known)
         elif not here and proof.stream == "log":
             raise ProofRefused(f"the proof is of {proof.name}, which is not on this camera")
-        with self._lock:
+        with self._writing:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o750)
             if here:
                 path = self._directory / f"{proof.name}{SUFFIX}"
                 durable.replace(path, document)
-                self._files[proof.name] = proof, path
+                with self._lock:
+                    self._files[proof.name] = proof, path
             if proof.stream == "recording":
                 self._make_place(proof.pair)
                 path = self._pair_path(proof.pair)
                 durable.replace(path, document)
-                self._pairs[proof.pair] = path
+                with self._lock:
+                    self._pairs[proof.pair] = path
         return proof
 
     def proven(self, known: Known) -> bool:
@@ -147,7 +152,9 @@ class ProofBook:
         spare = next((one for one in self._pairs if one not in used), None)
         if spare is None:
             raise ProofRefused(f"proofs of {MOST_PAIRS} vault certificates and firmwares are in use: offload first")
-        _drop(self._pairs.pop(spare))
+        with self._lock:
+            path = self._pairs.pop(spare)
+        _drop(path)
 
     def _forget_path(self, path: Path) -> None:
         """A new one must come; the file itself stays for whoever wants to know."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 import pytest
@@ -10,8 +11,10 @@ from test_camera_full_card import receipt
 from vault_holder import proof_of, prove
 
 from device.answers import status_lines
+from evidence.__main__ import main
 from evidence.handover import ReceiptTaken, Refused
 from evidence.requests import ProofRequest, ReceiptRequest
+from fleet.ca import Authority, Validity, write_credential
 
 Make = Callable[..., CameraBench]
 
@@ -39,6 +42,17 @@ def test_receipt_and_proof_delete_and_neither_does_alone(bench: Make) -> None:
     assert camera.status().proof_missing == 2
     assert [one.proof_missing for one in camera.files().files if one.stream == "recording"] == [True, True]
     assert any("2 files with a receipt stay" in line for line in status_lines(camera.status()))
+
+    lost = Authority("Another agency", simulated=True, validity=Validity.years(1, dt.datetime.now(dt.UTC))).vault(
+        "A key that somebody has"
+    )
+    write_credential(camera.directory, "other", lost)
+    signer = ["--cert", str(camera.pki / "proof.pem"), "--key", str(camera.pki / "proof.key")]
+    other = ["--vault-cert", str(camera.directory / "other.pem"), "--vault-key", str(camera.directory / "other.key")]
+    where = ["--root", str(camera.pki / "root.pem"), "--out", str(camera.directory / "none")]
+    assert main(["prove-open", str(camera.path(plain)), *where, *other, *signer]) == 1, "the wrong key opens nothing"
+    assert not list((camera.directory / "none").iterdir())
+    assert camera.path(plain).exists()
 
     document = proof_of(camera, plain)
     assert isinstance(camera.ask(ProofRequest(proof=document[:-1])), Refused)

@@ -172,6 +172,7 @@ def test_sensors_that_would_never_start_anything(settings: DeviceSettings) -> No
         ({"low_battery_min": 10, "critical_battery_min": 10}, "told only once"),
         ({"pre_event_s": 120}, "ring_mib holds 50 s"),
         ({"stop_reason_s": 0}, "D.3.b.(2)"),
+        ({"vault_proof": False}, "nobody has shown that the vault's key"),
         ({"zone": "America/Conneticut"}, "no time zone"),
     ],
 )
