@@ -183,13 +183,3 @@ def test_a_session_whose_person_left_is_over_at_the_next_click(bench: Bench, con
     people.close()
     tab.goto(f"{bench.page_url}/")
     expect(tab.get_by_label("Identifier")).to_be_visible()
-
-
-@pytest.mark.parametrize("width", [360, 1920])
-def test_no_page_scrolls_sideways(bench: Bench, browser: Browser, width: int) -> None:
-    context = browser.new_context(ignore_https_errors=True, viewport={"width": width, "height": 800})
-    tab = log_in(context, bench, "sup1")
-    for path in ("/", "/wall"):
-        tab.goto(f"{bench.page_url}{path}")
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width, path
-    context.close()
