@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -26,6 +26,16 @@ class KeptFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """By the camera's clock."""
 
 
+class UpdateReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far the update of the camera's software is."""
+
+    version: Name
+    phase: Literal["downloading", "staged", "installing", "installed", "failed"]
+    """`staged`: whole and verified, and there is no installer; `installed`: it runs from the next start on."""
+    percent: Annotated[int, Meta(ge=0, le=100)] = 0
+    trouble: Annotated[str, Meta(max_length=300)] | None = None
+
+
 class BayReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a camera in the dock is, every few seconds and whenever something changes."""
 
@@ -39,6 +49,8 @@ class BayReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The camera's clock minus the station's, measured at the last greeting, in milliseconds."""
     clock_uncertainty_ms: int | None = None
     """How wrong that may be: half of the way there and back, and the station's own uncertainty."""
+    update: UpdateReport | None = None
+    """The update in work, if there is one."""
     queue: Annotated[tuple[dict[str, Any], ...], Meta(max_length=64)] = ()
     """The newest items of the supervisor's queue, as ``dock.mqtt.messages.QueueItem``."""
     self_test: Annotated[tuple[dict[str, Any], ...], Meta(max_length=64)] = ()

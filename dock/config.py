@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from dock.config_agent import AgentConfig, Offload, StationAddress
+from dock.config_agent import AgentConfig, Offload, StationAddress, UpdateSettings
 from dock.config_away import Away
 from dock.config_base import Table, Tls
 from dock.config_desk import DeskSettings
@@ -40,6 +40,7 @@ __all__ = [
     "Telemetry",
     "Timestamps",
     "Tls",
+    "UpdateSettings",
     "load_agent",
     "load_station",
 ]

@@ -67,6 +67,18 @@ class Offload(Table, frozen=True, kw_only=True):
     """What is uploaded away from the dock; absent: nothing."""
 
 
+class UpdateSettings(Table, frozen=True, kw_only=True):
+    """Updates of the camera's software, which a station offers to a docked camera with nothing left to upload."""
+
+    reserve_mib: Annotated[int, Meta(ge=0, le=2**20)] = 2048
+    """Free room that a download must leave on the card, in MiB: recordings need it."""
+    install: Path | None = None
+    """A program that installs a bundle: it is called with the bundle's and the manifest's path, may be ended at any
+    moment by SIGTERM, and must leave the camera able to start. Without it a bundle is only made ready (staged)."""
+    install_s: Annotated[float, Meta(gt=0, le=7200)] = 1800.0
+    """Longest time that it may take."""
+
+
 class AgentConfig(Table, frozen=True, kw_only=True):
     """agent.toml"""
 
@@ -84,3 +96,4 @@ class AgentConfig(Table, frozen=True, kw_only=True):
     target: Target | None = None
     telemetry: Telemetry | None = None
     peers: Peers = Peers()
+    updates: UpdateSettings = UpdateSettings()

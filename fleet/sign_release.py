@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import hashlib
 from pathlib import Path
+
+import msgspec
 
 from evidence import cms, durable
 from evidence.keys import FileSigner
-from evidence.release import ROOMS, Release, code_sha256
+from evidence.release import ROOMS, Bundle, Release, code_sha256, number_of
 from evidence.roles import role_of
 from evidence.settings import BadSettings
 from evidence.statements import encode_canonical
@@ -20,6 +23,9 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     release = verbs.add_parser("sign-release", help="sign the manifest of a release, which cameras test themselves by")
     release.add_argument("code", type=Path, metavar="DIR", help=f"the released code: holds {', '.join(ROOMS)}")
     release.add_argument("--version", required=True, help="the released version, as the camera states it")
+    release.add_argument("--bundle", type=Path, metavar="FILE", help="the file that brings a camera to this release")
+    release.add_argument("--minimum", metavar="VERSION", help="oldest version that may be updated straight to this one")
+    release.add_argument("--model", action="append", default=[], help="model that the bundle is for; repeatable")
     release.add_argument("--key", type=Path, required=True, help="key of a certificate of the release role")
     release.add_argument("--cert", type=Path, required=True, help="that certificate with its intermediate")
     release.add_argument("--out", type=Path, required=True, metavar="release.p7s")
@@ -33,8 +39,37 @@ def run(arguments: argparse.Namespace) -> int:
     signer = FileSigner.load(arguments.key, arguments.cert)
     if role_of(signer.certificate) != "release":
         raise BadSettings(f"{arguments.cert} is not a certificate of the release role: a camera would refuse this")
-    release = Release(v=1, version=arguments.version, sha256=code_sha256(arguments.code))
+    bundle = _bundle(arguments)
+    release = Release(v=1, version=arguments.version, sha256=code_sha256(arguments.code), bundle=bundle)
     durable.replace(arguments.out, cms.sign(encode_canonical(release), signer, dt.datetime.now(dt.UTC)), mode=0o644)
     print(f"signed {arguments.out} for version {release.version}, SHA-256 {release.sha256}")
+    if bundle is not None:
+        print(f"put it as release.p7s beside {bundle.name} into the directory of [desk] updates in station.toml")
     print("install it as release.p7s beside the code, or in a camera's state directory")
     return 0
+
+
+def _bundle(arguments: argparse.Namespace) -> Bundle | None:
+    """What the manifest says of the bundle. Raises `BadSettings`, OSError."""
+    if arguments.bundle is None:
+        if arguments.minimum is not None or arguments.model:
+            raise BadSettings("--minimum and --model belong to a --bundle")
+        return None
+    for version in (arguments.version, arguments.minimum):
+        if version is not None and number_of(version) is None:
+            raise BadSettings(f"{version!r}: cameras are updated to plain versions only, as 1.4.2")
+    with arguments.bundle.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        return msgspec.convert(
+            {
+                "name": arguments.bundle.name,
+                "sha256": digest,
+                "bytes": arguments.bundle.stat().st_size,
+                "models": arguments.model,
+                "minimum": arguments.minimum,
+            },
+            Bundle,
+        )
+    except msgspec.ValidationError as error:
+        raise BadSettings(f"--bundle {arguments.bundle}: {error}") from error

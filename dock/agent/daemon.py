@@ -14,6 +14,7 @@ from dock.agent.backoff import Backoff
 from dock.agent.command_relay import CommandRelay
 from dock.agent.documents import DocumentCounter
 from dock.agent.gate import Gate
+from dock.agent.installer import Installer
 from dock.agent.ledger import UploadLedger, open_ledger
 from dock.agent.missing_proofs import MissingProofs
 from dock.agent.offload import Offload
@@ -21,6 +22,7 @@ from dock.agent.peer_relay import PeerRelay
 from dock.agent.queue_news import QUEUE_NOTICES, QueueNews
 from dock.agent.recorder_client import RecorderClient
 from dock.agent.report import Reporter
+from dock.agent.updates import Updates
 from dock.agent.watch import CameraWatch, Teller
 from dock.config import AgentConfig
 from dock.errors import BadConfig
@@ -30,6 +32,7 @@ from dock.mqtt.peers import OwnStarts, PeerStarts
 from dock.notify import notify
 from dock.tls import client_context, own_serial
 from evidence.handover import Notice, Status
+from evidence.trust import Trust
 
 log = logging.getLogger(__name__)
 Relays = tuple[PeerRelay | CommandRelay, ...]
@@ -66,7 +69,10 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relays
     watch = CameraWatch(eyes, teller, gate.look, poll_s=options.poll_s, backoff=_short_backoff())
     offload = Offload(config, recorder, watch, gate, ledger, teller)
     reporter = Reporter(recorder, watch, offload.backlog, offload.progress)
-    offload.beside = (reporter.beside, DocumentCounter(recorder).beside, MissingProofs(recorder).beside)
+    updates = _updates(config, eyes, watch)
+    reporter.update = lambda: updates.report
+    counter = DocumentCounter(recorder, updates.take)
+    offload.beside = (reporter.beside, counter.beside, updates.beside, MissingProofs(recorder).beside)
 
     news = QueueNews(recorder, teller, config.state_directory / "queue_told.json")
 
@@ -94,6 +100,16 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relays
         notify("STOPPING=1")
         await recorder.close()
         await eyes.close()
+
+
+def _updates(config: AgentConfig, recorder: RecorderClient, watch: CameraWatch) -> Updates:
+    options = config.updates
+    installer = None
+    if options.install is not None:
+        installer = Installer(options.install, recorder, watch, most_s=options.install_s)
+    updates = Updates(config.state_directory / "updates", Trust.load(config.root), options, installer)
+    updates.load()
+    return updates
 
 
 def _short_backoff() -> Backoff:

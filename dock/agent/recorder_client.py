@@ -37,6 +37,7 @@ from evidence.requests import (
     ReceiptRequest,
     Request,
     StatusRequest,
+    UpdateRequest,
 )
 
 _ANSWER_S: Final = 30.0
@@ -87,6 +88,10 @@ class RecorderClient:
     async def proof(self, signed: bytes) -> None:
         """Hand over a vault proof (DER): the recorder judges it."""
         await self._ask(ProofRequest(proof=signed), Done)
+
+    async def update(self, phase: Literal["began", "ended"]) -> None:
+        """Tell that the installer begins, or is done: a recording that begins meanwhile aborts it."""
+        await self._ask(UpdateRequest(phase=phase), Done)
 
     async def facts(self, about: Literal["queue", "storage", "support"]) -> dict[str, Any]:
         """One of the recorder's accounts."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +17,7 @@ from dock.agent.progress import Progress
 from dock.agent.recorder_client import RecorderClient
 from dock.agent.session import Session
 from dock.agent.watch import RECORDER_TROUBLE, CameraWatch
-from dock.bay_report import REPORT_BYTES, BayReport, KeptFile
+from dock.bay_report import REPORT_BYTES, BayReport, KeptFile, UpdateReport
 from dock.mqtt.messages import QueueItem, queue_items
 from dock.transport.https import refuse
 from evidence.requests import Offloading
@@ -46,6 +47,8 @@ class Reporter:
         self._queue: tuple[dict[str, Any], ...] = ()
         self._self_test: tuple[dict[str, Any], ...] = ()
         self._told: Offloading | None = None
+        self.update: Callable[[], UpdateReport | None] = lambda: None
+        """How far the update of the camera's software is."""
         progress.on_file = self._change.set
 
     # --- the recorder -------------------------------------------------------------------------------------------------
@@ -96,7 +99,7 @@ class Reporter:
         """Tell the station for as long as a session lasts: every few seconds, and at each change of file."""
         link = session.new_link()
         while True:
-            report = self._report(session)
+            shown, report = self._shown(), self._report(session)  # what changes while it is told is told next
             if report is not None:
                 answer = await asyncio.to_thread(
                     link.call, "POST", "/report", {"Content-Type": "application/json"}, encode(report)
@@ -107,14 +110,18 @@ class Reporter:
                     return
                 refuse(answer, "reporting to the station")
             quiet_s = _STATION_S if report is not None and report.offloading and report.offloading.current else None
-            await self._next(quiet_s or _STATION_IDLE_S)
+            await self._next(shown, quiet_s or _STATION_IDLE_S)
 
-    async def _next(self, seconds: float) -> None:
+    async def _next(self, before: tuple[object, ...], seconds: float) -> None:
         """Wait for the next file or status, or that long."""
-        current, status = self.now().current, _lasting(self._watch)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._watch.until(lambda: self.now().current != current or _lasting(self._watch) != status)
+                await self._watch.until(lambda: self._shown() != before)
+
+    def _shown(self) -> tuple[object, ...]:
+        """What the station is told of at once when it changes."""
+        update = self.update()
+        return (self.now().current, update.phase if update is not None else None, *_lasting(self._watch))
 
     def _report(self, session: Session) -> BayReport | None:
         status = self._watch.status
@@ -126,6 +133,7 @@ class Reporter:
             agent=AGENT,
             clock_offset_ms=session.clock.offset_ms if session.clock is not None else None,
             clock_uncertainty_ms=session.clock.uncertainty_ms if session.clock is not None else None,
+            update=self.update(),
             queue=self._queue,
             self_test=self._self_test,
             kept=tuple(_kept(one) for one in self._backlog.settled()[:_MOST]),

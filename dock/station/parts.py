@@ -26,6 +26,7 @@ from dock.station.relay import Relay
 from dock.station.sent_files import SentFiles
 from dock.station.store_watch import StoreWatch
 from dock.station.time_desk import TimeDesk
+from dock.station.update_shelf import UpdateShelf
 from dock.station.vault_proofs import VaultProofs
 
 if TYPE_CHECKING:
@@ -57,5 +58,6 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         TimeDesk,
         Relay,
         ForeignStores,
+        UpdateShelf,
     )
     return tuple(kind(station) for kind in kinds)

@@ -1,0 +1,226 @@
+"""Updates at the dock: signed, newer, docked, charged, with nothing pending; in pieces; a recording cuts them off."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from desk_bench import bay, put_in, write_desk
+from dock_bench import SERIAL, Client, Process, poll_until, write_agent
+from dock_camera import Camera, FakeRecorder
+
+from dock.bay_report import UpdateReport
+from dock.config import load_station
+from dock.station.bays import Bay
+from dock.station.opening import open_station
+from dock.station.update_shelf import PIECE_BYTES, UpdateShelf, not_now
+from evidence import cms
+from evidence.handover import Answer, Status
+from evidence.keys import FileSigner
+from evidence.release import Bundle, Release, number_of, update_fault
+from evidence.requests import UpdateRequest
+from evidence.statements import encode_canonical
+from evidence.trust import Trust
+from fleet.__main__ import main as fleet
+
+DATA = hashlib.shake_256(b"a release").digest(1_300_000)
+DIGEST = hashlib.sha256(DATA).hexdigest()
+BUNDLE = Bundle(name="camera-2.0.bundle", sha256=DIGEST, bytes=len(DATA))
+RELEASE = Release(v=1, version="2.0", sha256="0" * 64, bundle=BUNDLE)
+
+
+def sign(pki: Path, release: Release, role: str = "release") -> bytes:
+    signer = FileSigner.load(pki / f"{role}.key", pki / f"{role}.pem")
+    return cms.sign(encode_canonical(release), signer, dt.datetime.now(dt.UTC))
+
+
+def shelf_of(directory: Path, manifest: bytes, data: bytes = DATA) -> Path:
+    directory.mkdir(exist_ok=True)
+    (directory / BUNDLE.name).write_bytes(data)
+    (directory / "release.p7s").write_bytes(manifest)
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("release", "firmware", "why"),
+    [
+        (RELEASE, "1.9", None),
+        (RELEASE, "1.10.3", None),
+        (RELEASE, "2.0", "not newer"),
+        (RELEASE, "2", "not newer"),
+        (RELEASE, "2.0.1", "not newer"),
+        (RELEASE, "1.9.dev3", "cannot be compared"),
+        (msgspec.structs.replace(RELEASE, version="2.0rc1"), "1.9", "cannot be compared"),
+        (msgspec.structs.replace(RELEASE, bundle=None), "1.9", "names no bundle"),
+        (
+            msgspec.structs.replace(RELEASE, bundle=msgspec.structs.replace(BUNDLE, minimum="1.5")),
+            "1.4",
+            "at least 1.5",
+        ),
+        (msgspec.structs.replace(RELEASE, bundle=msgspec.structs.replace(BUNDLE, minimum="1.5")), "1.5", None),
+        (msgspec.structs.replace(RELEASE, bundle=msgspec.structs.replace(BUNDLE, models=("x",))), "1.9", "is for x"),
+    ],
+)
+def test_a_camera_is_updated_to_what_is_newer_and_meant_for_it(
+    release: Release, firmware: str, why: str | None
+) -> None:
+    fault = update_fault(release, model="bench", firmware=firmware)
+    assert (fault is None) == (why is None)
+    assert why is None or why in (fault or "")
+    assert number_of("1.10") > number_of("1.9")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("worse", "why"),
+    [
+        ({}, None),
+        ({"battery_percent": 20, "charging": True}, None),
+        ({"battery_percent": 49}, "charge is below 50 %"),
+        ({"battery_percent": None, "charging": None}, "charge is below"),
+        ({"docked": False}, "not idle in the dock"),
+        ({"state": "recording"}, "not idle in the dock"),
+        ({"state": "updating"}, "not idle in the dock"),
+        ({"assigned": True}, "checked out"),
+        ({"seized": True}, "custody"),
+        ({"files": 1}, "files wait"),
+        ({"firmware": "2.0"}, "not newer"),
+    ],
+)
+@pytest.mark.requirement("R38")
+def test_an_update_waits_for_everything_else(worse: dict[str, Any], why: str | None) -> None:
+    told = not_now(bay(SERIAL, **worse), 1, RELEASE, None)
+    assert (told is None) == (why is None)
+    assert why is None or why in (told or "")
+    good = bay(SERIAL)
+    assert "not idle" in (not_now(good, 1000, RELEASE, None) or "")
+    assert "checked out" in (not_now(good, 1, RELEASE, "4711") or "")
+    silent = msgspec.structs.replace(good.report, offloading=None)
+    assert "files wait" in (not_now(msgspec.structs.replace(good, report=silent), 1, RELEASE, None) or "")
+
+
+def updated(one: Bay, phase: Any) -> Bay:
+    report = msgspec.structs.replace(one.report, update=UpdateReport(version="2.0", phase=phase, trouble="no room"))
+    return msgspec.structs.replace(one, report=report)
+
+
+def test_a_release_is_offered_once_and_only_whole_and_signed(tmp_path: Path, pki: Path) -> None:
+    updates = shelf_of(tmp_path / "updates", sign(pki, RELEASE))
+    with open_station(load_station(write_desk(tmp_path, pki, 'updates = "updates"'))) as station:
+        shelf = station.part(UpdateShelf)
+        station.bays.note(bay(SERIAL))
+        (document,) = shelf.documents(SERIAL)
+        assert shelf.newest_firmware == "2.0"
+        station.bays.note(updated(bay(SERIAL), "downloading"))
+        assert not shelf.documents(SERIAL)
+        station.bays.note(bay(SERIAL))
+        shelf.answered(SERIAL, document, "the card has no room")
+        assert not shelf.documents(SERIAL)
+        for phase in ("staged", "staged", "failed"):
+            station.bays.note(updated(bay(SERIAL), phase))
+            shelf._note(SERIAL)
+        steps = [one.step for one in station.custody.entries()]
+        assert steps == ["update_refused", "update_staged", "update_failed"]
+        station.bays.note(bay("CAM-2"))
+        for manifest, data in (
+            (sign(pki, RELEASE, "profile"), DATA),
+            (sign(pki, RELEASE), DATA[:-1]),
+            (sign(pki, msgspec.structs.replace(RELEASE, bundle=None)), DATA),
+            (b"no CMS", DATA),
+        ):
+            shelf_of(updates, manifest, data)
+            os.utime(updates / "release.p7s", ns=(1, int(hashlib.sha256(manifest + data).hexdigest()[:12], 16)))
+            assert not shelf.documents("CAM-2")
+            assert "is offered to nobody" in (shelf.trouble or "")
+
+
+def test_the_fleet_tool_signs_a_release_with_its_bundle(tmp_path: Path, pki: Path) -> None:
+    for room in ("device", "evidence", "hal"):
+        (tmp_path / room).mkdir()
+    (tmp_path / BUNDLE.name).write_bytes(DATA)
+    common = ["sign-release", str(tmp_path), "--key", f"{pki}/release.key", "--cert", f"{pki}/release.pem"]
+    out = ["--out", str(tmp_path / "release.p7s")]
+    bundle = ["--bundle", str(tmp_path / BUNDLE.name), "--minimum", "1.5", "--model", "bench"]
+    assert fleet([*common, *out, "--version", "2.0", *bundle]) == 0
+    release = msgspec.json.decode(cms.parse_signed((tmp_path / "release.p7s").read_bytes()).payload, type=Release)
+    assert release.bundle == msgspec.structs.replace(BUNDLE, minimum="1.5", models=("bench",))
+    assert fleet([*common, *out, "--version", "2.0rc1", *bundle]) != 0
+    assert fleet([*common, *out, "--version", "2.0", "--minimum", "1.5"]) != 0
+
+
+@dataclass
+class UpdatedRecorder(FakeRecorder):
+    """A charged camera of version 1.0, which allows updates when it is idle."""
+
+    phases: list[str] = field(default_factory=list)
+
+    def answer(self, request: Any) -> Answer:
+        if isinstance(request, UpdateRequest):
+            self.phases.append(request.phase)
+        found = super().answer(request)
+        if isinstance(found, Status):
+            return msgspec.structs.replace(found, firmware="1.0", battery_percent=97, self_test="pass")
+        return found
+
+
+@pytest.fixture
+def updated_camera(tmp_path: Path, pki: Path, camera: Camera) -> Iterator[UpdatedRecorder]:
+    recorder = UpdatedRecorder(tmp_path / "recorder.sock", camera.spool, Trust.load(pki / "root.pem"))
+    yield recorder
+    recorder.close()
+
+
+@pytest.mark.requirement("R13", "R38")
+def test_a_bundle_comes_in_pieces_goes_on_where_it_stopped_and_a_recording_ends_its_installer(
+    tmp_path: Path, pki: Path, updated_camera: UpdatedRecorder, run: Callable[[str, Path], Process]
+) -> None:
+    shelf_of(tmp_path / "updates", sign(pki, RELEASE))
+    put_in(tmp_path / "station", bay(SERIAL))
+    state = tmp_path / "agent-state" / "updates"
+    state.mkdir(parents=True)
+    (state / f"{DIGEST}.part").write_bytes(DATA[:300_000])
+    installer, seen, go = tmp_path / "install.sh", tmp_path / "seen", tmp_path / "go"
+    installer.write_text(
+        f'#!/bin/sh\ncmp "$1" {tmp_path}/updates/{BUNDLE.name} && cmp "$2" {tmp_path}/updates/release.p7s || exit 3\n'
+        f"echo began >> {seen}\nwhile [ ! -e {go} ]; do sleep 0.1; done\necho done >> {seen}\n"
+    )
+    installer.chmod(installer.stat().st_mode | stat.S_IXUSR)
+    station = run("station", write_desk(tmp_path, pki, 'updates = "updates"'))
+    camera = Client(station.port, pki)
+    assert camera("GET", f"/updates/{DIGEST}")[0] == 416
+    assert camera("GET", f"/updates/{DIGEST}", {"Range": f"bytes=0-{PIECE_BYTES}"})[0] == 416
+    assert camera("GET", f"/updates/{'0' * 64}", {"Range": "bytes=0-9"})[0] == 404
+    status, headers, data = camera("GET", f"/updates/{DIGEST}", {"Range": f"bytes=1299990-{PIECE_BYTES + 1299000}"})
+    assert (status, headers["content-range"], data) == (206, "bytes 1299990-1299999/1300000", DATA[-10:])
+
+    settings = f'[updates]\nreserve_mib = 0\ninstall = "{installer}"'
+    agent = run("agent", write_agent(tmp_path, pki, port=station.port, telemetry=settings))
+    poll_until(seen.exists, why=lambda: agent.log())
+    assert updated_camera.phases == ["began"]
+    assert (state / f"{DIGEST}.bundle").read_bytes() == DATA
+
+    updated_camera.recording = f"{SERIAL}-000001"
+    updated_camera.notify("recording_opened", recording=updated_camera.recording)
+    poll_until(lambda: updated_camera.phases == ["began", "ended"], why="a recording ends the installer")
+    assert seen.read_text() == "began\n"
+    agent.kill()
+
+    updated_camera.recording = None
+    go.touch()
+    run("agent", agent.config)
+    poll_until(lambda: seen.read_text() == "began\nbegan\ndone\n")
+    poll_until(lambda: updated_camera.phases == ["began", "ended"] * 2)
+
+    def told() -> bool:
+        report = json.loads((tmp_path / "station" / "bays" / f"{SERIAL}.json").read_bytes())["report"]
+        return bool((report.get("update") or {}).get("phase") == "installed")
+
+    poll_until(told)
