@@ -12,6 +12,9 @@ from evidence.statements import Stream
 _NAME: Final = re.compile(
     r"(?P<serial>[A-Z0-9][A-Z0-9-]{0,31})-(?P<log>log-)?(?P<number>[0-9]{6,12})\.evidence", re.ASCII
 )
+_ASIDE: Final = re.compile(
+    r"(?P<name>.{1,64}\.evidence)\.(unsigned-[0-9]{1,12}\.p7|tail-[0-9]{1,16}-[0-9a-f]{12}|no-open)", re.ASCII
+)
 _CONFLICT: Final = re.compile(r"(?P<name>.{1,64}\.evidence)\.conflict-[0-9a-f]{12}", re.ASCII)
 
 
@@ -32,6 +35,18 @@ def parse_name(text: str) -> EvidenceName:
         raise BadFileName(f"{text[:80]!r} is not the name of an evidence file (SERIAL-000001.evidence)")
     stream: Stream = "log" if found["log"] else "recording"
     return EvidenceName(text, found["serial"], stream, int(found["number"]))
+
+
+def parse_aside(text: str) -> str:
+    """The serial in the name of something that a camera laid aside: no evidence, and named after it.
+
+    ``NAME.unsigned-FRAME.p7`` from a key that failed, ``NAME.tail-OFFSET-DIGEST`` and ``NAME.no-open`` from recovery.
+    Raises `BadFileName`.
+    """
+    found = _ASIDE.fullmatch(text)
+    if found is None:
+        raise BadFileName(f"{text[:80]!r} is not the name of an object that a camera laid aside")
+    return parse_name(found["name"]).serial
 
 
 def conflict_name(name: str, sha256: str) -> str:

@@ -25,6 +25,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "proof_given": "the camera's recorder has the vault proof {proof}",
     "proof_refused": "the camera's recorder refused the vault proof {proof}: {why}",
     "kept_on_camera": "the camera keeps it ({verdict}): {reason}",
+    "aside_kept": "no evidence: an object beside it, {bytes} bytes, is kept as {kept_as}",
     "archived": "stored in the archive {store} as {stored}, and read back with the same digest, verdict {verdict}",
     "archive_differs": "the archive {store} gave back other bytes; they should have the digest {should_be}",
     "waits_for_archive": "in {store} as {stored}; its receipt waits for the archive {archive}",

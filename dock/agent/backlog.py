@@ -60,6 +60,11 @@ class Backlog:
             self._settled.pop(key, None)
             await asyncio.to_thread(self._ledger.unsettle, *key)
 
+    @property
+    def listed(self) -> bool:
+        """The recorder has told what waits."""
+        return self._listed_s > float("-inf")
+
     def wanted(self, classes: Collection[UploadClass]) -> bool:
         """Whether there is a file of these classes to upload now."""
         files = [one for one in self.files if self._may_ask(key_of(one), None)]

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+from dock.agent.aside_objects import AsideObjects
 from dock.agent.backoff import Backoff
 from dock.agent.command_relay import CommandRelay
 from dock.agent.documents import DocumentCounter
@@ -72,7 +73,8 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relays
     updates = _updates(config, eyes, watch)
     reporter.update = lambda: updates.report
     counter = DocumentCounter(recorder, updates.take)
-    offload.beside = (reporter.beside, counter.beside, updates.beside, MissingProofs(recorder).beside)
+    beside = (reporter, counter, updates, MissingProofs(recorder), AsideObjects(ledger))
+    offload.beside = tuple(one.beside for one in beside)
 
     news = QueueNews(recorder, teller, config.state_directory / "queue_told.json")
 

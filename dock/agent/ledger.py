@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS settled (
     name TEXT NOT NULL, close_hash TEXT NOT NULL, station TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
     receipt TEXT NOT NULL, told_by TEXT NOT NULL, since_s REAL NOT NULL, asked_s REAL NOT NULL,
     PRIMARY KEY (name, close_hash)) STRICT;
+CREATE TABLE IF NOT EXISTS aside (
+    station TEXT NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (station, name, bytes)) STRICT;
 CREATE TABLE IF NOT EXISTS spent (day TEXT NOT NULL PRIMARY KEY, bytes INTEGER NOT NULL) STRICT;
 """
 
@@ -105,6 +107,18 @@ class UploadLedger:
     def unsettle(self, name: str, close_hash: str) -> None:
         """It has its valid receipt, or is not on the camera any more."""
         self._run("DELETE FROM settled WHERE name = ? AND close_hash = ?", name, close_hash)
+
+    # --- objects beside the evidence ----------------------------------------------------------------------------------
+
+    def aside_sent(self, station: str) -> set[tuple[str, int]]:
+        """Name and size of the objects that the station has."""
+        return {
+            (str(row[0]), int(row[1])) for row in self._run("SELECT name, bytes FROM aside WHERE station = ?", station)
+        }
+
+    def send_aside(self, station: str, name: str, size: int) -> None:
+        """The station has that object."""
+        self._run("INSERT OR REPLACE INTO aside VALUES (?, ?, ?)", station, name, size)
 
     # --- what was sent over a link that costs money -------------------------------------------------------------------
 

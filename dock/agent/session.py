@@ -229,6 +229,10 @@ class Session:
 
     async def turn(self, file: SpoolFile, most: int) -> int:  # noqa: ARG002 - all files share the link
         """Wait for the next piece's turn; how many bytes it may have."""
+        return await self.share(most)
+
+    async def share(self, most: int) -> int:
+        """Wait until so many bytes, or fewer, may be sent over the link that all share; how many."""
         count, wait_s = await self._gate.take(self.watch.permission, most)
         if wait_s > 0:
             await self.pause(wait_s)

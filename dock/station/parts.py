@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dock.station.admin import Admin
+from dock.station.aside_objects import AsideObjects
 from dock.station.bay_reports import BayReports
 from dock.station.checkout_desk import CheckoutDesk
 from dock.station.custody_steps import CustodySteps
@@ -41,6 +42,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         Documents,
         ExportsElsewhere,
         BayReports,
+        AsideObjects,
         Holds,
         Labels,
         LostCameras,
