@@ -24,6 +24,7 @@ from dock.station.people_audit import PeopleAudit
 from dock.station.profile_shelf import ProfileShelf
 from dock.station.recording_index import RecordingIndex
 from dock.station.relay import Relay
+from dock.station.restored import Restored
 from dock.station.sent_files import SentFiles
 from dock.station.store_watch import StoreWatch
 from dock.station.time_desk import TimeDesk
@@ -53,6 +54,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         HealthHistory,
         RecordingIndex,
         DockPage,
+        Restored,
         SentFiles,
         VaultProofs,
         CheckoutDesk,
