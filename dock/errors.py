@@ -177,3 +177,7 @@ class ReaderLost(DockError, OSError):
 
 class BadLabel(DockError, ValueError):
     """A label that cannot be; says what can."""
+
+
+class HandOffFailed(DockError):
+    """A hand-off that cannot go on; what is written so far says that it is not complete."""

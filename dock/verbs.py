@@ -23,6 +23,7 @@ MODULES: Final = (
     "release",
     "holds",
     "label",
+    "hand_off",
     "bays",
     "checkout",
     "check_in",

@@ -32,6 +32,7 @@ PAGES = (
     "configuration.md",
     "requirements.md",
     "design/states.md",
+    "hand-off.md",
     "telemetry.md",
     "indicators.md",
 )

@@ -165,6 +165,20 @@ class Custody:
             raise OSError(f"the index of the custody ledger cannot be read: {error}") from error
         return [self._read(row) for row in rows]
 
+    def documents(self, name: str) -> list[tuple[CustodyEntry, bytes]]:
+        """The steps of one file with their signed form (DER), oldest first. Raises `EvidenceError`, OSError."""
+        try:
+            self.catch_up()
+            rows = self.index.find(name=name)
+        except sqlite3.Error as error:
+            raise OSError(f"the index of the custody ledger cannot be read: {error}") from error
+        found: list[tuple[CustodyEntry, bytes]] = []
+        for row in rows:
+            with (self.directory / file_name(row.file)).open("rb") as file:
+                file.seek(row.offset)
+                found.append((self._read(row), file.read(row.size)))
+        return found
+
     def catch_up(self) -> None:
         """Bring the index up to date. Raises OSError, sqlite3.Error."""
         self.index.catch_up(self._place.seq)

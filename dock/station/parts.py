@@ -13,6 +13,7 @@ from dock.station.daily_reconciliation import DailyReconciliation
 from dock.station.documents import Documents
 from dock.station.exports_elsewhere import ExportsElsewhere
 from dock.station.foreign_stores import ForeignStores
+from dock.station.hand_offs import HandOffs
 from dock.station.health_history import HealthHistory
 from dock.station.holds import Holds
 from dock.station.labels import Labels
@@ -44,6 +45,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         ExportsElsewhere,
         BayReports,
         AsideObjects,
+        HandOffs,
         Holds,
         Labels,
         LostCameras,

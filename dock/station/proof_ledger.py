@@ -130,6 +130,11 @@ class ProofLedger:
         """Whether this very file was proven."""
         return bool(self._all("SELECT 1 FROM proofs WHERE name=? AND sha256=? LIMIT 1", name, sha256))
 
+    def document(self, name: str, sha256: str) -> bytes | None:
+        """The newest proof (DER) of this very file."""
+        rows = self._all("SELECT document FROM proofs WHERE name=? AND sha256=? ORDER BY rowid DESC", name, sha256)
+        return bytes(rows[0][0]) if rows else None
+
     def keep(self, document_sha256: str, proof: VaultProof, document: bytes) -> bool:
         """Keep a checked proof for its camera, and take off the list what it answers; False if it was here before."""
         added = self._all(
