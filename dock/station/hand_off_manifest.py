@@ -110,6 +110,7 @@ class Manifest(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="firstha
     """The whole hand-off. Written last: without it a hand-off is not complete."""
 
     v: Literal[1]
+    """Version of this form."""
     made: Moment
     """When, by the station's clock."""
     to: Name
@@ -127,6 +128,7 @@ class Manifest(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="firstha
     ledger_head: Hash
     """SHA-256 of the last of them: a ledger that ends before it was cut."""
     recordings: Annotated[tuple[Recording, ...], Meta(min_length=1)]
+    """One for each."""
 
 
 def encode(manifest: Manifest) -> bytes:
