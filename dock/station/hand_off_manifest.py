@@ -96,6 +96,7 @@ class Recording(Frozen, frozen=True, kw_only=True):
     labels: tuple[Said, ...] = ()
     """Every label that was given at the dock, oldest first."""
     receipt: Receipt
+    """The station's word that it held every byte."""
     timestamp: str | None = None
     """Path of the RFC 3161 token."""
     proof: str | None = None
