@@ -39,11 +39,19 @@ class Beside:
         except FileNotFoundError:
             return None
 
+    def receipted(self) -> list[str]:
+        """Names that have a receipt."""
+        return self._receipted({entry.name for entry in os.scandir(self._directory)})
+
     def without_token(self) -> list[str]:
         """Names that have a receipt and no token."""
         names = {entry.name for entry in os.scandir(self._directory)}
+        return [name for name in self._receipted(names) if name + TIMESTAMP_SUFFIX not in names]
+
+    @staticmethod
+    def _receipted(names: set[str]) -> list[str]:
         receipted = [name.removesuffix(RECEIPT_SUFFIX) for name in names if name.endswith(RECEIPT_SUFFIX)]
-        return sorted(name for name in receipted if is_ours(name) and name + TIMESTAMP_SUFFIX not in names)
+        return sorted(name for name in receipted if is_ours(name))
 
 
 def is_ours(name: str) -> bool:

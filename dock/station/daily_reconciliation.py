@@ -21,6 +21,7 @@ from dock.errors import BadArguments
 from dock.station.part import AdminVerb, StationPart
 from dock.station.reconciliation import Reconciliation, reconcile
 from dock.station.station import Station
+from dock.station.whole_shelf import WholeShelf
 from evidence import durable
 from evidence.statements import Frozen, moment
 
@@ -74,7 +75,10 @@ class DailyReconciliation(StationPart):
     def _run(self, who: str, *, full: bool) -> Reconciliation:
         station, now = self.station, self._clock()
         contacts = station.config.directory / "contacts"
-        cameras, wrong, digests = reconcile(station.store, contacts, station.trust, now=now, full=full)
+        shelf = WholeShelf(station)
+        cameras, wrong, digests = reconcile(
+            shelf, contacts, station.trust, now=now, full=full, waits=shelf.waits_for_archive
+        )
         report = Reconciliation(
             at=moment(station.utc_ns()),
             station=station.config.station,

@@ -52,6 +52,13 @@ class ForeignStore:
         self._requests = S3Requests(chosen.endpoint, chosen.bucket, chosen.region, key, ca=chosen.ca)
         self._stopped = stopped
 
+    def size(self, name: str) -> int | None:
+        """Bytes; None if it is not there."""
+        try:
+            return self._reading.head(self._key(name))["size"]
+        except FileNotFoundError:
+            return None
+
     def read(self, name: str) -> Iterator[bytes]:
         """The bytes of the newest version."""
         key = self._key(name)
@@ -131,6 +138,10 @@ class ForeignStores(StationPart):
         self._stopped.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.shutdown, wait=True)
+
+    def holder(self, store: str) -> ForeignStore | None:
+        """The store that receipts call so."""
+        return next((one for one in self._stores.values() if one.name == store), None)
 
     def _round(self) -> bool:
         """Read back what waits; whether something must be looked for again soon. One silent store holds up no other."""

@@ -3,7 +3,8 @@
 1. The archive gave every byte back (`Relay`), has the object still, at its size, and `archive.keep_days` have passed.
 2. Nobody holds the recording: neither the camera's signed `hold`, nor any part of the station that knows of holds.
    A part that fails, or none at all, counts as a hold (invariant 13).
-3. The custody ledger has the removal before it happens. Receipts and tokens stay; a token goes along to the archive.
+3. Device logs stay: they are small, and the day's reconciliation reads them all.
+4. The custody ledger has the removal before it happens. Receipts and tokens stay; a token goes along to the archive.
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ class OwnCopies:
     def _why_kept(self, row: Relayed) -> str | None:
         if row.hold or self.held(row.stored):
             return "on hold"
+        if parse_name(original_name(row.stored)).stream == "log":
+            return "the day's reconciliation reads all logs"
         if self._own.receipt(row.stored) is None:
             return "it has no receipt"
         assert row.archived_as is not None

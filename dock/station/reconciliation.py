@@ -15,7 +15,7 @@ import hashlib
 import logging
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -95,11 +95,18 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reconcile(
-    store: Shelf, contacts: Path, trust: Trust, *, now: dt.datetime, full: bool = False
+    store: Shelf,
+    contacts: Path,
+    trust: Trust,
+    *,
+    now: dt.datetime,
+    full: bool = False,
+    waits: Callable[[str], bool] = lambda _: False,
 ) -> tuple[tuple[CameraCount, ...], tuple[Discrepancy, ...], int]:
     """Counts, discrepancies, and how many digests were read. Blocks for long. Raises OSError.
 
-    `full` reads every file's digest again, not only the day's share.
+    `full` reads every file's digest again, not only the day's share. `waits` says of a stored name that its receipt is
+    on the way, from an archive: that is no discrepancy.
     """
     cameras: dict[str, list[tuple[str, EvidenceName]]] = defaultdict(list)
     for stored in store.names():
@@ -113,11 +120,14 @@ def reconcile(
     digests = 0
     for serial, names in sorted(cameras.items()):
         heap = Heap(contacts=[], receipts=[])
+        waiting = {f"recording {name.number}" for stored, name in names if name.stream == "recording" and waits(stored)}
         for stored, name in sorted(names):
+            if waits(stored):
+                continue
             digests += _take(store, stored, name, heap, found, trust, now, full=full)
         _read_contacts(contacts / serial, trust, heap)
         (result,) = audit(heap) or [CameraAudit(serial)]
-        found += _discrepancies(result)
+        found += (one for one in _discrepancies(result) if one.kind != "missing" or one.about not in waiting)
         found += _extras(serial, heap)
         counts.append(_count(serial, names, result))
     return tuple(counts), tuple(found), digests

@@ -28,7 +28,7 @@ from dock.station.pace import TokenBucket
 from dock.station.part import StationPart, Stored
 from dock.station.relay_queue import Relayed, RelayQueue
 from dock.station.station import Station
-from dock.station.store import DirectoryStore
+from dock.station.store import DirectoryStore, Store
 from dock.station.stores import archive_store
 from evidence.errors import EvidenceError
 from evidence.verify import Report
@@ -87,10 +87,10 @@ class Relay(StationPart):
         if self.queue is not None and file.receipt.store == self._own.name:
             self._put(file.stored, file.report, deferred=False)
 
-    def archived(self, stored: str) -> bool:
-        """Whether the archive holds that file: then it is not missing, even if this station's copy was removed."""
+    def holder(self, stored: str) -> tuple[Store, str] | None:
+        """The archive, and its name for that file, if the archive has it; then it is not missing."""
         row = self.queue.find(stored) if self.queue is not None else None
-        return row is not None and row.archived_ns is not None
+        return None if row is None or row.archived_as is None else (self._archive, row.archived_as)
 
     def _put(self, stored: str, report: Report, *, deferred: bool) -> None:
         assert self.queue is not None

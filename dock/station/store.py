@@ -76,6 +76,10 @@ class Store(Holding, Protocol):
         """The receipt (DER) of what is stored under `name`."""
         ...
 
+    def receipted(self) -> list[str]:
+        """Names that this station has a receipt for, wherever the file is: here, in the archive, in a foreign store."""
+        ...
+
     def without_receipt(self) -> list[str]:
         """Stored names that have no receipt yet: a crash came between."""
         ...
@@ -163,6 +167,9 @@ class DirectoryStore:
 
     def put_token(self, name: str, token: bytes) -> None:
         self.put_beside(name, TIMESTAMP_SUFFIX, token)
+
+    def receipted(self) -> list[str]:
+        return self._beside.receipted()
 
     def without_token(self) -> list[str]:
         return self._beside.without_token()

@@ -146,6 +146,9 @@ class S3Store:
     def put_token(self, name: str, token: bytes) -> None:
         self.put_beside(name, TIMESTAMP_SUFFIX, token)
 
+    def receipted(self) -> list[str]:
+        return self._beside.receipted()
+
     def without_token(self) -> list[str]:
         return self._beside.without_token()
 

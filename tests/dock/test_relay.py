@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from dock.station.holds import Holds
 from dock.station.opening import open_station
 from evidence import cms
 from evidence.custody_ledger import Ledger, ledger_files
-from evidence.handover import Receipt, decode_receipt
+from evidence.handover import Receipt, SpoolFile, decode_receipt
 from evidence.trust import Trust
 
 Run = Callable[[str, Path], Process]
@@ -45,7 +48,11 @@ def mounted(directory: Path, name: str = "vault") -> Path:
 
 def send(client: Client, camera: Camera, number: int, size: int = 0) -> tuple[str, bytes, str]:
     """Name, bytes and upload of a recording that the station has whole."""
-    file = camera.record(number, size=size)
+    return post(client, camera, camera.record(number, size=size))
+
+
+def post(client: Client, camera: Camera, file: SpoolFile) -> tuple[str, bytes, str]:
+    """The same of a file that is there."""
     data = (camera.spool / file.name).read_bytes()
     where = client.create(file.name, len(data), close_hash=file.close_hash)[1]["location"]
     assert client.patch(where, 0, data)[0] == 204
@@ -165,8 +172,10 @@ def test_the_stations_own_copy_goes_after_its_time_one_by_one_and_a_held_one_sta
     )
     station = run("station", config)
     client = Client(station.port, pki)
-    names = [send(client, camera, number)[0] for number in (1, 2, 3)]
-    for name in names:
+    recordings = [camera.record(number) for number in (1, 2, 3)]
+    names = [post(client, camera, file)[0] for file in recordings]
+    segment = post(client, camera, camera.log(1, recordings))[0]
+    for name in (*names, segment):
         receipt_at(client, f"/receipts/{name}", pki)
     station.kill()
     own = tmp_path / "station/store"
@@ -187,6 +196,15 @@ def test_the_stations_own_copy_goes_after_its_time_one_by_one_and_a_held_one_sta
     assert steps(tmp_path, pki, names[2])[-3:] == ["archive_lost", "archived", "own_copy_removed"]
     assert (archive / names[2]).read_bytes() == (archive / "elsewhere").read_bytes()
     assert (own / names[1]).exists()
+    # The day's reconciliation finds each where it lies now; logs stay here for it.
+    command = [sys.executable, "-m", "dock", "reconcile", "--config", str(config), "--json", "--full"]
+    report = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout)
+    assert (report["discrepancies"], report["digests"]) == ([], 4)
+    assert (own / segment).exists()
+    (archive / names[0]).rename(archive / "elsewhere too")
+    report = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout)
+    assert [(one["kind"], one["about"]) for one in report["discrepancies"]] == [("different", names[0])]
+    (archive / "elsewhere too").rename(archive / names[0])
     # Its receipt is still handed out, and its name stays taken.
     assert receipt_at(client, f"/receipts/{names[0]}", pki).store == "directory:vault"
     (camera.spool / names[0]).unlink()
