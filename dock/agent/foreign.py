@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from dock.agent.foreign_ledger import ForeignLedger
-from dock.config import Target
+from dock.config import Offload, Target
 from dock.errors import BadConfig, ReceiptNotReady, StationFailed, StationRefused, StationUnreachable, UploadGone
 from dock.names import parse_name
 from dock.transport.https import StationLink, refuse
@@ -39,9 +39,11 @@ _CONFLICT: Final = 409
 class ForeignTarget:
     """The `[target]` of agent.toml, for all sessions. Raises `BadConfig` if it cannot be used."""
 
-    def __init__(self, target: Target, state_directory: Path, timeout_s: float) -> None:
+    def __init__(self, target: Target, state_directory: Path, options: Offload) -> None:
         self._target = target
-        self._timeout_s = timeout_s
+        self._timeout_s = timeout_s = options.timeout_s
+        # A bucket's parts are gathered in memory as it is: they are read in small pieces.
+        self.chunk_bytes = min(options.chunk_bytes, _READ_BYTES) if target.kind == "s3" else options.chunk_bytes
         self._ledger = ForeignLedger(state_directory / "uploads.sqlite")
         # Told at the start, not at the first docking.
         open_target(target, target_link(target, timeout_s=timeout_s), self._ledger, lambda: dt.datetime.now(dt.UTC))

@@ -49,8 +49,8 @@ class Offload:
         """Work beside the uploads of each session."""
         self._trust = Trust.load(config.root, config.revocation_lists)
         self._clock_from = own_start(config.tls)
-        target, timeout_s = config.target, config.offload.timeout_s
-        self._foreign = ForeignTarget(target, config.state_directory, timeout_s) if target is not None else None
+        target = config.target
+        self._foreign = ForeignTarget(target, config.state_directory, config.offload) if target is not None else None
         options, station = config.offload, config.station
         self._stations = Stations((station.url, *station.fallback_urls), self._new_backoff)
         self.backlog = Backlog(recorder, ledger, UploadQueue(self._new_backoff), ask_again_s=options.ask_again_s)

@@ -263,7 +263,7 @@ class Session:
             self._ledger,
             self,
             station=self.url,
-            chunk_bytes=options.chunk_bytes,
+            chunk_bytes=self._foreign.chunk_bytes if self._foreign is not None else options.chunk_bytes,
             receipt_wait_s=options.receipt_wait_s,
         )
         while not self._leaving.is_set() and time.monotonic() < self._until:

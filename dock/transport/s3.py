@@ -99,7 +99,8 @@ class S3Transport:
         self._now = now
         self._held_for: str | None = None
         self._held_from = 0
-        self._held = bytearray()
+        self._held = 0
+        self._buffer = bytearray()
 
     def create(self, file: Outgoing) -> str:
         if file.sha256 is None:
@@ -137,32 +138,35 @@ class S3Transport:
         address = _read(upload)
         if self._held_for != upload:
             self._held_for, self._held_from = upload, offset
-        reached = self._held_from + len(self._held)
+        reached = self._held_from + self._held
         if offset != reached or self._held_from % address.part_bytes or reached + len(data) > address.bytes:
             self._drop_held()
             raise OffsetMoved(f"{address.name}: {len(data)} bytes at {offset} do not follow")
         try:
-            with memoryview(data) as view:
-                self._fill(address, upload, view)
+            self._fill(address, upload, memoryview(data))
         except BaseException:
             self._drop_held()
             raise
         return offset + len(data)
 
     def _fill(self, address: _Address, upload: str, data: memoryview) -> None:
-        """One part's worth of memory, and no copy of it: the camera has little."""
-        taken = 0
+        """One part's worth of memory for all parts, and no copy of it: the camera has little."""
+        if len(self._buffer) < address.part_bytes:
+            self._buffer = bytearray(address.part_bytes)
+        buffer, taken = memoryview(self._buffer), 0
         while taken < len(data):
             whole = min(address.part_bytes, address.bytes - self._held_from)
-            count = min(whole - len(self._held), len(data) - taken)
-            self._held += data[taken : taken + count]
+            count = min(whole - self._held, len(data) - taken)
+            buffer[self._held : self._held + count] = data[taken : taken + count]
+            self._held += count
             taken += count
-            if len(self._held) == whole:
-                self._send(address, upload, self._held_from // address.part_bytes + 1, self._held)
+            if self._held == whole:
+                number = self._held_from // address.part_bytes + 1
+                self._send(address, upload, number, buffer[:whole])
                 self._held_from += whole
-                self._held.clear()
+                self._held = 0
 
-    def _send(self, address: _Address, upload: str, number: int, data: bytearray) -> None:
+    def _send(self, address: _Address, upload: str, number: int, data: memoryview) -> None:
         digest = hashlib.sha256(data)
         checksum = base64.b64encode(digest.digest()).decode()
         query = [("partNumber", str(number)), ("uploadId", address.upload_id)]
@@ -174,7 +178,7 @@ class S3Transport:
         self._book.keep(upload, SentPart(number, words.usable_etag(answer.headers.get("ETag", "")), checksum))
 
     def _drop_held(self) -> None:
-        self._held_for, self._held_from, self._held = None, 0, bytearray()
+        self._held_for, self._held_from, self._held = None, 0, 0
 
     def complete(self, upload: str) -> None:
         address = _read(upload)
@@ -238,7 +242,7 @@ class S3Transport:
         name: str,
         query: list[tuple[str, str]],
         headers: dict[str, str],
-        body: bytes | bytearray = b"",
+        body: bytes | memoryview = b"",
         payload_sha256: str | None = None,
     ) -> Answer:
         path = self._bucket.path(name)
