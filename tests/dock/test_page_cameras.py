@@ -16,7 +16,7 @@ expect.set_options(timeout=20_000)
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     opened = open_bench(tmp_path_factory.mktemp("cameras"), cameras=1)
     checks = ({"name": "microphone", "result": "fail", "value": "silent", "advice": "Have it replaced"},)
-    opened.report("SIM-0001", battery=61, self_test="block", checks=checks, offset_ms=37)
+    opened.report("SIM-0001", battery=61, self_test="block", checks=checks, offset_ms=37, proof_missing=3)
     yield opened
     opened.close()
 
@@ -43,6 +43,7 @@ def test_a_technician_sees_charts_and_the_same_figures_as_a_table(bench: Bench, 
     expect(tab.get_by_role("row", name="SIM-0001")).to_contain_text("Do not use")
     tab.get_by_role("link", name="SIM-0001").click()
     expect(tab.get_by_text("microphone: silent. Have it replaced")).to_be_visible()
+    expect(tab.get_by_text("3 files: stored and receipted, but nobody has shown yet")).to_be_visible()
     poll_until(lambda: tab.reload() and tab.locator("#charts").count(), why="the first sample")
     expect(tab.locator("#charts[data-drawn=yes] canvas")).to_have_count(4)
     tab.get_by_text("The same as a table").click()
