@@ -86,6 +86,7 @@ class HealthHistory(StationPart):
         self.book = HistoryBook(station.config.directory / "history.sqlite")
         self._written: dict[str, str] = {}
         """The report of each camera that was last looked at, by its moment."""
+        self._latest: dict[str, Latest] = {}
         self._sampled: dict[str, int] = {}
         self._thinned_s = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -125,12 +126,13 @@ class HealthHistory(StationPart):
             self._thinned_s = now_s
 
     def _write(self, bay: Bay) -> None:
-        now, new = what_is_new(self.book.latest(bay.serial), bay)
+        before = self._latest.get(bay.serial) or self.book.latest(bay.serial)
+        now, new = what_is_new(before, bay)
         sample = sample_of(bay)
-        due = abs(sample.at_s - self._sampled.get(bay.serial, 0)) >= EVERY_S
-        self.book.keep(bay.serial, now, sample if due or new else None, new)
-        if due:
+        if new or abs(sample.at_s - self._sampled.get(bay.serial, 0)) >= EVERY_S:
+            self.book.keep(bay.serial, now, sample, new)
             self._sampled[bay.serial] = sample.at_s
+        self._latest[bay.serial] = now
 
     async def end(self) -> None:
         self.book.close()

@@ -85,7 +85,7 @@ class HistoryBook:
             ).fetchone()
         return Latest(bool(row[0]), *row[1:]) if row is not None else None
 
-    def keep(self, serial: str, latest: Latest, sample: Sample | None, happenings: Sequence[Happening] = ()) -> None:
+    def keep(self, serial: str, latest: Latest, sample: Sample, happenings: Sequence[Happening] = ()) -> None:
         """One report: what is new of it, at once."""
         with self._lock:
             self._database.execute("BEGIN")
@@ -93,12 +93,10 @@ class HistoryBook:
                 "INSERT OR REPLACE INTO latest VALUES (?,?,?,?,?)",
                 (serial, int(latest.docked), latest.seen_s, latest.firmware, latest.test),
             )
-            if sample is not None:
-                values = (serial, sample.at_s, sample.battery, sample.runtime, sample.free, sample.backlog)
-                self._database.execute(
-                    "INSERT OR IGNORE INTO samples VALUES (?,?,?,?,?,?,?,?)",
-                    (*values, sample.files, sample.offset_ms),
-                )
+            values = (serial, sample.at_s, sample.battery, sample.runtime, sample.free, sample.backlog)
+            self._database.execute(
+                "INSERT OR IGNORE INTO samples VALUES (?,?,?,?,?,?,?,?)", (*values, sample.files, sample.offset_ms)
+            )
             for one in happenings:
                 self._database.execute(
                     "INSERT INTO happenings (serial, at_s, what, details) VALUES (?,?,?,?)",

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dock.errors import AlreadyClosed, DockError
 from dock.mqtt.messages import QueueItem, queue_items
@@ -40,6 +40,8 @@ class Malfunctions(StationPart):
         self.book = MalfunctionBook(station.config.directory / "malfunctions.sqlite")
         self._lock = threading.Lock()
         self._waiting: set[str] = set()
+        self._seen: dict[str, tuple[dict[str, Any], ...]] = {}
+        """The queue of each camera that was last taken: most reports have the same."""
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -74,9 +76,10 @@ class Malfunctions(StationPart):
         """Keep what is new in the queues of these cameras."""
         for serial in sorted(serials):
             bay = self.station.bays.look(serial)
-            if bay is not None:
+            if bay is not None and self._seen.get(serial) != bay.report.queue:
                 for item in queue_items({"items": list(bay.report.queue)}):
                     self._take(serial, item)
+                self._seen[serial] = bay.report.queue
 
     def _take(self, serial: str, item: QueueItem) -> None:
         with self._lock:

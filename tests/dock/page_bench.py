@@ -20,7 +20,7 @@ import pytest
 from dock_bench import Process, write_station
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from dock.bay_report import BayReport
+from dock.bay_report import BayReport, KeptFile
 from dock.station.people import People
 from dock.station.person import Person, Role
 from evidence.custody_ledger import CustodyEntry, Ledger, ledger_files
@@ -99,6 +99,7 @@ def bay_report(
     queue: tuple[dict[str, Any], ...] = (),
     checks: tuple[dict[str, Any], ...] = (),
     offset_ms: int | None = 0,
+    kept: tuple[KeptFile, ...] = (),
     **status: Any,
 ) -> BayReport:
     """What an agent says of a camera; a good one unless told otherwise."""
@@ -131,6 +132,7 @@ def bay_report(
         clock_offset_ms=offset_ms,
         queue=queue,
         self_test=checks,
+        kept=kept,
     )
 
 

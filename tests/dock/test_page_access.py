@@ -14,7 +14,10 @@ from dock_camera import Camera
 from page_bench import Bench, chromium, keep_picture, log_in, open_bench
 from playwright.sync_api import Browser, Page, expect
 
+from dock.bay_report import KeptFile
+
 expect.set_options(timeout=20_000)
+SINCE = "2026-11-20T08:15:00.000000Z"
 PAGES = (
     ("sup1", "/"),
     ("sup1", "/checkout"),
@@ -25,6 +28,7 @@ PAGES = (
     ("sup1", "/malfunctions"),
     ("sup1", "/malfunctions/1"),
     ("sup1", "/faults"),
+    ("sup1", "/alarms"),
     ("adm1", "/people"),
     ("adm1", "/audit"),
     ("adm1", "/malfunctions"),
@@ -48,11 +52,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         {"name": "microphone", "result": "fail", "value": "silent"},
         {"name": "gnss", "result": "warn", "value": "no fix"},
     )
-    opened.report("SIM-0001", queue=({**item, "noticed": "2026-11-20T08:15:00.000000Z"},))
+    opened.report("SIM-0001", queue=({**item, "noticed": SINCE},))
     opened.report("SIM-0002", do_not_use=("microphone",), self_test="block", checks=checks)
     opened.report("SIM-0003", files=2, left=3_000_000_000, speed=50_000_000, minutes=1, battery=50)
     opened.report("SIM-0004", seized=True)
-    opened.report("SIM-0005", docked=False)
+    opened.report("SIM-0005", docked=False, kept=(KeptFile(name="a", verdict="rejected", reason="b", since=SINCE),))
     opened.report("SIM-0006", self_test="warn", checks=checks[1:])
     yield opened
     opened.close()

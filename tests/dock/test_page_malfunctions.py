@@ -9,6 +9,8 @@ import pytest
 from page_bench import Bench, chromium, keep_picture, log_in, open_bench, steps
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from dock.bay_report import KeptFile
+
 expect.set_options(timeout=20_000)
 ITEM: dict[str, Any] = {
     "id": 7,
@@ -137,3 +139,26 @@ def test_an_administrator_finds_who_did_what_from_where(bench: Bench, context: B
     expect(row).to_contain_text("127.0.0.1")
     tab.goto(f"{bench.page_url}/people")
     expect(tab.get_by_role("row", name="Grace Lindqvist")).to_contain_text("officer, supervisor")
+
+
+@pytest.mark.requirement("R11", "R38")
+def test_alarms_tell_of_kept_files_and_of_a_camera_that_a_supervisor_reports_stolen(
+    bench: Bench, context: BrowserContext
+) -> None:
+    kept = KeptFile(
+        name="SIM-0003-000001.evidence", verdict="rejected", reason="not a file", since="2026-11-20T08:15:00.000000Z"
+    )
+    bench.report("SIM-0003", kept=(kept,))
+    tab = log_in(context, bench, "sup1", path="/cameras/SIM-0003")
+    expect(tab.get_by_role("link", name="Alarms 1")).to_be_visible()
+    tab.get_by_text("Report it lost or stolen").click()
+    tab.get_by_label("How", exact=True).select_option("stolen")
+    tab.get_by_label("Who reported it").fill("Officer Okafor, out of the car, 21:40")
+    tab.get_by_role("button", name="Report SIM-0003").click()
+    expect(tab.locator(".message")).to_contain_text("SIM-0003 is reported as stolen.")
+    expect(tab.get_by_role("row", name="out of the car")).to_contain_text("sup1")
+    expect(tab.get_by_role("row", name="SIM-0003-000001.evidence")).to_contain_text("rejected: not a file")
+    (entry,) = steps(bench, "stolen")
+    assert (entry.who, entry.serial) == ("sup1", "SIM-0003")
+    tab.goto(f"{bench.page_url}/")
+    expect(tab.locator("#bay-SIM-0003")).to_contain_text("Reported lost or stolen")

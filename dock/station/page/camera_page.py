@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from dock.errors import DockError
+from dock.station.admin import call
 from dock.station.bays import Bay
 from dock.station.health_history import HealthHistory
 from dock.station.history_book import Sample
@@ -19,6 +21,7 @@ from dock.station.malfunctions import Malfunctions
 from dock.station.page.live import LiveBoard
 from dock.station.page.visit import EVERYBODY, House, Visit, guarded
 from dock.station.person import Role
+from evidence.errors import EvidenceError
 
 _SERIAL: Final = re.compile("[A-Z0-9][A-Z0-9-]{0,31}", re.ASCII)
 DAYS: Final = (1, 7, 30, 365)
@@ -42,6 +45,7 @@ class CameraPage:
         return [
             Route("/cameras", guarded(self._house, self._list, *EVERYBODY), methods=["GET"]),
             Route("/cameras/{serial}", guarded(self._house, self._one, *EVERYBODY), methods=["GET"]),
+            Route("/cameras/{serial}/lost", guarded(self._house, self._lost, "supervisor"), methods=["POST"]),
             Route("/cameras/{serial}/history", guarded(self._house, self._figures, *INSIDE), methods=["GET"]),
         ]
 
@@ -81,6 +85,21 @@ class CameraPage:
             happenings=await asyncio.to_thread(self._history.happenings, bay.serial, most=_HAPPENINGS) if full else [],
             malfunctions=await asyncio.to_thread(self._malfunctions.find, "open", serial=bay.serial),
             checks=[(one.get("result") == "warn", _check_words(one)) for one in bay.report.self_test],
+        )
+
+    async def _lost(self, visit: Visit) -> Response:
+        """Report it lost or stolen: no checkout, a lock at its next contact, the quarantine lane (R11)."""
+        bay, form = self._bay(visit), visit.form
+        said = {"serial": bay.serial, "how": form.get("how", ""), "reason": form.get("reason", "")}
+        try:
+            await asyncio.to_thread(call, self._house.station, "lost", said, visit.person.id)
+        except (DockError, EvidenceError) as error:
+            raise HTTPException(400, str(error)) from error
+        except OSError as error:
+            raise HTTPException(507, "the station's disk failed; look on the alarms whether it was done") from error
+        await visit.enter("page_lost", serial=bay.serial)
+        return visit.back(
+            "/alarms", f"{bay.serial} is reported as {said['how']}. Have its certificates revoked as well."
         )
 
     async def _figures(self, visit: Visit) -> Response:

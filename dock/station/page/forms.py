@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from typing import Final
 from urllib.parse import parse_qsl
@@ -23,7 +24,11 @@ async def read_form(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _TYPE:
         raise HTTPException(415, f"send the form as {_TYPE}")
     body = Body(request, _READ_S)
-    data = await body.read(FORM_BYTES + 1)
+    try:
+        async with asyncio.timeout(_READ_S):  # also for one that drips
+            data = await body.read(FORM_BYTES + 1)
+    except TimeoutError as error:
+        raise HTTPException(408, "the form took too long; send it again") from error
     if body.torn:
         raise HTTPException(400, "the form ended early; send it again")
     if len(data) > FORM_BYTES:

@@ -66,6 +66,7 @@ class LiveBoard:
         self._looking = asyncio.Lock()
         self._streams: set[Stream] = set()
         self._changed = asyncio.Event()
+        self._wanted = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         template = templates.get_template("card.html")
 
@@ -94,6 +95,9 @@ class LiveBoard:
             try:
                 async with asyncio.timeout(_TICK_S):
                     await self._changed.wait()
+                if not self._streams:  # nobody looks: no haste
+                    self._wanted.clear()
+                    await self._wanted.wait()
                 await asyncio.sleep(_COALESCE_S)
             except TimeoutError:
                 pass
@@ -144,6 +148,7 @@ class LiveBoard:
             return None
         stream = Stream()
         self._streams.add(stream)
+        self._wanted.set()
         return stream
 
     def close(self) -> None:

@@ -19,6 +19,8 @@ from starlette.routing import BaseRoute, Route
 
 from dock.config import PageSettings
 from dock.errors import BadConfig
+from dock.station.malfunctions import Malfunctions
+from dock.station.page.alarm_page import AlarmPage, Alarms
 from dock.station.page.app import build_page
 from dock.station.page.assets import Assets
 from dock.station.page.audit import Audit
@@ -29,6 +31,7 @@ from dock.station.page.checkout_page import CheckoutPage
 from dock.station.page.live import LiveBoard
 from dock.station.page.login import Login
 from dock.station.page.malfunction_page import MalfunctionPage
+from dock.station.page.patience import PatientProtocol
 from dock.station.page.recording_page import RecordingPage
 from dock.station.page.sessions import Sessions
 from dock.station.page.templates import build_templates
@@ -65,6 +68,8 @@ class DockPage(StationPart):
             self._audit,
             templates,
         )
+        alarms, malfunctions = Alarms(self.station), self.station.part(Malfunctions).book
+        house.counts = lambda: {"/malfunctions": malfunctions.count_open(), "/alarms": alarms.count()}
         self.board = LiveBoard(self.station, settings, templates)
         routes: list[BaseRoute] = [
             Route("/assets/{digest}/{name:path}", assets.serve, methods=["GET"]),
@@ -74,6 +79,7 @@ class DockPage(StationPart):
             *CheckoutPage(house, self.board).routes(),
             *RecordingPage(house).routes(),
             *MalfunctionPage(house).routes(),
+            *AlarmPage(house, alarms).routes(),
             *AuditPage(house).routes(),
         ]
         routes += [route for part in self.station.parts for route in part.page_routes()]
@@ -87,7 +93,7 @@ class DockPage(StationPart):
         server = _Server(
             uvicorn.Config(
                 self._app,
-                http="httptools",
+                http=PatientProtocol,
                 ws="none",
                 lifespan="off",
                 ssl_context_factory=lambda *_: self._context,

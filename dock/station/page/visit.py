@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -38,6 +38,7 @@ PAGES: Final[tuple[tuple[str, str, tuple[Role, ...]], ...]] = (
     ("/cameras", "Cameras", EVERYBODY),
     ("/recordings", "Recordings", ("supervisor", "administrator")),
     ("/malfunctions", "Malfunctions", ("supervisor", "technician")),
+    ("/alarms", "Alarms", ("supervisor", "administrator")),
     ("/faults", "Report a fault", EVERYBODY),
     ("/people", "People", ("administrator", "supervisor")),
     ("/audit", "Audit", ("administrator",)),
@@ -55,6 +56,8 @@ class House:
     sessions: Sessions
     audit: Audit
     templates: Environment
+    counts: Callable[[], Mapping[str, int]] = dict
+    """How much waits on a page, by its path: shown in the bar on top. From memory or a fast query."""
 
     def render(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         return HTMLResponse(self.templates.get_template(template).render(**values), status)
@@ -84,6 +87,7 @@ class Visit:
             status,
             visit=self,
             pages=PAGES,
+            counts=self.house.counts(),
             csrf=self.session.csrf,
             here=self.request.url.path,
             message=self.session.take_message(),
