@@ -23,6 +23,7 @@ class Chained(Frozen, frozen=True, kw_only=True):
     """What each statement of a chain has."""
 
     v: Literal[1]
+    """Version of the statement's form."""
     seq: Count
     """One more than the statement before; the first has 0."""
     prev: Hash

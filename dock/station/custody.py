@@ -112,7 +112,7 @@ class Custody:
         return self.enter_all([Step(step, who, serial, name, sha256, details or {})])[0]
 
     def enter_all(self, steps: Sequence[Step]) -> list[CustodyEntry]:
-        """Write several steps at once: all of them or none. Durable when it returns. Raises OSError."""
+        """Write several steps at once. Durable when it returns; raises OSError, and then none of them is there."""
         with self._lock:
             return self._enter_all(steps)
 

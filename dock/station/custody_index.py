@@ -52,19 +52,28 @@ class CustodyIndex:
     """The index of one ledger. Calls from any thread."""
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
-        """Raises sqlite3.Error if it cannot be opened (a damaged one is begun anew, unless read-only)."""
+        """Raises sqlite3.Error if a read-only one cannot be opened; any other is begun anew, in memory at the worst."""
         self._directory = directory
         self._lock = threading.Lock()
         self._read_only = read_only
         try:
             self._db = self._open()
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             if read_only:
                 raise
             log.warning("the index of the custody ledger is made anew: %s", error)
+            self._db = self._anew()
+
+    def _anew(self) -> sqlite3.Connection:
+        try:
             for name in (FILE, f"{FILE}-wal", f"{FILE}-shm"):
-                (directory / name).unlink(missing_ok=True)
-            self._db = self._open()
+                (self._directory / name).unlink(missing_ok=True)
+            return self._open()
+        except (sqlite3.Error, OSError) as error:
+            log.error("the index of the custody ledger cannot be kept, it is held in memory: %s", error)
+            db = sqlite3.connect(":memory:", check_same_thread=False)
+            db.executescript(_SCHEMA)
+            return db
 
     def _open(self) -> sqlite3.Connection:
         path = self._directory / FILE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -193,3 +195,47 @@ def test_an_entry_that_nobody_has_words_for_is_told_as_it_stands(reopen: Opener)
     entry = reopen().enter("moved_house", who="user root", details={"to_street": "Elm"})
     assert line(entry).endswith("user root  moved house (to street Elm)")
     assert "labelled" in line(reopen().enter("labelled", who="user root"))
+
+
+_ENTERING = """
+import sys, time
+from pathlib import Path
+from dock.station.custody import Custody, Step
+from evidence.keys import FileSigner
+
+signer = FileSigner.load(Path(sys.argv[2]), Path(sys.argv[3]))
+custody = Custody(Path(sys.argv[1]), signer, utc_ns=time.time_ns, roll_bytes=20_000)
+while True:
+    entries = custody.enter_all([Step("received", "camera SIM-0001"), Step("receipt", "station station-1")])
+    print(entries[-1].seq, flush=True)
+    custody.catch_up()
+"""
+
+
+@pytest.mark.requirement("R38", "R40")
+def test_what_was_acknowledged_survives_kills(tmp_path: Path, pki: Path) -> None:
+    """R38: kills while it writes; both steps of an event are there, or neither."""
+    key, certificate = pki / "station-receipt.key", pki / "station-receipt.pem"
+    acknowledged = -1
+    for kill in range(6):
+        command = [sys.executable, "-c", _ENTERING, str(tmp_path / "custody"), str(key), str(certificate)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        for _ in range(3 + 2 * kill):
+            acknowledged = int(child.stdout.readline())
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    entries, findings = judged(tmp_path, pki)
+    assert findings == []
+    assert [one.seq for one in entries] == list(range(len(entries)))
+    assert len(entries) > acknowledged
+    steps = [one.step for one in entries if one.step != "ledger_cut"]
+    assert steps == ["received", "receipt"] * (len(steps) // 2)
+
+
+def test_an_index_that_cannot_be_kept_stops_nothing(reopen: Opener, tmp_path: Path) -> None:
+    (tmp_path / "custody" / FILE).mkdir(parents=True)
+    custody = reopen()
+    fill(custody, 2)
+    assert [one.step for one in custody.entries(NAME)] == ["received"]

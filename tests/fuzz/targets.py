@@ -23,15 +23,18 @@ from starlette.exceptions import HTTPException
 from device.commands import check_command
 from device.errors import CommandRefused, ProfileRefused
 from device.profile import parse_profile
+from dock.admin_words import arguments_of
+from dock.admin_words import request_decoder as admin_request_decoder
 from dock.agent.documents import decode_listing
-from dock.errors import BadFileName, StationFailed
+from dock.errors import BadArguments, BadFileName, StationFailed
 from dock.names import original_name, parse_name
 from dock.station.bay_reports import decode_report
+from dock.station.labels import LabelArguments
 from dock.station.sent_files import SentWords
 from dock.station.tus_words import metadata
 from dock.transport.s3_words import error_code, read_completed, read_parts, read_upload_id
 from dock.transport.tus_foreign import most_bytes, same_origin
-from evidence import cms, der, nal
+from evidence import cms, custody_ledger, custody_words, der, nal
 from evidence.disclosure import decode_manifest
 from evidence.disclosure_package import open_package, verify_package
 from evidence.errors import EvidenceError, MediaError
@@ -43,6 +46,7 @@ from evidence.media_sei import is_message, read_message
 from evidence.media_verify import verify_stream
 from evidence.requests import request_decoder
 from evidence.sealed import parse_sealed
+from evidence.signed_chain import link
 from evidence.splitter import Splitter
 from evidence.sps import parse_sps
 from evidence.statements import decode, encode, encode_canonical
@@ -58,7 +62,7 @@ from hal.nmea import EpochAssembler
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 VECTORS: Final = Path(__file__).parents[1] / "vectors"
-SIGNERS: Final = ("profile", "supervisor", "proof")
+SIGNERS: Final = ("profile", "supervisor", "proof", "station-receipt")
 SLOW_S: Final = 2.0
 NOW: Final = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 
@@ -211,6 +215,20 @@ def read_vault_proof(data: bytes) -> None:
     check_vault_proof(cms.sign(data, signers["proof"], NOW), theirs)
 
 
+def read_custody(data: bytes) -> None:
+    """An entry of the custody ledger, and its words."""
+    _, signers = agency()
+    signed = cms.sign(data, signers["station-receipt"], NOW)
+    entry = link(signed, 0, custody_ledger.DECODER, None, custody_ledger.signature_check(None), "ledger").statement
+    assert custody_words.line(entry)
+
+
+def read_admin(data: bytes) -> None:
+    """A request to the station's socket for people, and its arguments."""
+    request = admin_request_decoder.decode(data)
+    arguments_of(LabelArguments, request.arguments)
+
+
 def read_upload(data: bytes) -> None:
     """Upload-Metadata as the station reads it, then the name in it."""
     headers = {"upload-metadata": data.decode("latin-1")}
@@ -294,6 +312,8 @@ TARGETS: Final = (
     Target("command", read_command, (CommandRefused,)),
     Target("vault-proof", read_vault_proof),
     Target("proofs-wanted", decode_proofs_wanted),
+    Target("custody-entry", read_custody),
+    Target("admin-request", read_admin, (*_LINES, BadArguments)),
     Target("upload-metadata", read_upload, (HTTPException, UnicodeDecodeError)),
     Target("nmea", read_nmea, ()),
     Target("bucket-answer", read_bucket, (StationFailed,)),
