@@ -42,6 +42,7 @@ from fleet.issuing import CURVES, Credential
 log = logging.getLogger(__name__)
 SERVER_DAYS: Final = 90
 _BODY_S: Final = 20.0
+_CONNECTION_S: Final = 60.0
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="enrolment", charset="UTF-8"'}
 
 
@@ -52,6 +53,12 @@ class _PeerProtocol(HttpToolsProtocol):
         tls = transport.get_extra_info("ssl_object")
         self.app_state = {**self.app_state, "peer": tls.getpeercert(binary_form=True) if tls is not None else None}
         super().connection_made(transport)
+        # An enrolment takes a second. Who sends nothing, or a byte now and then, must not keep a place for others.
+        self._ending = self.loop.call_later(_CONNECTION_S, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ending.cancel()
+        super().connection_lost(exc)
 
 
 def build_app(keys: Keys) -> Starlette:

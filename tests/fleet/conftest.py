@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from agency_on_disk import OPERATING, ROOT, Agency
 
+from fleet import encrypted_key
 from fleet.__main__ import main
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passphrases() -> Iterator[None]:
+    """Keys that tests make are stretched once, not five times: a file says itself how often. See test_authority."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encrypted_key, "_P", 1)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agency_on_disk import Agency
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from fleet import enrol_camera, enrolment
 from fleet.__main__ import main
+from fleet.authority_store import now
+from fleet.csr import load_request, make_request
+from fleet.issuing import pem, vault_leaf
+from fleet.tokens import make_token
+
+SERIAL = "SIM-0001"
 
 
 @dataclass
@@ -56,3 +64,21 @@ class EnrolServer:
 def renew(out: Path, *more: str) -> int:
     """The camera's timer."""
     return main(["renew", "--config", str(out / "enrolment.toml"), *more])
+
+
+def enrolled(agency: Agency, out: Path) -> Path:
+    """What `enrol` leaves on a camera, without the network between."""
+    keys = agency.keys()
+    out.mkdir()
+    for purpose in enrolment.PURPOSES:
+        stem = enrol_camera.STEMS[purpose]
+        key = enrol_camera.FileKey.kept(out / f"{stem}.key", "P-256")
+        request = load_request(make_request(SERIAL, key.public_key, key.sign_digest))
+        token = make_token(keys.store.register, SERIAL, "file", 60, int(now().timestamp()))
+        leaf = enrolment.enrol(keys, SERIAL, token, purpose, request)
+        (out / f"{stem}.pem").write_bytes(pem(leaf, keys.issuer(purpose).certificate))
+    (out / "root.pem").write_bytes(agency.root.read_bytes())
+    (out / "enrolment.toml").write_text(f'server = "https://localhost:1"\nserial = "{SERIAL}"\n')
+    vault = keys.issue(vault_leaf("Vault", "PD"), ec.generate_private_key(ec.SECP256R1()).public_key())
+    (out / "vault.pem").write_bytes(pem(vault[0]))
+    return out

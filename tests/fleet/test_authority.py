@@ -7,6 +7,7 @@ import io
 import json
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,21 @@ def test_no_private_key_of_the_authority_lies_unencrypted(agency: Agency) -> Non
     assert len(keys) == 10
     assert all(path.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") for path in keys)
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys)
+
+
+def test_in_service_a_passphrase_is_stretched_as_owasp_wants_it_and_openssl_still_opens_the_key(
+    tmp_path: Path, openssl: Openssl
+) -> None:
+    """scrypt N=2^14, r=8, p=5: in a process of its own, since the tests' own keys are made quicker."""
+    code = (
+        "from cryptography.hazmat.primitives.asymmetric import ec; from fleet.encrypted_key import encrypted_pem; "
+        "print(encrypted_pem(ec.generate_private_key(ec.SECP384R1()), b'secret words').decode(), end='')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    (tmp_path / "key").write_text(done.stdout)
+    shown = openssl("asn1parse", "-in", tmp_path / "key").stdout
+    assert [f"INTEGER           :{value}" in shown for value in ("4000", "08", "05", "20")] == [True] * 4
+    assert openssl("pkey", "-in", tmp_path / "key", "-passin", "pass:secret words", "-noout").returncode == 0
 
 
 def test_openssl_opens_the_root_key_with_its_own_passphrase_only(agency: Agency, openssl: Openssl) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from agency_on_disk import OPERATING, ROOT, Agency
-from cryptography.hazmat.primitives.asymmetric import ec
+from enrolment_bench import SERIAL, enrolled
 
 sys.path.append(str(Path(__file__).parents[1] / "dock"))
 
@@ -18,34 +18,13 @@ from evidence.keys import FileSigner
 from evidence.times import TimeProof
 from evidence.trust import Trust
 from evidence.verify import Report, StreamVerifier
-from fleet import enrol_camera, enrolment, revoking
+from fleet import enrolment, revoking
 from fleet.__main__ import main
 from fleet.authority_store import create
 from fleet.csr import load_request, make_request
 from fleet.errors import RequestRefused
-from fleet.issuing import pem, vault_leaf
-from fleet.tokens import make_token
 
 Out = pytest.CaptureFixture[str]
-SERIAL = "SIM-0001"
-
-
-def enrolled(agency: Agency, out: Path) -> Path:
-    """What `enrol` leaves on a camera, without the network between."""
-    keys = agency.keys()
-    out.mkdir()
-    for purpose in enrolment.PURPOSES:
-        stem = enrol_camera.STEMS[purpose]
-        key = enrol_camera.FileKey.kept(out / f"{stem}.key", "P-256")
-        request = load_request(make_request(SERIAL, key.public_key, key.sign_digest))
-        token = make_token(keys.store.register, SERIAL, "file", 60, int(dt.datetime.now(dt.UTC).timestamp()))
-        leaf = enrolment.enrol(keys, SERIAL, token, purpose, request)
-        (out / f"{stem}.pem").write_bytes(pem(leaf, keys.issuer(purpose).certificate))
-    (out / "root.pem").write_bytes(agency.root.read_bytes())
-    (out / "enrolment.toml").write_text(f'server = "https://localhost:1"\nserial = "{SERIAL}"\n')
-    vault = keys.issue(vault_leaf("Vault", "PD"), ec.generate_private_key(ec.SECP256R1()).public_key())
-    (out / "vault.pem").write_bytes(pem(vault[0]))
-    return out
 
 
 def verdict(path: Path, trust: Trust, *proofs: TimeProof) -> Report:
