@@ -92,6 +92,7 @@ def build_app(
         Route("/files/{upload_id}", known(tus.options), methods=["OPTIONS"]),
         Route("/files/{upload_id}", known(tus.head), methods=["HEAD"]),
         Route("/files/{upload_id}", known(tus.patch), methods=["PATCH"]),
+        Route("/files/{upload_id}", known(tus.post), methods=["POST"]),
         *more,
     ]
     return Starlette(

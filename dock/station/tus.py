@@ -95,6 +95,12 @@ class TusEndpoint:
                 await self._in_steps(self._intake_of(request), body, upload, room)
             return words.answer(204, {"Upload-Offset": str(upload.offset)})
 
+    async def post(self, request: Request) -> Response:
+        """POST /files/ID: PATCH from a client, or through a proxy, that cannot say so."""
+        if request.headers.get("x-http-method-override", "").upper() != "PATCH":
+            raise HTTPException(405, "POST here needs X-HTTP-Method-Override: PATCH", {"Allow": "OPTIONS, HEAD, PATCH"})
+        return await self.patch(request)
+
     async def _checked(self, intake: Intake, body: words.Body, upload: Upload, room: int, wanted: bytes) -> None:
         """All of the body or nothing of it."""
         data = await _read(body, upload, room + 1)

@@ -130,7 +130,7 @@ def test_whoever_is_killed_the_foreign_server_has_the_same_bytes_and_the_camera_
         tmp_path, pki, port=station.port, offload="chunk_bytes = 262144", telemetry=target.table(trap.port)
     )
     agent = run("agent", config)
-    for who in draw.sample(["client", "client", "server", "server"], 4):
+    for who in draw.sample(["client", "server", draw.choice(["client", "server"])], 3):
         if who == "client":
             assert agent.started is not None
             trap.arm(draw.randrange(1, 3_000_000), agent.started.kill)

@@ -11,6 +11,7 @@ const upload = new Upload(createReadStream(path), {
   uploadSize: statSync(path).size,
   chunkSize: 131072,
   retryDelays: null,
+  overridePatchMethod: process.env.NO_PATCH === "yes",
   metadata: { filename: basename(path), close_hash: closeHash },
   fingerprint: async () => basename(path),
   urlStorage: new FileUrlStorage(state),
