@@ -23,6 +23,13 @@ class CardMaker:
         self._lost = [part for part in station.parts if isinstance(part, KnowsLost)]
         self._peaks: dict[str, int] = {}
 
+    def heard(self, serial: str) -> None:
+        """A camera reported: remember the most that waited, also while nobody looks at the board."""
+        bay = self._station.bays.look(serial)
+        offloading = bay.report.offloading if bay is not None else None
+        waiting = offloading.bytes if offloading is not None else 0
+        self._peaks[serial] = max(self._peaks.get(serial, 0), waiting) if waiting else 0
+
     def cards(self) -> list[Card]:
         """Every camera that ever reported, and every empty bay. Raises OSError, sqlite3.Error."""
         now_ns = self._station.utc_ns()
@@ -31,10 +38,7 @@ class CardMaker:
         withheld = self._issues.withheld()
         cards = []
         for bay in self._station.bays.all():
-            offloading = bay.report.offloading
-            waiting = offloading.bytes if offloading is not None else 0
-            peak = max(self._peaks.get(bay.serial, 0), waiting) if waiting else 0
-            self._peaks[bay.serial] = peak
+            self.heard(bay.serial)
             around = Surroundings(
                 charged_percent=self._desk.charged_percent if self._desk is not None else 90,
                 newest_firmware=next(iter(firmware), None),
@@ -42,7 +46,7 @@ class CardMaker:
                 holder=self._name(officers.get(bay.serial)),
                 lost=any(part.lost(bay.serial) for part in self._lost),
                 withheld=withheld.get(bay.serial),
-                peak_bytes=peak,
+                peak_bytes=self._peaks[bay.serial],
             )
             cards.append(card_of(bay, now_ns, around))
         taken = {card.bay for card in cards}

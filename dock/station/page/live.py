@@ -84,8 +84,10 @@ class LiveBoard:
         self._station.listeners.append(self.heard)
         await self.look()
 
-    def heard(self, _what: str, _serial: str | None) -> None:
+    def heard(self, _what: str, serial: str | None) -> None:
         """Something happened (any thread)."""
+        if serial is not None:
+            self._maker.heard(serial)
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._changed.set)
 
