@@ -55,8 +55,8 @@ class Backlog:
             # What got its receipt while the list was under way may still stand in it.
             self.files = tuple(one for one in spool.files if one.state == "waiting" and key_of(one) not in self._done)
             self._listed_s = self._clock()
-        present = {key_of(one) for one in spool.files}
-        for key in self._settled.keys() - present:
+        # One that is gone, or whose receipt the recorder took after all, is settled no more.
+        for key in self._settled.keys() - {key_of(one) for one in spool.files if one.state == "waiting"}:
             self._settled.pop(key, None)
             await asyncio.to_thread(self._ledger.unsettle, *key)
 

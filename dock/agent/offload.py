@@ -75,6 +75,7 @@ class Offload:
             except UploadStopped as stopped:
                 log.info("%s", stopped)
                 await self._teller.event(_STOPPED, {"reason": str(stopped)})
+                await self._watch.reconsider()  # a budget that is used up ends the permission, too
             except (TransportError, WrongStation, *RECORDER_TROUBLE) as error:
                 await self._failed(url, error)
 

@@ -59,6 +59,10 @@ class CameraWatch:
         async with self._changed:
             await self._changed.wait_for(wanted)
 
+    async def reconsider(self) -> None:
+        """Look at links, clock and budget again."""
+        await self._set(self.status)
+
     async def poll(self) -> None:
         """Ask for the status for ever; retries `RECORDER_TROUBLE`."""
         while True:

@@ -160,7 +160,7 @@ def test_what_can_never_be_stored_is_rejected_told_once_and_not_asked_about_agai
         (200, {}, b'{"version":"2"}') if (method, path) == ("GET", "/system") else None
     )
     with agent(tmp_path, pki, station) as running:
-        poll_until(lambda: VICTIM in recorder.receipts)
+        poll_until(lambda: [one for one in running.events.of("receipt_taken") if one["file"] == VICTIM])
     assert not running.events.of("file_rejected")
     assert not UploadLedger(tmp_path / "agent-state/uploads.sqlite").settled()
     assert files
