@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
@@ -22,6 +22,8 @@ class Telemetry(Table, frozen=True, kw_only=True):
     """Further brokers of the same cluster or site, ``HOST`` or ``HOST:PORT``, tried in turn when one is not reached."""
     session_s: Annotated[int, Meta(ge=0, le=604_800)] = 3600
     """How long the broker keeps commands for a camera that is off line, in seconds (MQTT 5 session expiry)."""
+    mqtt: Literal["auto", "5", "3.1.1"] = "auto"
+    """Which MQTT the broker speaks; `auto` tries 5 first, and 3.1.1 when a broker does not answer to that."""
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 60
     """MQTT keep-alive; after 1.5 of it without a word the broker publishes our last will."""
     state_s: Annotated[float, Meta(ge=0.1, le=86400)] = 300.0

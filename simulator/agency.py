@@ -190,7 +190,13 @@ def write_agent_settings(layout: RunLayout, station_port: int, broker_port: int)
         "station": {"url": f"https://localhost:{station_port}", "system_id": SYSTEM_ID},
         "tls": _tls("camera-tls"),
         "offload": {"poll_s": 0.5, "backoff_first_s": 0.2, "backoff_max_s": 5.0, "timeout_s": 10.0},
-        "telemetry": {"host": "localhost", "port": broker_port, "state_s": 10.0, "backoff_max_s": 5.0},
+        "telemetry": {
+            "host": "localhost",
+            "port": broker_port,
+            "mqtt": "3.1.1",
+            "state_s": 10.0,
+            "backoff_max_s": 5.0,
+        },
     }
     return _write(layout.camera / "agent.toml", values, "The agent of the simulated camera.")
 

@@ -6,7 +6,7 @@ is kept for a camera that is off line.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -20,8 +20,9 @@ PLAIN: Final = MQTTProtocolVersion.MQTTv311
 class Protocol:
     """The version for the next connection, of one camera's connections to its brokers."""
 
-    def __init__(self) -> None:
-        self.version = MODERN
+    def __init__(self, chosen: Literal["auto", "5", "3.1.1"] = "auto") -> None:
+        self._chosen = chosen
+        self.version = PLAIN if chosen == "3.1.1" else MODERN
         self._reached = False
 
     def reached(self) -> None:
@@ -34,7 +35,8 @@ class Protocol:
 
     def ended(self) -> None:
         """The connection is over: after a broker that let us in, or that nobody reached, version 5 is tried again."""
-        self.version = PLAIN if self._reached and self.version is MODERN else MODERN
+        if self._chosen == "auto":
+            self.version = PLAIN if self._reached and self.version is MODERN else MODERN
         self._reached = False
 
     def connect(self, client: Client, host: str, port: int, *, keepalive_s: int, session_s: int) -> None:

@@ -44,7 +44,7 @@ _FLEETING: Final = frozenset(
 )
 """What changes all the time and is no news."""
 _CONNECT_S: Final = 20.0
-_WELCOME_S: Final = 5.0
+_WELCOME_S: Final = 20.0
 """A broker that has taken the connection answers within that time, or does not know this MQTT."""
 _ANSWERS_WAITING: Final = 20
 _MAILBOX: Final = 1000
@@ -99,7 +99,7 @@ class MqttTelemetry:
         self._line = line
         self._commands = commands
         self._brokers = itertools.cycle(config.brokers)
-        self._protocol = MqttProtocol()
+        self._protocol = MqttProtocol(config.mqtt)
         self._mailbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._stopping = threading.Event()
