@@ -65,6 +65,11 @@ _SENTENCES: Final[dict[str, str]] = {
     "update_failed": "could not take release {version}: {why}",
     "people_changed": "the registry of people: {person} {what}",
     "retention": "kept until {until}",
+    "lost": "the camera is reported lost: {reason}",
+    "stolen": "the camera is reported stolen: {reason}",
+    "found": "the camera is found and may be used again: {reason}",
+    "reconciled": "the logs of {cameras} cameras were held against the store",
+    "restored": "this station was restored from the backup of {backup_of}",
     "ledger_cut": "a write to this ledger was cut off: {bytes} bytes were set aside as {kept}",
     "ledger_broken": "this ledger was found damaged behind entry {after}, and goes on here: {why}",
     "ledger_behind": "this ledger ends before what was known of it: entries up to {known} are missing",
@@ -77,7 +82,7 @@ def sentence(entry: CustodyEntry) -> str:
     details: dict[str, str] = dict(entry.details)
     if form is not None:
         try:
-            told = form.format_map(details)
+            told = form.format_map({key: _short(value) for key, value in details.items()})
         except KeyError:
             told = entry.step.replace("_", " ")
         used = {key for key in details if "{" + key + "}" in form} if told != entry.step.replace("_", " ") else set()
