@@ -245,7 +245,7 @@ def test_every_sentence_is_told_whole_and_falls_back_to_the_bare_word(reopen: Op
     """Details that a step lacks cost its sentence, never the entry; hashes are told by their first digits."""
     custody = reopen()
     whole = custody.enter("archived", who="station a", details={"store": "s3:b", "stored": "x", "verdict": "valid"})
-    assert "stored in the archive s3:b as x, and read back with the same digest; verdict valid" in line(whole)
+    assert "stored in the archive s3:b as x, and read back with the same digest, verdict valid" in line(whole)
     assert line(custody.enter("archived", who="station a", details={"store": "s3:b"})).endswith("archived (store s3:b)")
     hashed = custody.enter("proof_given", who="camera c", details={"proof": "ab" * 32})
     assert "ab" * 7 not in line(hashed)
