@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from dock.config_base import Table, Text
-from evidence.statements import Name
+from evidence.statements import Count, Name
 
 
 class S3(Table, frozen=True, kw_only=True):
@@ -28,6 +28,9 @@ class S3(Table, frozen=True, kw_only=True):
     """PEM of the authority of the endpoint's certificate; without it the system's are consulted."""
     object_lock: Literal["off", "governance", "compliance"] = "off"
     """Retention that the store enforces, from the signed `retention_class`."""
+    quota_bytes: Count = 0
+    """What may lie below `prefix` in all, for a bucket that cannot say how full it is: beyond it the answer to cameras
+    is 507. Counted at the start and each hour. 0 is no limit."""
 
 
 class StoreSettings(Table, frozen=True, kw_only=True):

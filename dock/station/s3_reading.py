@@ -75,10 +75,14 @@ class S3Reading:
 
     def keys(self, folder: str, after: str | None = None) -> Iterator[str]:
         """The keys below a folder in order, those after `after` only."""
+        return (key for key, _ in self.sizes(folder, after))
+
+    def sizes(self, folder: str, after: str | None = None) -> Iterator[tuple[str, int]]:
+        """The same, with the bytes of each."""
         pages = obstore.list(self._bucket, folder.rstrip("/") or None, offset=after, chunk_size=200)
         while (page := self._guard(functools.partial(next, pages, None))) is not None:
             for item in page:
-                yield item["path"]
+                yield item["path"], item["size"]
 
     def _guard(self, call: Callable[[], _T]) -> _T:
         try:

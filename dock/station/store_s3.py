@@ -49,6 +49,7 @@ class S3Store:
         self._utc_ns = utc_ns
         self._stopped = threading.Event()
         self._of_thread = threading.local()
+        self._used_bytes = 0
 
     # --- evidence ---------------------------------------------------------------------------------------------------
 
@@ -59,6 +60,7 @@ class S3Store:
             if self.size(name) is not None:
                 raise StoreOccupied(f"{name} is in the store already")
             self._multipart.send(requests, part, key, sha256=sha256, lock=self._lock(until), pace=self._turn)
+            self._used_bytes += part.stat().st_size
         except StoreOccupied:
             self._multipart.give_up(requests, key)
             raise
@@ -155,12 +157,16 @@ class S3Store:
     # --- the store itself -------------------------------------------------------------------------------------------
 
     def free_bytes(self) -> int | None:
-        """A bucket does not know."""
-        return None
+        """What is left of `quota_bytes` as of the last count; a bucket itself does not know."""
+        quota = self._settings.quota_bytes
+        return max(0, quota - self._used_bytes) if quota else None
 
     def upkeep(self) -> None:
+        """Give up multipart uploads that cannot end; count, if there is a quota."""
         now = dt.datetime.fromtimestamp(self._utc_ns() / 1e9, dt.UTC)
         self._multipart.upkeep(self._requests(), self._settings.prefix, now)
+        if self._settings.quota_bytes:
+            self._used_bytes = sum(size for _, size in self._reading.sizes(self._settings.prefix))
 
     def stop(self) -> None:
         self._stopped.set()

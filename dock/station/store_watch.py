@@ -40,7 +40,7 @@ class StoreWatch(StationPart):
         with self._lock:
             news = self._troubles.get(name) != sentence
             self._troubles[name] = sentence
-        if step:
+        if step and news:
             self.station.custody.enter(
                 step, who=f"station {self.station.desk.station}", serial=serial, name=name, details={"why": sentence}
             )
