@@ -14,7 +14,7 @@ import contextlib
 import logging
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -95,6 +95,9 @@ class ForeignStores(StationPart):
         self._looks: dict[str, int] = {}
         self._woken = asyncio.Event()
         self._thread: ThreadPoolExecutor | None = None
+
+    def notices(self) -> Sequence[str]:
+        return (f"Nothing is read back from another's store: {self.trouble}",) if self.trouble is not None else ()
 
     async def begin(self) -> None:
         if not self._stores:

@@ -84,6 +84,10 @@ class StationPart:
     def stored(self, file: Stored) -> None:
         """A file is in the store and has its receipt (a thread). Must not raise."""
 
+    def notices(self) -> Sequence[str]:
+        """What people must know of the station itself now, a sentence each, for the page (any thread)."""
+        return ()
+
     def documents(self, serial: str) -> Sequence[Document]:  # noqa: ARG002 - for parts that hand something out
         """What waits for this camera (a thread)."""
         return ()

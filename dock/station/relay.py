@@ -16,7 +16,7 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -103,6 +103,12 @@ class Relay(StationPart):
             raise OSError(f"relay.db cannot be written: {error}") from error
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._woken.set)
+
+    def notices(self) -> Sequence[str]:
+        if self.queue is None or self.trouble is None:
+            return ()
+        files, size = self.queue.backlog()
+        return (f"{files} files ({size / 1e9:.1f} GB) wait for the archive: {self.trouble}",)
 
     # --- what goes on -----------------------------------------------------------------------------------------------
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, GenericError
 from obstore.store import S3Store as Bucket
 
 from dock.errors import BadConfig, StoreFailed
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _READ_BYTES: Final = 1024 * 1024
 _PAPER_BYTES: Final = 1024 * 1024
+_SILENT_S: Final = 5.0
 _T = TypeVar("_T")
 
 
@@ -30,6 +32,7 @@ class S3Reading:
 
     def __init__(self, settings: S3, credentials: AccessKey) -> None:
         """Raises `BadConfig`."""
+        self._silent_until_s = 0.0
         self._where = f"the S3 store at {settings.endpoint.partition('://')[2]}"
         options: ClientConfig = {
             "allow_http": settings.endpoint.startswith("http:"),
@@ -85,10 +88,16 @@ class S3Reading:
                 yield item["path"], item["size"]
 
     def _guard(self, call: Callable[[], _T]) -> _T:
+        """Who waits for a store that does not answer holds a thread: for a moment after that, nobody does."""
+        if time.monotonic() < self._silent_until_s:
+            raise StoreFailed(f"{self._where} cannot be read: it did not answer a moment ago")
         try:
             return call()
         except FileNotFoundError as error:
             raise FileNotFoundError(_first_line(error)) from error
+        except GenericError as error:
+            self._silent_until_s = time.monotonic() + _SILENT_S
+            raise StoreFailed(f"{self._where} cannot be read: {_first_line(error)}") from error
         except (BaseError, OSError, ValueError) as error:
             raise StoreFailed(f"{self._where} cannot be read: {_first_line(error)}") from error
 

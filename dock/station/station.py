@@ -69,6 +69,16 @@ class Station:
             except Exception:
                 log.exception("a listener failed at %s", what)
 
+    def notices(self) -> tuple[str, ...]:
+        """What people must know of the station itself now, a sentence each (any thread)."""
+        found: list[str] = []
+        for part in self.parts:
+            try:
+                found += part.notices()
+            except Exception:
+                log.exception("part %s cannot say how it is", part.name)
+        return tuple(found)
+
     def file_stored(self, file: Stored) -> None:
         """Tell all parts of a file that has its receipt (a thread)."""
         for part in self.parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 from dock.errors import StoreFailed
@@ -33,6 +34,9 @@ class StoreWatch(StationPart):
         """One sentence, or None."""
         with self._lock:
             return next(iter(self._troubles.values()), None)
+
+    def notices(self) -> Sequence[str]:
+        return (f"Receipts wait: {self.trouble}",) if self.trouble is not None else ()
 
     def note(self, step: str, name: str, sentence: str) -> None:
         """A file could not be settled (any thread); a `step` is a custody entry, an empty one only told."""

@@ -8,7 +8,9 @@ import pytest
 from page_bench import bay_report
 
 from dock.station.bays import Bay
+from dock.station.page.assets import Assets
 from dock.station.page.board import SILENT_S, Card, Surroundings, card_of, empty_card, faults_of, summary_of
+from dock.station.page.templates import build_templates
 from evidence.handover import Status
 from evidence.statements import moment
 
@@ -98,3 +100,10 @@ def test_bays_stand_in_the_order_of_their_numbers() -> None:
 def test_the_tally_counts_each_state() -> None:
     tally = summary_of([card(), card(battery=5), card(docked=False), card(seized=True), card(self_test="block")])
     assert (tally.ready, tally.busy, tally.fault, tally.held, tally.away) == (1, 1, 1, 1, 1)
+
+
+def test_what_is_wrong_with_the_station_itself_stands_above_the_bays() -> None:
+    summary = summary_of([card()], ("Receipts wait: the store is away.",))
+    template = build_templates(Assets()).get_template("summary.html")
+    assert "Receipts wait: the store is away." in template.render(summary=summary)
+    assert "wait" not in template.render(summary=summary_of([card()]))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from dock_bench import TUS, Client, Process, poll_until, sha256, write_station
 from dock_camera import Camera
+from page_bench import open_bench
 from weed import Weed, s3_table, write_credentials
 
 from dock.config import load_station
@@ -138,6 +139,21 @@ def test_an_archive_that_is_not_mounted_gets_nothing_and_nothing_is_lost(
     (empty / "firsthand-archive").write_text("vault\n")
     assert receipt_at(client, f"/receipts/{name}", pki).store == "directory:vault"
     assert (empty / name).read_bytes() == data
+
+
+def test_the_page_says_that_the_archive_is_not_there_until_it_is(tmp_path: Path) -> None:
+    empty = tmp_path / "nfs"
+    empty.mkdir()
+    archive = f'wall = true\n[archive]\nkind = "directory"\nname = "vault"\ndirectory = "{empty}"'
+    bench = open_bench(tmp_path, cameras=1, page=archive)
+    try:
+        with bench.client() as client:
+            said = "0 files (0.0 GB) wait for the archive: the archive"
+            poll_until(lambda: said in client.get("/wall").text)
+            (empty / "firsthand-archive").write_text("vault\n")
+            poll_until(lambda: said not in client.get("/wall").text)
+    finally:
+        bench.close()
 
 
 @pytest.mark.requirement("R38", "R40")

@@ -220,9 +220,12 @@ class Summary:
     fault: int
     held: int
     away: int
+    notices: tuple[str, ...] = ()
+    """What is wrong with the station itself, a sentence each."""
 
 
-def summary_of(cards: list[Card]) -> Summary:
+def summary_of(cards: list[Card], notices: tuple[str, ...] = ()) -> Summary:
     """How many of each."""
     kinds = [card.kind for card in cards]
-    return Summary(*(kinds.count(kind) for kind in ("ready", "busy", "fault", "held", "away")))
+    ready, busy, fault, held, away = (kinds.count(kind) for kind in ("ready", "busy", "fault", "held", "away"))
+    return Summary(ready, busy, fault, held, away, notices)

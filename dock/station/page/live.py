@@ -62,6 +62,7 @@ class LiveBoard:
         self._epoch = secrets.token_hex(4)
         self._count = 0
         self._cards: dict[str, Card] = {}
+        self._notices: tuple[str, ...] = ()
         self._maker = CardMaker(station, settings)
         self._looking = asyncio.Lock()
         self._streams: set[Stream] = set()
@@ -118,7 +119,7 @@ class LiveBoard:
         return sorted(self._cards.values(), key=lambda card: card.sort)
 
     def summary(self) -> Summary:
-        return summary_of(self.cards())
+        return summary_of(self.cards(), self._notices)
 
     def card(self, serial: str) -> Card | None:
         return self._cards.get(f"bay-{serial}")
@@ -127,14 +128,15 @@ class LiveBoard:
         """Make all cards anew and tell the screens what is different. Raises OSError, sqlite3.Error."""
         async with self._looking:
             cards = await asyncio.to_thread(self._maker.cards)
-            self._take({key_of(card): card for card in cards})
+            notices = await asyncio.to_thread(self._station.notices)
+            self._take({key_of(card): card for card in cards}, notices)
 
-    def _take(self, new: dict[str, Card]) -> None:
+    def _take(self, new: dict[str, Card], notices: tuple[str, ...]) -> None:
         changed = tuple(card for key, card in new.items() if self._cards.get(key) != card)
         gone = tuple(key for key in self._cards if key not in new)
-        if not changed and not gone:
+        if not changed and not gone and notices == self._notices:
             return
-        self._cards = new
+        self._cards, self._notices = new, notices
         self._count += 1
         change = Change(self.version, changed, gone, self.summary())
         for stream in tuple(self._streams):
