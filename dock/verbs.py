@@ -28,6 +28,7 @@ MODULES: Final = (
     "checkout",
     "check_in",
     "withhold",
+    "supervise",
     "reader",
     "time_config",
 )

@@ -63,6 +63,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "update_staged": "has release {version} whole and verified, ready to be installed",
     "update_installed": "installed release {version}, to run from the next start on",
     "update_failed": "could not take release {version}: {why}",
+    "command_handed": "{command} of {signer} waits for the camera",
     "people_changed": "the registry of people: {person} {what}",
     "retention": "kept until {until}",
     "lost": "the camera is reported lost: {reason}",

@@ -158,6 +158,8 @@ class Session:
             except UploadStopped:
                 return
             except (DockError, OSError) as error:
+                if self._stop.is_set():
+                    return  # cut off by us
                 log.warning("beside the uploads: %s", error)
                 with contextlib.suppress(UploadStopped):
                     await self.pause(_AGAIN_S)

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -29,8 +29,12 @@ from evidence.commands import parse_command
 from evidence.errors import EvidenceError
 from evidence.statements import Frozen
 
+if TYPE_CHECKING:
+    from dock.station.station import Station
+
 log = logging.getLogger(__name__)
 _ANSWER_BYTES = 4096
+_MOST_GIVEN: Final = 1024
 _MOST_WAIT_S: Final = 30
 _LOOK_S: Final = 10.0
 """What waits may also begin to wait without a word: a proof that was put into a directory, say."""
@@ -48,6 +52,11 @@ class Documents(StationPart):
     """The counter."""
 
     name = "documents"
+
+    def __init__(self, station: Station) -> None:
+        super().__init__(station)
+        self._given: dict[tuple[str, str], tuple[StationPart, Document]] = {}
+        """What cameras fetched and have not answered, the oldest first."""
 
     def routes(self) -> Sequence[BaseRoute]:
         return [
@@ -95,17 +104,23 @@ class Documents(StationPart):
         return JSONResponse([{"id": one.id, "kind": one.kind, "bytes": len(one.data)} for _, one in waiting])
 
     async def _give(self, request: Request) -> Response:
-        _, document = await self._find(request)
+        peer: Peer = request.state.peer
+        part, document = await self._find(request)
+        self._given[peer.serial, document.id] = (part, document)
+        while len(self._given) > _MOST_GIVEN:
+            del self._given[next(iter(self._given))]
         return Response(document.data, media_type="application/octet-stream")
 
     async def _answer(self, request: Request) -> Response:
-        part, document = await self._find(request)
+        peer: Peer = request.state.peer
+        # A report of the camera's status may have been faster: then it does not wait any more, and the answer counts.
+        given = self._given.pop((peer.serial, request.path_params["id"]), None)
+        part, document = given or await self._find(request)
         data = await Body(request, self.station.config.limits.idle_s).read(_ANSWER_BYTES + 1)
         try:
             said = msgspec.json.decode(data[:_ANSWER_BYTES], type=DocumentAnswer)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise HTTPException(400, f"not an answer: {error}") from error
-        peer: Peer = request.state.peer
         await asyncio.to_thread(part.answered, peer.serial, document, said.error)
         self.station.tell("document", peer.serial)
         return Response(status_code=204)

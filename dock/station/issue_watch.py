@@ -61,6 +61,7 @@ class IssueWatch:
         refusal = self._refusals.get(issue.row)
         since_ns = refusal[0] if refusal is not None else issue.at_ns
         if bay is not None and bay.report.status.assigned and _at_ns(bay) > since_ns:
+            self._issues.seen_out(issue)
             self._change(issue, "given", "assigned", f"camera {issue.serial}", {"known_by": "status"})
         elif refusal is not None and (now_ns - since_ns > DOUBT_S * _S or (bay is not None and _at_ns(bay) > since_ns)):
             self._refusals.pop(issue.row, None)
@@ -70,13 +71,13 @@ class IssueWatch:
 
     def _given(self, issue: Issue, bay: Bay | None) -> None:
         """Rule 9."""
-        if bay is None or (at_ns := _at_ns(bay)) <= issue.changed_ns:
+        if bay is None or (at_ns := _at_ns(bay)) <= issue.at_ns:
             return
         status = bay.report.status
-        if not status.docked or status.assigned:
+        if not status.docked or status.assigned:  # also before the recorder's answer was heard
             if not issue.out:
                 self._issues.seen_out(issue)
-        elif issue.out or at_ns > issue.changed_ns + SETTLE_S * _S:
+        elif (issue.out and at_ns > issue.changed_ns) or at_ns > issue.changed_ns + SETTLE_S * _S:
             self.take_back(issue, "returned", f"camera {issue.serial}")
 
     def take_back(self, issue: Issue, state: State, who: str) -> None:
@@ -98,6 +99,8 @@ class IssueWatch:
         """The recorder's word on one of ours."""
         issue = self._issues.of(serial)
         if issue is not None and issue.command == document.data:
+            if issue.state != "waiting":
+                return  # the camera's status was faster
             if error is None:
                 self._change(issue, "given", "assigned", f"camera {serial}", {"known_by": "answer"})
             else:

@@ -28,6 +28,7 @@ from dock.station.relay import Relay
 from dock.station.restored import Restored
 from dock.station.sent_files import SentFiles
 from dock.station.store_watch import StoreWatch
+from dock.station.supervisors_commands import SupervisorsCommands
 from dock.station.time_desk import TimeDesk
 from dock.station.update_shelf import UpdateShelf
 from dock.station.vault_proofs import VaultProofs
@@ -65,5 +66,6 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         Relay,
         ForeignStores,
         UpdateShelf,
+        SupervisorsCommands,
     )
     return tuple(kind(station) for kind in kinds)

@@ -219,6 +219,17 @@ def test_a_report_from_before_the_assignment_takes_nothing_back(bench: Bench) ->
     assert bench.desk.issues.of("CAM-1") is None
 
 
+def test_a_camera_that_was_seen_assigned_before_its_answer_was_heard_is_back_as_soon_as_it_docks(bench: Bench) -> None:
+    bench.tell("CAM-1")
+    bench.ask()
+    (document,) = bench.desk.documents("CAM-1")
+    bench.tell("CAM-1", assigned=True)
+    bench.desk.answered("CAM-1", document, None)
+    bench.tell("CAM-1", docked=False, assigned=True)
+    bench.tell("CAM-1")
+    assert bench.steps("CAM-1") == ["checkout", "assigned", "checkin"]
+
+
 def test_a_camera_that_is_checked_in_by_hand_is_told_that_its_session_is_over(bench: Bench) -> None:
     bench.tell("CAM-1")
     bench.ask()
