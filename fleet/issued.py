@@ -23,6 +23,8 @@ from fleet.errors import BadAuthority
 
 Reason = Literal["lost", "stolen", "key_compromise", "retired", "replaced", "transferred"]
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+_FOR_EVER_S: Final = 4_102_444_800
+"""The year 2100."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS certificate (
   number TEXT PRIMARY KEY, generation INTEGER NOT NULL, role TEXT NOT NULL, owner TEXT NOT NULL, level TEXT,
@@ -77,7 +79,12 @@ _COLUMNS: Final = "number, generation, role, owner, level, issued_s, until_s, sp
 
 def number_of(certificate: x509.Certificate) -> str:
     """The certificate's serial number as the register writes it, and openssl."""
-    text = f"{certificate.serial_number:X}"
+    return as_number(certificate.serial_number)
+
+
+def as_number(serial_number: int) -> str:
+    """A certificate's serial number in hexadecimal, whole octets."""
+    text = f"{serial_number:X}"
     return text if len(text) % 2 == 0 else f"0{text}"
 
 
@@ -167,6 +174,34 @@ class Register:
                     "UPDATE certificate SET since_s = min(coalesce(since_s, ?), ?) WHERE number = ?",
                     (since_s, since_s, number),
                 )
+
+    def learn(
+        self, number: str, generation: int, role: Role, reason: Reason, revoked_s: int, since_s: int | None
+    ) -> bool:
+        """A published list says that this was taken back; whether that is news to a restored register."""
+        with self.alone() as database:
+            row = database.execute("SELECT revoked_s FROM certificate WHERE number = ?", (number,)).fetchone()
+            if row is None:
+                database.execute(
+                    f"INSERT INTO certificate ({_COLUMNS}) VALUES (?,?,?,'unknown',NULL,0,?,'',x'',?,?,?)",  # noqa: S608
+                    (number, generation, role, _FOR_EVER_S, revoked_s, since_s, reason),
+                )
+                return True
+            if row[0] is not None:
+                return False
+            database.execute(
+                "UPDATE certificate SET revoked_s = ?, since_s = ?, reason = ? WHERE number = ?",
+                (revoked_s, since_s, reason, number),
+            )
+            return True
+
+    def reach_list_number(self, generation: int, authority: str, number: int) -> None:
+        """The next list of that authority has a larger number than this one."""
+        with self.alone() as database:
+            database.execute(
+                "INSERT INTO list VALUES (?,?,?) ON CONFLICT DO UPDATE SET number = max(number, excluded.number)",
+                (generation, authority, number),
+            )
 
     def note(self, what: str, owner: str | None, details: str, now_s: int) -> None:
         """Remember a step that a court or an auditor may ask about."""

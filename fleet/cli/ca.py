@@ -66,7 +66,9 @@ def add_root_passphrase(parser: argparse.ArgumentParser) -> None:
 
 def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     """Declare the verbs."""
-    family = verbs.add_parser("ca", help="the agency's certificate authority: init, issue, show, list, revoke, crl")
+    family = verbs.add_parser(
+        "ca", help="the agency's certificate authority: init, issue, revoke, backup, rotate-root…"
+    )
     inner = family.add_subparsers(dest="what", required=True, metavar="VERB", parser_class=UsageParser)
 
     init = inner.add_parser(
