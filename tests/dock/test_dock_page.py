@@ -113,6 +113,35 @@ def test_every_answer_tells_the_browser_to_load_nothing_from_elsewhere(bench: Be
         assert client.get("/assets/..%2fpart.py").status_code == 404
 
 
+HOSTILE = ("9" * 40, "-1", "%00", "..%2f..%2fetc%2fpasswd", "<script>", "' OR 1=1 --", "\u2028", "x" * 5000)
+
+
+def test_nothing_that_a_browser_can_ask_brings_the_page_down(bench: Bench) -> None:
+    with bench.client() as client:
+        token = client.get("/login").text.partition('name="csrf" value="')[2].partition('"')[0]
+        client.post("/login", data={"csrf": token, "person": "adm1", "password": PASSWORD})
+        assert client.get("/audit").status_code == 200
+        for text in HOSTILE:
+            for path in (
+                f"/audit?who={text}&step={text}&about={text}&before={text}",
+                f"/recordings/{text}",
+                f"/recordings?camera={text}&verdict={text}&page={text}",
+                f"/cameras/{text}?days={text}",
+                f"/login?next={text}",
+                f"/assets/{text}/{text}",
+            ):
+                answer = client.get(path)
+                assert answer.status_code in (200, 303, 400, 404), path
+                assert "<script>" not in answer.text
+    with bench.client() as client:
+        token = client.get("/login").text.partition('name="csrf" value="')[2].partition('"')[0]
+        client.post("/login", data={"csrf": token, "person": "sup1", "password": PASSWORD})
+        for text in HOSTILE:
+            assert client.get(f"/malfunctions/{text}").status_code == 404
+            assert client.get(f"/malfunctions?show={text}&before={text}").status_code == 200
+    assert "of the page failed" not in bench.station.log()
+
+
 @pytest.mark.requirement("R8", "R9", "R30")
 def test_the_board_turns_amber_green_and_red_by_itself(bench: Bench, context: BrowserContext) -> None:
     asked: list[str] = []

@@ -19,7 +19,7 @@ ROOM = {"storage_minutes_left": 1200}
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    opened = open_bench(tmp_path_factory.mktemp("checkout"), cameras=4, desk=True)
+    opened = open_bench(tmp_path_factory.mktemp("checkout"), cameras=4, desk=True, page="wall = true")
     people = People(opened.data, utc_ns=time.time_ns)
     today = dt.datetime.now(dt.UTC).date()
     for one in people.all():
@@ -68,6 +68,9 @@ def test_an_officer_takes_the_best_camera_and_sees_why_not_the_others(bench: Ben
     assert checkout.details["identified_by"] == "password"
     tab.goto(f"{bench.page_url}/")
     expect(tab.locator("#bay-SIM-0002")).to_contain_text("Handed out to Ada Okafor")
+    tab.goto(f"{bench.page_url}/wall")
+    expect(tab.locator("#bay-SIM-0002")).to_contain_text("Checked out")
+    assert "Okafor" not in tab.content()
 
 
 @pytest.mark.requirement("R10")
@@ -79,7 +82,10 @@ def test_a_failed_camera_is_replaced_within_the_same_shift(bench: Bench, context
     first, second = steps(bench, "checkout")
     assert second.details["shift"] == first.details["shift"]
     tab.goto(f"{bench.page_url}/")
+    expect(tab.locator("#bay-SIM-0002")).to_contain_text("The lens is cracked")
+    tab.goto(f"{bench.page_url}/wall")
     expect(tab.locator("#bay-SIM-0002")).to_contain_text("Kept back")
+    assert "cracked" not in tab.content()
     tab.goto(f"{bench.page_url}/checkout")
     tab.get_by_role("button", name="Hand in SIM-0003").click()
     expect(tab.locator(".message")).to_have_text("SIM-0003 is handed in.")

@@ -23,7 +23,7 @@ from dock.station.page import patience
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    opened = open_bench(tmp_path, cameras=1, page="live_streams = 2\nwall = true")
+    opened = open_bench(tmp_path, cameras=1, page="live_streams = 4\nwall = true")
     yield opened
     opened.close()
 

@@ -69,6 +69,8 @@ class Card:
     warnings: tuple[str, ...] = ()
     since: str | None = None
     """Last seen; only of cameras that are away."""
+    personal: bool = False
+    """The reason names somebody, or somebody wrote it: not for a screen on the wall."""
 
     @property
     def place(self) -> Literal["docked", "away"]:
@@ -114,6 +116,7 @@ def card_of(bay: Bay, now_ns: int, around: Surroundings) -> Card:
         faults=faults,
         warnings=warnings_of(status, report.self_test),
         since=bay.at if away else None,
+        personal=around.holder is not None or around.withheld is not None,
     )
 
 

@@ -61,13 +61,13 @@ class BoardPage:
         return self._stream(request, lambda: True, wall=True)
 
     def _stream(self, request: Request, alive: Callable[[], bool], *, wall: bool) -> Response:
-        stream = self._board.subscribe()
+        stream = self._board.subscribe(wall=wall)
         if stream is None:
             raise HTTPException(503, "too many screens are kept up to date; load the page again", {"Retry-After": "30"})
         seen = request.headers.get("last-event-id") or request.query_params.get("seen", "")
 
         async def send() -> AsyncIterator[str]:
-            async for event in self._board.events(stream, seen[:64], alive, wall=wall):
+            async for event in self._board.events(stream, seen[:64], alive):
                 yield event
 
         return StreamingResponse(send(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})

@@ -44,6 +44,7 @@ class Change:
 class Stream:
     """One screen."""
 
+    wall: bool
     waiting: asyncio.Queue[Change] = field(default_factory=lambda: asyncio.Queue(_BEHIND_MOST))
     behind: bool = False
 
@@ -146,11 +147,14 @@ class LiveBoard:
                 stream.behind = True
                 self._streams.discard(stream)
 
-    def subscribe(self) -> Stream | None:
-        """A new screen; None if there are too many."""
+    def subscribe(self, *, wall: bool) -> Stream | None:
+        """A new screen; None if there are too many. Strangers at the wall take half of the streams at most."""
+        walls = sum(stream.wall for stream in self._streams)
         if self.closed or len(self._streams) >= self._settings.live_streams:
             return None
-        stream = Stream()
+        if wall and walls >= max(1, self._settings.live_streams // 2):
+            return None
+        stream = Stream(wall)
         self._streams.add(stream)
         self._wanted.set()
         return stream
@@ -160,8 +164,9 @@ class LiveBoard:
         self.closed = True
         self._streams.clear()
 
-    async def events(self, stream: Stream, seen: str, alive: Callable[[], bool], *, wall: bool) -> AsyncIterator[str]:
+    async def events(self, stream: Stream, seen: str, alive: Callable[[], bool]) -> AsyncIterator[str]:
         """What is sent to one screen."""
+        wall = stream.wall
         try:
             yield "retry: 2000\n\n"
             if seen != self.version:

@@ -18,6 +18,7 @@ from dock.station.malfunctions import OUTCOMES, Malfunctions
 from dock.station.page.visit import EVERYBODY, House, Visit, guarded
 
 _SERIAL: Final = re.compile("[A-Z0-9][A-Z0-9-]{0,31}", re.ASCII)
+_NUMBER: Final = re.compile("[0-9]{1,15}", re.ASCII)
 COMPONENTS: Final = (
     "camera",
     "microphone",
@@ -43,13 +44,13 @@ class MalfunctionPage:
         guard = self._house
         return [
             Route("/malfunctions", guarded(guard, self._list, "supervisor", "technician"), methods=["GET"]),
-            Route("/malfunctions/{number:int}", guarded(guard, self._one, "supervisor", "technician"), methods=["GET"]),
+            Route("/malfunctions/{number}", guarded(guard, self._one, "supervisor", "technician"), methods=["GET"]),
             Route(
-                "/malfunctions/{number:int}/note",
+                "/malfunctions/{number}/note",
                 guarded(guard, self._note, "supervisor", "technician"),
                 methods=["POST"],
             ),
-            Route("/malfunctions/{number:int}/close", guarded(guard, self._close, "supervisor"), methods=["POST"]),
+            Route("/malfunctions/{number}/close", guarded(guard, self._close, "supervisor"), methods=["POST"]),
             Route("/faults", guarded(guard, self._form, *EVERYBODY), methods=["GET"]),
             Route("/faults", guarded(guard, self._report, *EVERYBODY), methods=["POST"]),
         ]
@@ -58,14 +59,14 @@ class MalfunctionPage:
         asked = visit.request.query_params.get("show", "open")
         which: Which = "closed" if asked == "closed" else "all" if asked == "all" else "open"
         text = visit.request.query_params.get("before", "")
-        before = int(text) if re.fullmatch("[0-9]{1,15}", text, re.ASCII) else 2**62
+        before = int(text) if _NUMBER.fullmatch(text) else 2**62
         items = await asyncio.to_thread(self._malfunctions.book.find, which, before=before)
         return visit.render(
             "malfunctions.html", which=which, items=items[:SHOWN], more=items[SHOWN - 1].id if len(items) > SHOWN else 0
         )
 
     async def _one(self, visit: Visit) -> Response:
-        return await self._show(visit, visit.request.path_params["number"])
+        return await self._show(visit, _number(visit))
 
     async def _show(self, visit: Visit, number: int, problem: str | None = None) -> Response:
         book = self._malfunctions.book
@@ -85,7 +86,7 @@ class MalfunctionPage:
         )
 
     async def _note(self, visit: Visit) -> Response:
-        number, text = visit.request.path_params["number"], visit.form.get("text", "")
+        number, text = _number(visit), visit.form.get("text", "")
         try:
             await self._do(visit, "page_malfunction_note", self._malfunctions.note, number, visit.person.id, text)
         except DockError as error:
@@ -93,7 +94,7 @@ class MalfunctionPage:
         return visit.back(f"/malfunctions/{number}", "Your note is kept.")
 
     async def _close(self, visit: Visit) -> Response:
-        number, form = visit.request.path_params["number"], visit.form
+        number, form = _number(visit), visit.form
         what = (form.get("outcome", ""), form.get("replacement", "") or None, form.get("text", ""))
         try:
             await self._do(visit, "page_malfunction_close", self._malfunctions.close, number, visit.person.id, *what)
@@ -142,6 +143,13 @@ class MalfunctionPage:
             raise HTTPException(507, "the station's disk failed, nothing was kept; tell a supervisor") from error
         await visit.enter("page_fault", serial=serial, details={"malfunction": str(number), "component": component})
         return visit.back("/faults", f"Thank you: a supervisor has the fault of {serial} in the queue.")
+
+
+def _number(visit: Visit) -> int:
+    text = visit.request.path_params["number"]
+    if not _NUMBER.fullmatch(text):
+        raise HTTPException(404, "there is no such malfunction")
+    return int(text)
 
 
 def _sentence(error: DockError) -> str:
