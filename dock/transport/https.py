@@ -86,7 +86,7 @@ class StationLink:
                 response = connection.getresponse()
                 data = response.read(_ANSWER_BYTES + 1)
                 if len(data) > _ANSWER_BYTES:
-                    raise StationFailed(f"{method} {path}: the answer is larger than any of ours")
+                    raise StationFailed(f"{method} {path}: the answer is larger than any that we ask for")
                 if response.length:
                     raise http.client.IncompleteRead(data, response.length)
                 if response.will_close or not response.isclosed():
@@ -99,7 +99,8 @@ class StationLink:
                 ) from error
             except (OSError, http.client.HTTPException, ValueError) as error:
                 self._drop()
-                raise StationUnreachable(f"{method} {path}: {error or type(error).__name__}") from error
+                at = "" if self._who == "station" else f" at the {self._who}"
+                raise StationUnreachable(f"{method} {path}{at}: {error or type(error).__name__}") from error
             except BaseException:
                 self._drop()
                 raise

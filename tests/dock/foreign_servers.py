@@ -19,12 +19,19 @@ NODE = Path(__file__).parent / "node"
 INSTALLED = Path(__file__).resolve().parents[2] / "build" / "node"
 ADMIN, SCOPED = ("ADMIN0", "admin-secret"), ("CAMERA1", "camera-secret")
 BUCKET = "evidence"
+TOKEN = "a-token-for-the-camera"
 _TUSPYSERVER = """
 import sys, fastapi, uvicorn
 from tuspyserver import create_tus_router
+port, files, token, chain, key = sys.argv[1:]
+
+async def known(authorization: str = fastapi.Header("")):
+    if authorization != "Bearer " + token:
+        raise fastapi.HTTPException(401, "who is it?")
+
 app = fastapi.FastAPI()
-app.include_router(create_tus_router(prefix="files", files_dir=sys.argv[2], max_size=2**32))
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+app.include_router(create_tus_router(prefix="files", files_dir=files, max_size=2**32, auth=known))
+uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", ssl_certfile=chain, ssl_keyfile=key)
 """
 
 
@@ -217,9 +224,10 @@ def node_tus(directory: Path) -> Server:
     return Server(directory, command, [port], more_environment={"JUDGES": str(node_judges())})
 
 
-def python_tus(directory: Path) -> Server:
-    """PyPI's tuspyserver under uvicorn; its creation address is /files/."""
+def python_tus(directory: Path, pki: Path) -> Server:
+    """PyPI's tuspyserver under uvicorn, with TLS and a bearer token; its creation address is /files/."""
     port = free_ports(1)[0]
     files = directory / "files"
     files.mkdir(parents=True)
-    return Server(directory, [sys.executable, "-c", _TUSPYSERVER, str(port), str(files)], [port])
+    words = [str(port), str(files), TOKEN, str(pki / "station-tls.pem"), str(pki / "station-tls.key")]
+    return Server(directory, [sys.executable, "-c", _TUSPYSERVER, *words], [port])

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from dock_bench import SERIAL, Process, poll_until, write_agent, write_station
 from dock_camera import Camera, FakeRecorder
-from foreign_servers import BUCKET, SCOPED, Server, Weed, node_tus, python_tus
+from foreign_servers import BUCKET, SCOPED, TOKEN, Server, Weed, node_tus, python_tus
 from trap import Trap
 
 Run = Callable[[str, Path], Process]
@@ -37,9 +37,10 @@ class Target:
     path: str
     stored: Callable[[str], bytes | None]
     more: str = ""
+    scheme: str = "http"
 
     def table(self, port: int) -> str:
-        url = f"http://127.0.0.1:{port}{self.path}"
+        url = f"{self.scheme}://127.0.0.1:{port}{self.path}"
         return f'[target]\nkind = "tus"\nurl = "{url}"\nname = "far"\n{self.more}'
 
 
@@ -52,15 +53,14 @@ def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
 
 
 @pytest.fixture
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
+def target(request: pytest.FixtureRequest, tmp_path: Path, pki: Path) -> Iterator[Target]:
     if request.param in {"seaweedfs-s3", "seaweedfs-tus"}:
         weed: Weed = request.getfixturevalue("weed")
         yield _on_weed(weed, request.param, tmp_path)
         if not weed.alive:
             weed.start()
         return
-    made = node_tus if request.param == "node" else python_tus
-    server = made(tmp_path / "far")
+    server = node_tus(tmp_path / "far") if request.param == "node" else python_tus(tmp_path / "far", pki)
     server.start()
     files = tmp_path / "far" / "files"
 
@@ -72,7 +72,14 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
                 return data.read_bytes() if data.exists() else None
         return None
 
-    yield Target(server, server.ports[0], "/files" if made is node_tus else "/files/", stored)
+    if request.param == "node":
+        yield Target(server, server.ports[0], "/files", stored)
+    else:
+        secret = tmp_path / "tus.secret"
+        secret.write_text(f"bearer {TOKEN}\n")
+        secret.chmod(0o600)
+        more = f'credentials = "tus.secret"\nca = "{pki}/tls-ca.pem"\n'
+        yield Target(server, server.ports[0], "/files/", stored, more, "https")
     server.kill()
 
 
@@ -110,7 +117,7 @@ def sent(tmp_path: Path) -> list[Any]:
 
 
 @pytest.mark.requirement("R30", "R34", "R38")
-@pytest.mark.parametrize("target", ["node", "tuspyserver", "seaweedfs-tus", "seaweedfs-s3"], indirect=True)
+@pytest.mark.parametrize("target", ["node", "tuspyserver-tls", "seaweedfs-tus", "seaweedfs-s3"], indirect=True)
 def test_whoever_is_killed_the_foreign_server_has_the_same_bytes_and_the_camera_keeps_its_own(
     tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, run: Run, target: Target, request: Any
 ) -> None:
@@ -153,4 +160,34 @@ def test_whoever_is_killed_the_foreign_server_has_the_same_bytes_and_the_camera_
     poll_until(lambda: "has not read it back yet" in agent.log())
     assert not recorder.receipts
     assert (camera.spool / file.name).read_bytes() == data
+    trap.close()
+
+
+@pytest.mark.requirement("R13")
+@pytest.mark.parametrize("target", ["node"], indirect=True)
+def test_a_recording_cuts_off_an_upload_to_a_foreign_server_as_any_other(
+    tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, run: Run, target: Target
+) -> None:
+    file = camera.record(7, size=2_000_000)
+    recorder.files = [file]
+    station_config = write_station(tmp_path, pki)
+    station_config.write_text(station_config.read_text() + FOREIGN.format(name="far"))
+    (tmp_path / "none").write_text("nobody\nsecret\n")
+    (tmp_path / "none").chmod(0o600)
+    station = run("station", station_config)
+    trap = Trap(target.port)
+    slowly = "chunk_bytes = 65536\nkbit_s = 16000"
+    agent = run(
+        "agent", write_agent(tmp_path, pki, port=station.port, offload=slowly, telemetry=target.table(trap.port))
+    )
+    poll_until(lambda: trap.passed > 300_000, why=str(agent.log))
+    recorder.recording = f"{SERIAL}-000008"
+    recorder.notify("state", word="changed")
+    poll_until(lambda: "stopped at" in agent.log(), why=str(agent.log))
+    there = trap.passed
+    assert there < file.bytes
+    recorder.recording = None
+    recorder.notify("state", word="changed")
+    poll_until(lambda: sent(tmp_path), seconds=60, why=agent.log())
+    assert target.stored(file.name) == (camera.spool / file.name).read_bytes()
     trap.close()
