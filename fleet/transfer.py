@@ -124,10 +124,16 @@ def depart(signer: Signer, serial: str, waiting: list[str], left: str) -> bytes:
     return cms.sign(encode_canonical(document), signer, at)
 
 
+def decode_departure(payload: bytes) -> Departure:
+    """What a camera signed. Raises `evidence.errors.MalformedStatement`."""
+    departure: Departure = decode_canonical(payload, _DECODER)
+    return departure
+
+
 def release(keys: Keys, signed: bytes, to: str) -> Released:
     """Let a camera go: check its departure, take its certificates back. Raises `FleetError`, `EvidenceError`."""
     message = cms.parse_signed(signed)
-    departure: Departure = decode_canonical(message.payload, _DECODER)
+    departure = decode_departure(message.payload)
     found = None
     for generation in keys.store.generations:
         try:

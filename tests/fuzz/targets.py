@@ -57,6 +57,7 @@ from fleet import est
 from fleet.ca import create_agency
 from fleet.csr import load_request
 from fleet.errors import FleetError
+from fleet.transfer import decode_departure
 from hal.clock import UtcClaim
 from hal.nmea import EpochAssembler
 
@@ -279,6 +280,10 @@ def read_package(data: bytes) -> None:
         verify_package(open_package(Path(file.name)), trust(), now=NOW)
 
 
+def read_departure(data: bytes) -> None:
+    assert encode_canonical(decode_departure(data)) == data
+
+
 def read_enrolment(data: bytes) -> None:
     """A request as an enrolment server reads it: its authorization in the first line, then its body."""
     head, _, body = data.partition(b"\n")
@@ -321,6 +326,7 @@ TARGETS: Final = (
     Target("sent-file", functools.partial(msgspec.json.decode, type=SentWords), _LINES),
     Target("bay-report", decode_report, (ValueError,)),
     Target("document-list", decode_listing, (StationFailed,)),
+    Target("departure", read_departure),
     Target("certificate-request", load_request, (FleetError,)),
     Target("enrolment", read_enrolment, (FleetError,)),
     Target("enrolment-answer", est.decode_answer, (FleetError,)),
