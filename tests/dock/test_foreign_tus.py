@@ -242,6 +242,8 @@ def test_what_a_camera_sent_elsewhere_is_a_claim_that_waits_for_the_read_back(
     tmp_path: Path, pki: Path, run: Run
 ) -> None:
     config = write_station(tmp_path, pki)
+    (tmp_path / "none").write_text("nobody\nsecret\n")
+    (tmp_path / "none").chmod(0o600)
     config.write_text(config.read_text() + FOREIGN)
     station = run("station", config)
     client = Client(station.port, pki)
