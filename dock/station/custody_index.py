@@ -55,6 +55,8 @@ class CustodyIndex:
         """Raises sqlite3.Error if a read-only one cannot be opened; any other is begun anew, in memory at the worst."""
         self._directory = directory
         self._lock = threading.Lock()
+        self._catching_up = threading.Lock()
+        """Two that ask at once do not read the ledger twice."""
         self._read_only = read_only
         try:
             self._db = self._open()
@@ -123,6 +125,10 @@ class CustodyIndex:
 
         Raises OSError, sqlite3.Error. What stands behind `before` may not be durable yet: it is left for the next time.
         """
+        with self._catching_up:
+            return self._catch_up(before)
+
+    def _catch_up(self, before: int) -> int:
         added, batch = 0, list[tuple[int, Entry]]()
         for number, one in entries_after(self._directory, self.last()):
             if one.statement.seq >= before:
