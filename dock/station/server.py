@@ -38,6 +38,17 @@ class CertificateProtocol(HttpToolsProtocol):
         self.app_state = {**self.app_state, "peer": peer}
         super().connection_made(transport)
 
+    def shutdown(self) -> None:
+        """The server ends. A connection on which nothing is under way is dropped, not closed politely.
+
+        Otherwise each camera's idle connection would keep the station for the whole grace time: its agent reads, and
+        answers the TLS farewell, only when it asks the next question.
+        """
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            self.cycle.keep_alive = False
+
 
 class _Server(uvicorn.Server):
     """Says when it is ready, on which port."""
