@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dock_bench import Process
 from dock_camera import Camera, FakeRecorder
+from weed import Weed
 
 from evidence.trust import Trust
 from fleet.ca import create_agency
@@ -27,6 +28,14 @@ def other_pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("other")
     create_agency(directory)
     return directory
+
+
+@pytest.fixture(scope="session")
+def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
+    """SeaweedFS, one for all tests that need a bucket: each makes its own."""
+    store = Weed(tmp_path_factory.mktemp("weed")).start()
+    yield store
+    store.kill()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -21,16 +21,10 @@ Run = Callable[[str, Path], Process]
 BUCKET = "cameras"
 
 
-@pytest.fixture(scope="module")
-def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
-    store = Weed(tmp_path_factory.mktemp("weed")).start()
-    store.bucket(BUCKET)
-    yield store
-    store.kill()
-
-
 @pytest.fixture
 def station(tmp_path: Path, pki: Path, run: Run, weed: Weed) -> Process:
+    if BUCKET not in [one["Name"] for one in weed.client().list_buckets()["Buckets"]]:
+        weed.bucket(BUCKET)
     config = write_station(tmp_path, pki)
     table = s3_table(weed, BUCKET, write_credentials(tmp_path), prefix=f"{tmp_path.name}/")
     config.write_text(f'{config.read_text()}\n[[foreign]]\nname = "far"\ns3 = {table}\n')

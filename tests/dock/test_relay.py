@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,13 +25,6 @@ from evidence.handover import Receipt, SpoolFile, decode_receipt
 from evidence.trust import Trust
 
 Run = Callable[[str, Path], Process]
-
-
-@pytest.fixture(scope="module")
-def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
-    store = Weed(tmp_path_factory.mktemp("weed")).start()
-    yield store
-    store.kill()
 
 
 def write_relay(directory: Path, pki: Path, archive: str) -> Path:

@@ -5,62 +5,24 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
-import http.client
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
-from dock_bench import SERIAL, TUS, Client, Process, poll_until, sha256, write_station
+from dock_bench import SERIAL, TUS, Client, Process, poll_until, sha256
 from dock_camera import Camera
-from weed import Weed, free_ports, s3_table, write_credentials
+from s3_bench import open_store, receipt_of, send, write_s3_station
+from weed import Weed, free_ports
 
 from dock.config import load_station
 from dock.errors import BadConfig
 from dock.station.opening import open_station
-from evidence import cms
-from evidence.custody_ledger import Ledger, ledger_files
-from evidence.handover import Receipt, decode_receipt
+from dock.station.retention import Retention
 from evidence.statements import moment_ns
-from evidence.trust import Trust
 
 Run = Callable[[str, Path], Process]
 DAY_S = 86_400
-
-
-@pytest.fixture(scope="module")
-def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
-    store = Weed(tmp_path_factory.mktemp("weed")).start()
-    yield store
-    store.kill()
-
-
-def write_s3_station(
-    directory: Path, pki: Path, weed: Weed, bucket: str, *, lock: str = "off", prefix: str = ""
-) -> Path:
-    """A station whose store is a bucket, with thirty days for the class `standard`."""
-    path = write_station(directory, pki)
-    table = s3_table(weed, bucket, write_credentials(directory), lock=lock, prefix=prefix)
-    path.write_text(f'{path.read_text()}\n[store]\nkind = "s3"\ns3 = {table}\n[retention_days]\nstandard = 30\n')
-    return path
-
-
-def send(client: Client, name: str, data: bytes, **more: str) -> str:
-    _, headers, _ = client.create(name, len(data), **more)
-    where = headers["location"]
-    for start in range(client.offset(where), len(data), 4_000_000):
-        assert client.patch(where, start, data[start : start + 4_000_000])[0] == 204
-    return where
-
-
-def receipt_of(client: Client, upload: str, pki: Path) -> Receipt:
-    where = poll_until(lambda: client("HEAD", upload, TUS)[1].get("firsthand-receipt"), seconds=60)
-    message = cms.parse_signed(client("GET", where)[2])
-    Trust.load(pki / "root.pem").check(message, role="receipt")
-    return decode_receipt(message.payload)
 
 
 @pytest.mark.requirement("R34", "R38", "R40", "R42")
@@ -197,67 +159,29 @@ def test_a_bucket_that_cannot_lock_gets_the_file_and_gives_no_receipt(
     assert list((tmp_path / "station/incoming").glob("*.part"))
 
 
-class Liar(BaseHTTPRequestHandler):
-    """Stands before the bucket, and gives back recordings with a bit changed, `lies` times."""
-
-    protocol_version = "HTTP/1.1"
-    store: ClassVar[int]
-    lies: ClassVar[int]
-
-    def answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", "0")))
-        connection = http.client.HTTPConnection("127.0.0.1", self.store, timeout=30)
-        connection.request(self.command, self.path, body, dict(self.headers))
-        real = connection.getresponse()
-        data = bytearray(real.read())
-        if self.command == "GET" and ".evidence?versionId" in self.path and type(self).lies:
-            type(self).lies -= 1
-            data[len(data) // 2] ^= 1
-        self.send_response(real.status)
-        for key, value in real.getheaders():
-            if key.lower() not in ("date", "server", "connection"):
-                self.send_header(key, value)
-        self.end_headers()
-        self.wfile.write(data)
-        connection.close()
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
-
-for method in ("GET", "PUT", "POST", "HEAD", "DELETE"):
-    setattr(Liar, f"do_{method}", Liar.answer)
-
-
-@pytest.mark.requirement("R34", "R38")
-@pytest.mark.parametrize("lies", [1, 2])
-def test_a_store_that_gives_back_other_bytes_gets_no_receipt_that_deletes_until_it_tells_the_truth(
-    tmp_path: Path, pki: Path, run: Run, camera: Camera, weed: Weed, lies: int
+def test_a_multipart_upload_that_nobody_ends_is_given_up_after_a_week_and_no_earlier(
+    tmp_path: Path, weed: Weed
 ) -> None:
-    bucket = weed.bucket(f"lying-{lies}")
-    liar = type("OneLiar", (Liar,), {"store": weed.ports[0], "lies": lies})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), liar)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        config = write_s3_station(tmp_path, pki, weed, bucket)
-        config.write_text(config.read_text().replace(weed.endpoint, f"http://127.0.0.1:{server.server_port}"))
-        client = Client(run("station", config).port, pki)
-        file = camera.record(1, size=300_000)
-        data = (camera.spool / file.name).read_bytes()
-        receipt = receipt_of(client, send(client, file.name, data, close_hash=file.close_hash), pki)
-        read = Ledger(ledger_files(tmp_path / "station/custody"), Trust.load(pki / "root.pem")).entries()
-        assert "store_differs" in [one.statement.step for one in read if one.statement.name == file.name]
-        if lies == 1:  # asked once more, it had the file all the same
-            assert (receipt.verdict, receipt.sha256) == ("valid", sha256(data))
-        else:  # what it says that it has is no evidence; the true file is kept beside it
-            assert receipt.verdict == "not_valid"
-            assert receipt.object_version == weed.client().head_object(
-                Bucket=bucket, Key=f"{file.name}.conflict-{sha256(data)[:12]}"
-            )["VersionId"]  # fmt: skip
-        assert weed.sha256(bucket, file.name) == sha256(data)
-    finally:
-        server.shutdown()
-        server.server_close()
+    bucket, s3 = weed.bucket("orphans"), weed.client()
+    s3.create_multipart_upload(Bucket=bucket, Key="north/A-000001.evidence")
+    s3.create_multipart_upload(Bucket=bucket, Key="south/A-000001.evidence")
+
+    def going() -> list[str]:
+        return [one["Key"] for one in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
+
+    open_store(tmp_path, weed, bucket, prefix="north/", ahead_s=6 * DAY_S).upkeep()
+    assert len(going()) == 2
+    open_store(tmp_path, weed, bucket, prefix="north/", ahead_s=8 * DAY_S).upkeep()
+    assert going() == ["south/A-000001.evidence"], "another prefix is somebody else's"
+
+
+@pytest.mark.requirement("R42")
+def test_only_a_class_with_a_figure_has_a_day() -> None:
+    retention = Retention({"standard": 10, "none": 0}, lambda: 0)
+    assert retention.until_class("standard") == "1970-01-11T00:00:00.000000Z"
+    assert retention.until_class("none") == "1970-01-01T00:00:00.000000Z"
+    assert retention.until_class("another") is None
+    assert retention.until_class(None) is None
 
 
 @pytest.mark.requirement("R38")
