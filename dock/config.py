@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from dock.config_agent import AgentConfig, Offload, StationAddress, UpdateSettings
 from dock.config_away import Away
 from dock.config_base import Table, Tls
@@ -19,6 +21,7 @@ from dock.config_station import Receipts, StationConfig, StationLimits, Timestam
 from dock.config_store import S3, Archive, Foreign, StoreSettings
 from dock.config_target import Target
 from dock.errors import BadConfig
+from evidence.keys import in_token
 from evidence.settings import BadSettings, load_toml
 
 __all__ = [
@@ -50,7 +53,11 @@ _T = TypeVar("_T", bound=Table)
 
 def load_station(path: Path) -> StationConfig:
     """Read station.toml. Raises `BadConfig` with one sentence."""
-    return _load(path, StationConfig)
+    config = _load(path, StationConfig)
+    if in_token(config.receipts.key):
+        return config
+    key = str(path.parent / config.receipts.key)
+    return msgspec.structs.replace(config, receipts=msgspec.structs.replace(config.receipts, key=key))
 
 
 def load_agent(path: Path) -> AgentConfig:

@@ -20,8 +20,8 @@ class Receipts(Table, frozen=True, kw_only=True):
 
     certificate: Path
     """PEM chain of the receipt role, leaf first, without the root."""
-    key: Path
-    """PEM private key, mode 0600."""
+    key: Text
+    """PEM private key, mode 0600; or ``pkcs11:token=…;object=…?module-path=…&pin-source=…`` (RFC 7512)."""
 
 
 class Timestamps(Table, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ from dock.station.station import Station
 from dock.station.store import DirectoryStore
 from dock.station.stores import own_store
 from dock.station.witness import WitnessBook
-from evidence.keys import FileSigner
+from evidence.keys import Signer, load_signer
 from evidence.roles import role_of
 from evidence.trust import Trust
 from evidence.verify import StreamVerifier
@@ -38,7 +38,7 @@ from evidence.verify import StreamVerifier
 @contextlib.contextmanager
 def open_station(config: StationConfig) -> Iterator[Station]:
     """The station, alone in its directory. Raises `BadConfig`, `StationLocked`, `evidence.errors.BadKey`, OSError."""
-    signer = FileSigner.load(config.receipts.key, config.receipts.certificate)
+    signer = load_signer(config.receipts.key, config.receipts.certificate)
     if role_of(signer.certificate) != "receipt":
         raise BadConfig(f"receipts.certificate {config.receipts.certificate} does not have the receipt role")
     trust = Trust.load(config.root)
@@ -53,7 +53,7 @@ def open_station(config: StationConfig) -> Iterator[Station]:
             station.store.close()
 
 
-def _put_together(config: StationConfig, signer: FileSigner, trust: Trust, lists: RevocationLists) -> Station:
+def _put_together(config: StationConfig, signer: Signer, trust: Trust, lists: RevocationLists) -> Station:
     directory = config.directory
     desk = Desk(
         system_id=config.system_id,

@@ -32,11 +32,34 @@ log = logging.getLogger(__name__)
 class CertificateProtocol(HttpToolsProtocol):
     """uvicorn does not tell the application who its peer is: put it into the state of each request."""
 
+    head_s = 30.0
+    """Seconds within which the head of a request is there."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         tls = transport.get_extra_info("ssl_object")
         peer = peer_of(tls.getpeercert(binary_form=True)) if tls is not None else None
         self.app_state = {**self.app_state, "peer": peer}
         super().connection_made(transport)
+        self._wait_for_head()
+
+    def _wait_for_head(self) -> None:
+        """uvicorn waits for the head of a request for ever: who sends a byte now and then keeps a place from others."""
+        self._head = self.loop.call_later(self.head_s, self.transport.close)
+
+    def on_message_begin(self) -> None:
+        """The next request begins (httptools)."""
+        self._head.cancel()
+        self._wait_for_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Its head is there (httptools)."""
+        self._head.cancel()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head.cancel()
+        super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """The server ends. A connection on which nothing is under way is dropped, not closed politely.
@@ -128,7 +151,7 @@ async def _serve(station: Station, context: ssl.SSLContext) -> None:
                     quarantine=station.quarantine,
                     lane_of=station.lanes.lane_of,
                 ),
-                http=CertificateProtocol,
+                http=type("StationProtocol", (CertificateProtocol,), {"head_s": config.limits.idle_s}),
                 ws="none",
                 lifespan="off",
                 ssl_context_factory=lambda *_: context,
