@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from evidence.handover import Status
 from evidence.requests import Offloading
-from evidence.statements import Moment, Name, Word
+from evidence.statements import Count, Moment, Name, Word
 
 REPORT_BYTES: Final = 64 * 1024
 
@@ -36,6 +36,19 @@ class UpdateReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     trouble: Annotated[str, Meta(max_length=300)] | None = None
 
 
+class PowerReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the recorder says of battery and heat; None is what it does not know."""
+
+    battery_c: Annotated[int, Meta(ge=-100, le=200)] | None = None
+    """The battery's temperature, degrees Celsius."""
+    board_c: Annotated[int, Meta(ge=-100, le=200)] | None = None
+    """The hottest zone of the board, degrees Celsius."""
+    health_percent: Annotated[int, Meta(ge=0, le=1000)] | None = None
+    """Capacity as a share of the capacity when new."""
+    cycles: Count | None = None
+    """Charge cycles."""
+
+
 class BayReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a camera in the dock is, every few seconds and whenever something changes."""
 
@@ -51,6 +64,8 @@ class BayReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """How wrong that may be: half of the way there and back, and the station's own uncertainty."""
     update: UpdateReport | None = None
     """The update in work, if there is one."""
+    power: PowerReport = PowerReport()
+    """Battery and heat, asked for once a minute."""
     queue: Annotated[tuple[dict[str, Any], ...], Meta(max_length=64)] = ()
     """The newest items of the supervisor's queue, as ``dock.mqtt.messages.QueueItem``."""
     self_test: Annotated[tuple[dict[str, Any], ...], Meta(max_length=64)] = ()

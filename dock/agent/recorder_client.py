@@ -93,7 +93,7 @@ class RecorderClient:
         """Tell that the installer begins, or is done: a recording that begins meanwhile aborts it."""
         await self._ask(UpdateRequest(phase=phase), Done)
 
-    async def facts(self, about: Literal["queue", "storage", "support"]) -> dict[str, Any]:
+    async def facts(self, about: Literal["queue", "storage", "support", "power"]) -> dict[str, Any]:
         """One of the recorder's accounts."""
         return (await self._ask(FactsRequest(about=about), Facts)).facts
 

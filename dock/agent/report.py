@@ -17,7 +17,7 @@ from dock.agent.progress import Progress
 from dock.agent.recorder_client import RecorderClient
 from dock.agent.session import Session
 from dock.agent.watch import RECORDER_TROUBLE, CameraWatch
-from dock.bay_report import REPORT_BYTES, BayReport, KeptFile, UpdateReport
+from dock.bay_report import REPORT_BYTES, BayReport, KeptFile, PowerReport, UpdateReport
 from dock.mqtt.messages import QueueItem, queue_items
 from dock.transport.https import refuse
 from evidence.requests import Offloading
@@ -46,6 +46,7 @@ class Reporter:
         self._change = asyncio.Event()
         self._queue: tuple[dict[str, Any], ...] = ()
         self._self_test: tuple[dict[str, Any], ...] = ()
+        self._power = PowerReport()
         self._told: Offloading | None = None
         self.update: Callable[[], UpdateReport | None] = lambda: None
         """How far the update of the camera's software is."""
@@ -81,6 +82,7 @@ class Reporter:
         items = queue_items(await self._recorder.queue())
         self._queue = tuple(msgspec.to_builtins(one) for one in _newest(items))
         self._self_test = _not_passed(await self._recorder.facts("support"))
+        self._power = power_of(await self._recorder.facts("power"))
 
     async def _pause(self) -> None:
         await asyncio.sleep(_LEAST_S / 4)
@@ -134,6 +136,7 @@ class Reporter:
             clock_offset_ms=session.clock.offset_ms if session.clock is not None else None,
             clock_uncertainty_ms=session.clock.uncertainty_ms if session.clock is not None else None,
             update=self.update(),
+            power=self._power,
             queue=self._queue,
             self_test=self._self_test,
             kept=tuple(_kept(one) for one in self._backlog.settled()[:_MOST]),
@@ -159,6 +162,23 @@ def _lasting(watch: CameraWatch) -> tuple[object, ...]:
         return ()
     said = (status.state, status.docked, status.self_test, status.do_not_use, status.seized)
     return (*said, status.assigned, status.profile_next)
+
+
+def power_of(facts: dict[str, Any]) -> PowerReport:
+    """Battery and heat from the recorder's account; what is no sensible figure is not known. Pure."""
+    zones = facts.get("zones_mc")
+    board = [value for value in zones.values() if isinstance(value, int)] if isinstance(zones, dict) else []
+    battery, health, cycles = (facts.get(key) for key in ("battery_dc", "health_percent", "cycles"))
+    said = {
+        "battery_c": round(battery / 10) if isinstance(battery, int) else None,
+        "board_c": round(max(board) / 1000) if board else None,
+        "health_percent": round(health) if isinstance(health, int | float) else None,
+        "cycles": cycles,
+    }
+    try:
+        return msgspec.convert(said, PowerReport)
+    except msgspec.ValidationError:
+        return PowerReport()
 
 
 def _newest(items: list[QueueItem]) -> list[QueueItem]:

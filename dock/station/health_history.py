@@ -72,6 +72,8 @@ def sample_of(bay: Bay) -> Sample:
         offloading.bytes if offloading is not None else None,
         offloading.files if offloading is not None else None,
         report.clock_offset_ms,
+        report.power.battery_c,
+        report.power.board_c,
     )
 
 

@@ -23,7 +23,8 @@ _DAY_S: Final = 86_400
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS samples (
     serial TEXT NOT NULL, at_s INTEGER NOT NULL, battery INTEGER, runtime INTEGER, free INTEGER, backlog INTEGER,
-    files INTEGER, offset_ms INTEGER, PRIMARY KEY (serial, at_s)) STRICT, WITHOUT ROWID;
+    files INTEGER, offset_ms INTEGER, battery_c INTEGER, board_c INTEGER,
+    PRIMARY KEY (serial, at_s)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS happenings (
     id INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT NOT NULL, at_s INTEGER NOT NULL, what TEXT NOT NULL,
     details TEXT NOT NULL) STRICT;
@@ -47,6 +48,9 @@ class Sample:
     """Bytes without a receipt."""
     files: int | None
     offset_ms: int | None
+    battery_c: int | None = None
+    """Degrees Celsius."""
+    board_c: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,10 @@ class HistoryBook:
                 "INSERT OR REPLACE INTO latest VALUES (?,?,?,?,?)",
                 (serial, int(latest.docked), latest.seen_s, latest.firmware, latest.test),
             )
-            values = (serial, sample.at_s, sample.battery, sample.runtime, sample.free, sample.backlog)
+            values = (serial, sample.at_s, sample.battery, sample.runtime, sample.free, sample.backlog, sample.files)
             self._database.execute(
-                "INSERT OR IGNORE INTO samples VALUES (?,?,?,?,?,?,?,?)", (*values, sample.files, sample.offset_ms)
+                "INSERT OR IGNORE INTO samples VALUES (?,?,?,?,?,?,?,?,?,?)",
+                (*values, sample.offset_ms, sample.battery_c, sample.board_c),
             )
             for one in happenings:
                 self._database.execute(
@@ -114,7 +119,7 @@ class HistoryBook:
                 return []
             width = max(1, -(-(last - first + 1) // most))
             rows = self._database.execute(
-                "SELECT max(at_s), battery, runtime, free, backlog, files, offset_ms FROM samples "
+                "SELECT max(at_s), battery, runtime, free, backlog, files, offset_ms, battery_c, board_c FROM samples "
                 "WHERE serial = ? AND at_s >= ? GROUP BY (at_s - ?) / ? ORDER BY at_s",
                 (serial, since_s, first, width),
             ).fetchall()

@@ -20,7 +20,7 @@ import pytest
 from dock_bench import Process, write_station
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from dock.bay_report import BayReport, KeptFile
+from dock.bay_report import BayReport, KeptFile, PowerReport, UpdateReport
 from dock.station.people import People
 from dock.station.person import Person, Role
 from evidence.custody_ledger import CustodyEntry, Ledger, ledger_files
@@ -100,6 +100,8 @@ def bay_report(
     checks: tuple[dict[str, Any], ...] = (),
     offset_ms: int | None = 0,
     kept: tuple[KeptFile, ...] = (),
+    update: UpdateReport | None = None,
+    power: PowerReport | None = None,
     **status: Any,
 ) -> BayReport:
     """What an agent says of a camera; a good one unless told otherwise."""
@@ -133,6 +135,8 @@ def bay_report(
         queue=queue,
         self_test=checks,
         kept=kept,
+        update=update,
+        power=power or PowerReport(),
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from page_bench import bay_report
 
+from dock.agent.report import power_of
+from dock.bay_report import PowerReport
 from dock.station.bays import Bay
 from dock.station.health_history import GONE_S, sample_of, what_is_new
 from dock.station.history_book import HistoryBook, Latest, Sample
@@ -74,6 +76,18 @@ def test_another_firmware_and_another_verdict_are_told() -> None:
         ("firmware", {"version": "2.5.0", "from": "2.4.0"}),
         ("self_test", {"verdict": "block", "findings": "microphone: fail silent"}),
     ]
+
+
+@pytest.mark.requirement("R8", "R39")
+def test_the_recorders_account_of_battery_and_heat_becomes_figures() -> None:
+    said = power_of(
+        {"battery_dc": 314, "zones_mc": {"cpu": 58_200, "gpu": 41_000}, "health_percent": 91.4, "cycles": 140}
+    )
+    assert said == PowerReport(battery_c=31, board_c=58, health_percent=91, cycles=140)
+    assert power_of({"battery_dc": None, "zones_mc": None}) == PowerReport()
+    assert power_of({"battery_dc": 10**9, "zones_mc": {"cpu": "hot"}, "cycles": "many"}) == PowerReport()
+    taken = sample_of(bay(power=said))
+    assert (taken.battery_c, taken.board_c) == (31, 58)
 
 
 def test_what_nobody_said_stays_unknown(book: HistoryBook) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from page_bench import bay_report
 
+from dock.bay_report import UpdateReport
 from dock.station.bays import Bay
 from dock.station.page.assets import Assets
 from dock.station.page.board import SILENT_S, Card, Surroundings, card_of, empty_card, faults_of, summary_of
@@ -59,6 +60,21 @@ def test_one_thing_amiss_is_not_green(around: dict[str, Any], said: dict[str, An
     shown = card(Surroundings(**around), **said)
     assert (shown.kind, shown.word) == (kind, word)
     assert shown.kind in ("busy", "away") or shown.reason
+
+
+@pytest.mark.parametrize(
+    ("phase", "word"),
+    [
+        ("downloading", "Updating"),
+        ("installing", "Updating"),
+        ("staged", "Update waiting"),
+        ("failed", "Update failed"),
+    ],
+)
+def test_an_update_in_work_is_amber_and_never_hides_a_fault(phase: Any, word: str) -> None:
+    update = UpdateReport(version="2.5.0", phase=phase, percent=40)
+    assert (card(update=update).kind, card(update=update).word) == ("busy", word)
+    assert card(update=update, self_test="block").kind == "fault"
 
 
 def test_a_camera_without_a_battery_of_its_own_counts_as_charged() -> None:

@@ -9,14 +9,17 @@ from dock_bench import poll_until
 from page_bench import Bench, chromium, keep_picture, log_in, open_bench
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from dock.bay_report import PowerReport
+
 expect.set_options(timeout=20_000)
+WARM = PowerReport(battery_c=31, board_c=58, health_percent=91, cycles=140)
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     opened = open_bench(tmp_path_factory.mktemp("cameras"), cameras=1)
     checks = ({"name": "microphone", "result": "fail", "value": "silent", "advice": "Have it replaced"},)
-    opened.report("SIM-0001", battery=61, self_test="block", checks=checks, offset_ms=37, proof_missing=3)
+    opened.report("SIM-0001", battery=61, self_test="block", checks=checks, offset_ms=37, power=WARM, proof_missing=3)
     yield opened
     opened.close()
 
@@ -45,9 +48,11 @@ def test_a_technician_sees_charts_and_the_same_figures_as_a_table(bench: Bench, 
     expect(tab.get_by_text("microphone: silent. Have it replaced")).to_be_visible()
     expect(tab.get_by_text("3 files: stored and receipted, but nobody has shown yet")).to_be_visible()
     poll_until(lambda: tab.reload() and tab.locator("#charts").count(), why="the first sample")
-    expect(tab.locator("#charts[data-drawn=yes] canvas")).to_have_count(4)
+    expect(tab.locator("#charts[data-drawn=yes] canvas")).to_have_count(6)
     tab.get_by_text("The same as a table").click()
     expect(tab.get_by_role("cell", name="61 %", exact=True)).to_be_visible()
+    expect(tab.get_by_role("cell", name="58", exact=True)).to_be_visible()
+    expect(tab.get_by_text("91 % of its capacity when new")).to_be_visible()
     expect(tab.get_by_role("cell", name="37 ms", exact=True)).to_be_visible()
     expect(tab.get_by_role("row", name="Docked")).to_contain_text("61 %")
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390

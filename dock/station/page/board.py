@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from dock.bay_report import UpdateReport
 from dock.station.bays import Bay
 from evidence.handover import Status
 from evidence.requests import Offloading
@@ -95,6 +96,8 @@ def card_of(bay: Bay, now_ns: int, around: Surroundings) -> Card:
     outdated = around.newest_firmware is not None and around.newest_firmware != status.firmware
     faults = faults_of(status, report.self_test)
     kind, word, reason = _state(status, offloading, around, away=away, charged=charged, outdated=outdated)
+    if report.update is not None and word in ("Ready", "Charging", "Update waiting"):
+        kind, word, reason = _updating(report.update)
     waiting = offloading.bytes if offloading is not None else None
     return Card(
         serial=bay.serial,
@@ -201,6 +204,19 @@ def _work(
     if outdated:
         return "busy", "Update waiting", f"Firmware {around.newest_firmware} is not on it yet."
     return "ready", "Ready", None
+
+
+def _updating(update: UpdateReport) -> tuple[Kind, str, str | None]:
+    """An update in work is amber, also one that waits for the next start or has failed: it is not up to date."""
+    words = {
+        "downloading": ("Updating", f"Firmware {update.version}: {update.percent} % are here."),
+        "installing": ("Updating", f"Firmware {update.version} is being installed."),
+        "staged": ("Update waiting", f"Firmware {update.version} is on the camera and not installed yet."),
+        "installed": ("Update waiting", f"Firmware {update.version} runs from the next start on."),
+        "failed": ("Update failed", f"Firmware {update.version}: {update.trouble or 'the camera does not say why'}."),
+    }
+    word, reason = words[update.phase]
+    return "busy", word, reason
 
 
 def _out_of_use(status: Status) -> str | None:

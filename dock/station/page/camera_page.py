@@ -103,7 +103,7 @@ class CameraPage:
         )
 
     async def _figures(self, visit: Visit) -> Response:
-        """Columns for the charts: seconds since 1970, percent, GB, GB, milliseconds."""
+        """Columns for the charts: seconds since 1970, percent, GB, GB, milliseconds, degrees Celsius."""
         bay = self._bay(visit)
         samples = await self._samples(bay.serial, self._days(visit), _POINTS)
         return JSONResponse(
@@ -113,6 +113,8 @@ class CameraPage:
                 "free": [_gigabytes(one.free) for one in samples],
                 "backlog": [_gigabytes(one.backlog) for one in samples],
                 "offset": [one.offset_ms for one in samples],
+                "battery_c": [one.battery_c for one in samples],
+                "board_c": [one.board_c for one in samples],
             }
         )
 

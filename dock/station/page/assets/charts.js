@@ -35,7 +35,10 @@
 
   const drawAll = (figures) => {
     drawn.splice(0).forEach((one) => { one.plot.destroy(); one.box.remove(); });
-    charts.querySelectorAll("figure").forEach((figure) => draw(figure, figures));
+    charts.querySelectorAll("figure").forEach((figure) => {
+      figure.hidden = figures[figure.dataset.column].every((value) => value === null); // nobody measured it
+      if (!figure.hidden) draw(figure, figures);
+    });
   };
 
   fetch(charts.dataset.figures, { credentials: "same-origin" })
