@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from dock.config import StationLimits
 from dock.errors import BadFileName, StationBusy, StationFull
 from dock.names import original_name, parse_name
+from dock.station.custody import SOFTWARE
 from dock.station.desk import Desk
 from dock.station.intake import Intake
 from dock.station.known import known
@@ -55,7 +56,7 @@ def build_app(
     tus = TusEndpoint(intake_of, limits)
 
     async def system(_: Request) -> Response:
-        return JSONResponse({"system_id": desk.system_id, "station": desk.station})
+        return JSONResponse({"system_id": desk.system_id, "station": desk.station, "version": SOFTWARE})
 
     async def contact(request: Request) -> Response:
         peer: Peer = request.state.peer

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -30,14 +33,20 @@ class Bay(msgspec.Struct, frozen=True, kw_only=True):
     report: BayReport
 
 
+KEEP_EVERY_S: Final = 60.0
+"""A report that says nothing new for checkout is written down at most so often: two hundred cameras speak at once."""
+
+
 class BayBook:
     """One small JSON file for each camera in ``bays/``; all in memory. Calls from any thread."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._lock = threading.Lock()
         self._bays: dict[str, Bay] = {}
+        self._clock = clock
+        self._kept_s: dict[str, float] = {}
         for path in sorted(directory.glob("*.json")):
             try:
                 bay = msgspec.json.decode(path.read_bytes(), type=Bay)
@@ -51,7 +60,11 @@ class BayBook:
         with self._lock:
             before = self._bays.get(bay.serial)
             self._bays[bay.serial] = bay
-            durable.replace(self._directory / f"{bay.serial}.json", msgspec.json.encode(bay))
+            now_s = self._clock()
+            due = now_s - self._kept_s.get(bay.serial, float("-inf")) >= KEEP_EVERY_S
+            if due or before is None or _weighty(before) != _weighty(bay):
+                durable.replace(self._directory / f"{bay.serial}.json", msgspec.json.encode(bay))
+                self._kept_s[bay.serial] = now_s
             return before
 
     def look(self, serial: str) -> Bay | None:
@@ -61,3 +74,9 @@ class BayBook:
     def all(self) -> list[Bay]:
         """Every camera that ever reported, by serial."""
         return sorted(self._bays.values(), key=lambda bay: bay.serial)
+
+
+def _weighty(bay: Bay) -> tuple[object, ...]:
+    """What a restart must not forget for a minute."""
+    status, offloading = bay.report.status, bay.report.offloading
+    return (status.state, status.docked, status.do_not_use, status.self_test, offloading and offloading.files)
