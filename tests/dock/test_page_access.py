@@ -137,6 +137,7 @@ def test_amber_pulses_unless_the_viewer_wants_no_motion(
 ) -> None:
     context = browser.new_context(ignore_https_errors=True, reduced_motion=motion)
     tab = context.new_page()
+    bench.report("SIM-0003", files=2, left=3_000_000_000, battery=50)  # one that was silent would be grey by now
     tab.goto(f"{bench.page_url}/wall")
     name = tab.locator("#bay-SIM-0003 .bay-state").evaluate("(one) => getComputedStyle(one).animationName")
     assert name == animation
