@@ -14,10 +14,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dock.config import StationConfig
-from dock.errors import BadConfig
 from dock.notify import notify
 from dock.station.app import build_app
 from dock.station.custody_steps import CustodySteps
+from dock.station.listening import listen
 from dock.station.opening import open_station
 from dock.station.part import StationPart
 from dock.station.station import Station
@@ -139,7 +139,7 @@ async def _keep_running(part: StationPart) -> None:
 async def _serve(station: Station, context: ssl.SSLContext) -> None:
     config = station.config
     more = [route for part in station.parts for route in part.routes()]
-    with _listen(config) as listener:
+    with listen(config.listen_host, config.listen_port) as listener:
         port = listener.getsockname()[1]
         server = _Server(
             uvicorn.Config(
@@ -176,16 +176,3 @@ def _timestamping(config: StationConfig, store: Store) -> Timestamping | None:
         return None
     trust = TimestampTrust.load(chosen.root) if chosen.root is not None else None
     return Timestamping(store, over_http(chosen.url, chosen.timeout_s), trust=trust, retry_max_s=chosen.retry_max_s)
-
-
-def _listen(config: StationConfig) -> socket.socket:
-    family = socket.AF_INET6 if ":" in config.listen_host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((config.listen_host, config.listen_port))
-    except OSError as error:
-        listener.close()
-        where = f"listen_host {config.listen_host} and listen_port {config.listen_port}"
-        raise BadConfig(f"cannot listen on {where}: {error.strerror}") from error
-    return listener

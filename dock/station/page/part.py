@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from dock.config import PageSettings
 from dock.errors import BadConfig
+from dock.station.listening import listen
 from dock.station.malfunctions import Malfunctions
 from dock.station.page.alarm_page import AlarmPage, Alarms
 from dock.station.page.app import build_page
@@ -54,7 +55,7 @@ class DockPage(StationPart):
         if settings is None:
             return
         self._context = _server_context(settings)
-        self._listener = _listen(settings)
+        self._listener = listen(settings.listen_host, settings.listen_port, table="page.")
         assets = Assets()
         templates = build_templates(
             assets, station_name=self.station.config.station, system_id=self.station.config.system_id
@@ -154,16 +155,3 @@ def _server_context(settings: PageSettings) -> ssl.SSLContext:
         ) from error
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def _listen(settings: PageSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.listen_host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.listen_host, settings.listen_port))
-    except OSError as error:
-        listener.close()
-        where = f"page.listen_host {settings.listen_host} and page.listen_port {settings.listen_port}"
-        raise BadConfig(f"cannot listen on {where}: {error.strerror}") from error
-    return listener
