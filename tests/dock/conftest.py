@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from dock_bench import Process
 from dock_camera import Camera, FakeRecorder
+from page_bench import chromium
+from playwright.sync_api import Browser, BrowserContext
 from weed import Weed
 
 from evidence.trust import Trust
@@ -66,3 +68,18 @@ def run() -> Iterator[Callable[[str, Path], Process]]:
     for process in started:
         if process.started is not None and process.started.poll() is None:
             process.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for one file of tests: as long as it runs no event loop can be begun beside it."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh browser profile in a window of a desk's size."""
+    made = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 800})
+    yield made
+    made.close()

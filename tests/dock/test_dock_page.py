@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from page_bench import PASSWORD, Bench, chromium, keep_picture, log_in, open_bench, steps
+from page_bench import PASSWORD, Bench, keep_picture, log_in, open_bench, steps
 from playwright.sync_api import Browser, BrowserContext, expect
 
 expect.set_options(timeout=20_000)
@@ -18,19 +18,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     opened = open_bench(tmp_path_factory.mktemp("page"), page='wall = true\nbays = {"10.9.9.9" = "Bay 12"}')
     yield opened
     opened.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 800})
-    yield made
-    made.close()
 
 
 @pytest.mark.requirement("R33")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from dock_bench import Client
 from dock_camera import Camera
-from page_bench import Bench, chromium, keep_picture, log_in, open_bench
+from page_bench import Bench, keep_picture, log_in, open_bench
 from playwright.sync_api import Browser, Page, expect
 
 from dock.bay_report import KeptFile
@@ -60,12 +60,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     opened.report("SIM-0006", self_test="warn", checks=checks[1:])
     yield opened
     opened.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1920), ("dark", 360)])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from dock_bench import poll_until
-from page_bench import Bench, chromium, keep_picture, log_in, open_bench
+from page_bench import Bench, keep_picture, log_in, open_bench
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from dock.bay_report import PowerReport
@@ -22,12 +22,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     opened.report("SIM-0001", battery=61, self_test="block", checks=checks, offset_ms=37, power=WARM, proof_missing=3)
     yield opened
     opened.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

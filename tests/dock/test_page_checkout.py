@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from page_bench import PASSWORD, Bench, chromium, keep_picture, log_in, open_bench, steps
+from page_bench import PASSWORD, Bench, keep_picture, log_in, open_bench, steps
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from dock.station.people import People
@@ -31,12 +31,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     people.close()
     yield opened
     opened.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

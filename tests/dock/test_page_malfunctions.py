@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from page_bench import Bench, chromium, keep_picture, log_in, open_bench, steps
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from page_bench import Bench, keep_picture, log_in, open_bench, steps
+from playwright.sync_api import BrowserContext, Page, expect
 
 from dock.bay_report import KeptFile
 
@@ -30,19 +30,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     opened.report("SIM-0002")
     yield opened
     opened.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 800})
-    yield made
-    made.close()
 
 
 def tab_to(tab: Page, name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dock_bench import Client, poll_until, sha256
 from dock_camera import Camera
-from page_bench import Bench, chromium, keep_picture, log_in, open_bench, steps
+from page_bench import Bench, keep_picture, log_in, open_bench, steps
 from playwright.sync_api import Browser, BrowserContext, expect
 
 expect.set_options(timeout=20_000)
@@ -39,12 +39,6 @@ def upload(client: Client, name: str, data: bytes) -> None:
     _, headers, _ = client.create(name, len(data))
     assert client.patch(headers["location"], 0, data, hashlib.sha256(data).digest())[0] == 204
     poll_until(lambda: client("GET", f"/receipts/{name}")[0] == 200, why="the receipt")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture
