@@ -79,4 +79,5 @@ class BayBook:
 def _weighty(bay: Bay) -> tuple[object, ...]:
     """What a restart must not forget for a minute."""
     status, offloading = bay.report.status, bay.report.offloading
-    return (status.state, status.docked, status.do_not_use, status.self_test, offloading and offloading.files)
+    said = (status.state, status.docked, status.assigned, status.do_not_use, status.self_test)
+    return (*said, offloading and offloading.files)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from desk_bench import write_desk
 from dock_bench import SERIAL, Process, poll_until, write_agent
@@ -39,7 +42,16 @@ def test_a_shift_from_checkout_to_the_correction_of_the_officer(
     tmp_path: Path, pki: Path, camera: CameraBench, run: Callable[[str, Path], Process]
 ) -> None:
     (tmp_path / "profile.p7s").write_bytes(sign_profile(pki, {**POLICY, "version": 2}))
-    file = write_desk(tmp_path, pki, 'profile = "profile.p7s"\ntraining = "warn"')
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    keys = f'certificate = "{pki}/station-tls.pem"\nkey = "{pki}/station-tls.key"'
+    page = f"[page]\nlisten_port = {port}\nwall = true\n{keys}"
+    file = write_desk(tmp_path, pki, f'profile = "profile.p7s"\ntraining = "warn"\n{page}')
+    context = ssl.create_default_context(cafile=str(pki / "tls-ca.pem"))
+
+    def wall() -> str:
+        return httpx.get(f"https://localhost:{port}/wall", verify=context).text
 
     def dock(*arguments: str) -> str:
         command = [sys.executable, "-m", "dock", arguments[0], "--config", str(file), *arguments[1:]]
@@ -60,12 +72,14 @@ def test_a_shift_from_checkout_to_the_correction_of_the_officer(
 
     poll_until(lambda: camera.status().profile_next == 2)
     poll_until(lambda: any(one["ready"] for one in rows()), why="the bays show a camera that is ready")
+    poll_until(lambda: SERIAL in wall() and "Ready" in wall(), why="the page on the wall says it too")
     assert f"take {SERIAL}" in dock("checkout", "--officer", "4711", "--shift-h", "8")
     poll_until(lambda: camera.status().assigned)
     told = tmp_path / "station" / "bays" / f"{SERIAL}.json"
     poll_until(lambda: json.loads(told.read_bytes())["report"]["status"].get("assigned"))
     camera.line(DOCK, active=False)
     camera.wait("undocked")
+    poll_until(lambda: "Away" in wall(), why="and that it is away")
     stem = camera.trigger(LIGHTBAR)
     camera.fragments(1)
     camera.line(LIGHTBAR, active=False)
