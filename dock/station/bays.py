@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from dock.bay_report import BayReport
+from dock.bay_report import BayReport, PowerReport
 from evidence import durable
 from evidence.statements import Moment
 
@@ -76,8 +76,12 @@ class BayBook:
         return sorted(self._bays.values(), key=lambda bay: bay.serial)
 
 
-def _weighty(bay: Bay) -> tuple[object, ...]:
-    """What a restart must not forget for a minute."""
-    status, offloading = bay.report.status, bay.report.offloading
-    said = (status.state, status.docked, status.assigned, status.do_not_use, status.self_test)
-    return (*said, offloading and offloading.files)
+def _weighty(bay: Bay) -> object:
+    """What a restart must not forget for a minute: all but the figures that run on."""
+    report, files = bay.report, bay.report.offloading and bay.report.offloading.files
+    running = {"uptime_s": 0, "battery_percent": None, "free_bytes": None, "storage_minutes_left": None}
+    status = msgspec.structs.replace(
+        report.status, buffered_s=None, runtime_minutes=None, log_head=None, offloading=None, **running
+    )
+    calm = msgspec.structs.replace(report, status=status, offloading=None, clock_offset_ms=None, power=PowerReport())
+    return calm, files
