@@ -48,7 +48,7 @@ fuzz: $(VENV)/.test
 
 # Alone on the machine, else the figures are somebody else's. As root the camera gets a card that can be slowed and stalled.
 bench: $(VENV)/.test
-	@for one in startup trigger_latency recording_cpu under_stress seal_vs_openssl; do \
+	@for one in startup trigger_latency recording_cpu under_stress seal_vs_openssl upload; do \
 	  PYTHONPATH=. $(BIN)/python benchmarks/$$one.py || echo "$$one did not run: see above"; \
 	done
 

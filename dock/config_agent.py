@@ -32,9 +32,9 @@ class StationAddress(Table, frozen=True, kw_only=True):
 class Offload(Table, frozen=True, kw_only=True):
     """How to upload."""
 
-    chunk_bytes: Annotated[int, Meta(ge=1024, le=2**26)] = 2**20
-    """Bytes per PATCH, and of memory for each of `at_once`. Undocking and recordings cut it off at once. Default
-    1 MiB."""
+    chunk_bytes: Annotated[int, Meta(ge=1024, le=2**26)] = 2**22
+    """Bytes per PATCH, which are sent again if it is cut off. Undocking and recordings cut it off at once. Default
+    4 MiB; a foreign target gets at most 1 MiB at a time, which is held in memory."""
     at_once: Annotated[int, Meta(ge=1, le=8)] = 2
     """Files uploaded at the same time, each over a connection of its own."""
     poll_s: Annotated[float, Meta(ge=0.05, le=3600)] = 5.0

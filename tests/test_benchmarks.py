@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 def importable(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield
-    for name in ("replay", "results"):
+    for name in ("replay", "results", "upload"):
         sys.modules.pop(name, None)
 
 
@@ -48,3 +49,22 @@ def test_a_replayed_stream_gives_each_access_unit_back_in_order(tmp_path: Path) 
     assert [stream.frame(number, 0).data for number in range(4)] == [*units, units[0]]
     assert [stream.frame(number, 0).keyframe for number in range(3)] == [True, False, False]
     assert stream.frame(7, 99).sequence == 7
+
+
+@pytest.mark.requirement("R30")
+def test_the_agents_upload_arrives_byte_for_byte_and_needs_no_memory_for_the_files_size(
+    tmp_path: Path, tool: Callable[[str], str]
+) -> None:
+    import upload
+
+    tool("curl")
+
+    upload.create_agency(tmp_path / "pki")
+    file, kept = upload.made(tmp_path / upload.NAME, 32), tmp_path / "kept"
+    for way in (upload.ours, upload.curl):
+        with upload.sink(tmp_path / "pki", hashing=True, keep=kept) as port:
+            cost = way(tmp_path / "pki", port, file)
+        assert kept.read_bytes() == file.read_bytes(), way.__name__
+        if way is upload.ours:
+            assert cost.peak_mib - cost.before_mib < 10, "a chunk and what a request needs, not the file"
+            assert cost.peak_mib < 60

@@ -42,8 +42,8 @@ class ForeignTarget:
     def __init__(self, target: Target, state_directory: Path, options: Offload) -> None:
         self._target = target
         self._timeout_s = timeout_s = options.timeout_s
-        # A bucket's parts are gathered in memory as it is: they are read in small pieces.
-        self.chunk_bytes = min(options.chunk_bytes, _READ_BYTES) if target.kind == "s3" else options.chunk_bytes
+        # Held in memory; a bucket's parts are gathered there as it is.
+        self.chunk_bytes = min(options.chunk_bytes, _READ_BYTES)
         self._ledger = ForeignLedger(state_directory / "uploads.sqlite")
         # Told at the start, not at the first docking.
         open_target(target, target_link(target, timeout_s=timeout_s), self._ledger, lambda: dt.datetime.now(dt.UTC))

@@ -9,7 +9,6 @@ from typing import Final
 
 from dock.agent.backlog import Backlog
 from dock.agent.backoff import Backoff
-from dock.agent.foreign import ForeignTarget
 from dock.agent.gate import Gate
 from dock.agent.ledger import UploadLedger
 from dock.agent.progress import Progress
@@ -50,7 +49,11 @@ class Offload:
         self._trust = Trust.load(config.root, config.revocation_lists)
         self._clock_from = own_start(config.tls)
         target = config.target
-        self._foreign = ForeignTarget(target, config.state_directory, config.offload) if target is not None else None
+        self._foreign = None
+        if target is not None:
+            from dock.agent.foreign import ForeignTarget  # loaded by need: cameras have little memory
+
+            self._foreign = ForeignTarget(target, config.state_directory, config.offload)
         options, station = config.offload, config.station
         self._stations = Stations((station.url, *station.fallback_urls), self._new_backoff)
         self.backlog = Backlog(recorder, ledger, UploadQueue(self._new_backoff), ask_again_s=options.ask_again_s)

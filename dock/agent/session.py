@@ -13,12 +13,11 @@ import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from dock.agent.backlog import Backlog
 from dock.agent.clock_offset import ClockOffset
 from dock.agent.delivery import Delivery
-from dock.agent.foreign import ForeignTarget
 from dock.agent.gate import Gate
 from dock.agent.greeting import Greeted, greet
 from dock.agent.ledger import UploadLedger
@@ -34,11 +33,16 @@ from dock.errors import (
 )
 from dock.revoked import load_authorities
 from dock.transport.https import StationLink
-from dock.transport.tus import TusTransport
+from dock.transport.tus_pieces import TusPieces
 from evidence.handover import SpoolFile
 from evidence.trust import Trust
 
+if TYPE_CHECKING:
+    from dock.agent.foreign import ForeignTarget
+
 log = logging.getLogger(__name__)
+_AWAY_BYTES: Final = 2**20
+"""Largest chunk over a radio link: what is cut off in the middle of one is sent again."""
 GREET_EVERY_S: Final = 3600.0
 _END_S: Final = 2.0
 """How long a connection that was cut off may take to notice."""
@@ -231,7 +235,7 @@ class Session:
 
     async def turn(self, file: SpoolFile, most: int) -> int:  # noqa: ARG002 - all files share the link
         """Wait for the next piece's turn; how many bytes it may have."""
-        return await self.share(most)
+        return await self.share(most if self._permission.over == "dock" else min(most, _AWAY_BYTES))
 
     async def share(self, most: int) -> int:
         """Wait until so many bytes, or fewer, may be sent over the link that all share; how many."""
@@ -261,7 +265,7 @@ class Session:
         delivery = Delivery(self, trust, serial, teller=self._teller, ledger=self._ledger, on_stored=self._on_stored)
         link = self.new_link()
         uploader = Uploader(
-            TusTransport(link) if self._foreign is None else self._foreign.transport(self, link),
+            TusPieces(link) if self._foreign is None else self._foreign.transport(self, link),
             self._ledger,
             self,
             station=self.url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import stat
@@ -24,7 +25,9 @@ from dock.errors import (
     UploadStopped,
 )
 from dock.names import parse_name
+from dock.transport.hash_ahead import HashAhead
 from dock.transport.transport import Outgoing, Transport
+from dock.transport.tus_pieces import BUFFER_BYTES, TusPieces
 from evidence.handover import SpoolFile
 
 log = logging.getLogger(__name__)
@@ -74,6 +77,7 @@ class Uploader:
         self._receipt_wait_s = receipt_wait_s
         self._buffer = bytearray()
         """One for all chunks: the camera has little memory, and every thread would keep its own."""
+        self._ahead = HashAhead() if isinstance(transport, TusPieces) else None
 
     async def send(self, file: SpoolFile, directory: Path) -> str:
         """Upload what is missing; the address of the receipt.
@@ -81,7 +85,7 @@ class Uploader:
         Raises `UploadStopped` when it may not go on, `SpoolMismatch`, `ReceiptNotReady`, a `TransportError`
         (`StationRejects` if the announcement was a bad request), or OSError if the spool cannot be read.
         """
-        with _opened(directory, file) as descriptor:
+        with _opened(directory, file) as descriptor, self._ahead or contextlib.nullcontext():
             stumbles = 0
             while True:
                 try:
@@ -112,14 +116,23 @@ class Uploader:
 
     def _pass_on(self, file: SpoolFile, descriptor: int, upload: str, offset: int, count: int) -> int:
         """One chunk from the spool to the station; the new offset. Blocks."""
-        if len(self._buffer) < count:
-            self._buffer = bytearray(count)
+        if isinstance(self._transport, TusPieces) and self._ahead is not None:
+            piece, digest = self._ahead.take(descriptor, file.name, offset, count)
+            if count == self._chunk_bytes:  # at full speed: a limit gives smaller ones
+                self._ahead.begin(descriptor, file.name, offset + count, min(count, file.bytes - offset - count))
+            self._size_buffer(BUFFER_BYTES)
+            return self._transport.append_piece(upload, piece, digest, self._buffer)
+        self._size_buffer(count)
         with memoryview(self._buffer) as whole, whole[:count] as room:
             size = os.preadv(descriptor, [room], offset)
             if not size:
                 raise SpoolMismatch(f"{file.name} ends at {offset}, not at {file.bytes}")
             with room[:size] as chunk:
                 return self._transport.append(upload, offset, chunk)
+
+    def _size_buffer(self, size: int) -> None:
+        if len(self._buffer) < size:
+            self._buffer = bytearray(size)
 
     async def _announce(self, file: SpoolFile) -> str:
         known = await asyncio.to_thread(self._ledger.address, self._station, file.name, file.close_hash)

@@ -10,6 +10,7 @@ import http.client
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 from typing import Final
@@ -28,6 +29,9 @@ from dock.transport.bound import bound_to
 _ANSWER_BYTES: Final = 256 * 1024
 _DEFAULT_PATIENCE_S: Final = 5.0
 _MOST_PATIENCE_S: Final = 3600.0
+
+
+Body = bytes | bytearray | memoryview | Iterator[memoryview]
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,11 @@ class StationLink:
         self._lock = threading.Lock()
         self._certificate: bytes | None = None
 
-    def call(
-        self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | bytearray | memoryview = b""
-    ) -> Answer:
-        """One request, one answer. Raises `StationUnreachable`, `StationFailed`."""
+    def call(self, method: str, path: str, headers: dict[str, str] | None = None, body: Body = b"") -> Answer:
+        """One request, one answer. A body that comes in blocks needs a Content-Length in `headers`.
+
+        Raises `StationUnreachable`, `StationFailed`, and what the blocks raise that is no OSError.
+        """
         with self._lock:
             try:
                 connection = self._open()

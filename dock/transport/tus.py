@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from dock.errors import ChecksumRefused, OffsetMoved, StationFailed, UploadGone
-from dock.transport.https import Answer, StationLink, refuse
+from dock.transport.https import Answer, Body, StationLink, refuse
 from dock.transport.transport import Chunk, Outgoing, Progress
 
 _VERSION: Final = {"Tus-Resumable": "1.0.0"}
@@ -64,13 +64,17 @@ class TusTransport:
         return answer
 
     def append(self, upload: str, offset: int, data: Chunk) -> int:
+        return self._patch(upload, offset, len(data), data, self._checksum(data))
+
+    def _patch(self, upload: str, offset: int, size: int, body: Body, checksum: dict[str, str]) -> int:
         headers = {
             **self._headers(),
             "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(size),
             "Upload-Offset": str(offset),
-            **self._checksum(data),
+            **checksum,
         }
-        answer = self._link.call("PATCH", upload, headers, data)
+        answer = self._link.call("PATCH", upload, headers, body)
         if answer.status in {404, 410}:
             raise UploadGone(f"{upload} is not known any more")
         if answer.status == 409:
@@ -79,8 +83,8 @@ class TusTransport:
             raise ChecksumRefused(f"{upload}: the chunk at {offset} arrived altered")
         refuse(answer, f"sending {upload}")
         new = offset_in(answer, upload)
-        if answer.status != 204 or new != offset + len(data):
-            raise StationFailed(f"{upload}: {answer.status} with offset {new} after {len(data)} bytes at {offset}")
+        if answer.status != 204 or new != offset + size:
+            raise StationFailed(f"{upload}: {answer.status} with offset {new} after {size} bytes at {offset}")
         return new
 
     def complete(self, upload: str) -> None:
