@@ -14,6 +14,7 @@ import msgspec
 from dock.config_agent import AgentConfig, Offload, StationAddress, UpdateSettings
 from dock.config_away import Away
 from dock.config_base import Table, Tls
+from dock.config_broker import BrokerSettings
 from dock.config_desk import DeskSettings
 from dock.config_mqtt import Peers, Telemetry
 from dock.config_page import PageSettings
@@ -29,6 +30,7 @@ __all__ = [
     "AgentConfig",
     "Archive",
     "Away",
+    "BrokerSettings",
     "DeskSettings",
     "Foreign",
     "Offload",

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from dock.config_base import Port, Table, Text, Tls
+from dock.config_broker import BrokerSettings
 from dock.config_desk import DeskSettings
 from dock.config_page import PageSettings
 from dock.config_store import Archive, Foreign, StoreSettings
@@ -85,3 +86,4 @@ class StationConfig(Table, frozen=True, kw_only=True):
     """At which hour the logs of all cameras are held against the store, each day (R38)."""
     desk: DeskSettings | None = None
     page: PageSettings | None = None
+    broker: BrokerSettings | None = None

@@ -8,13 +8,15 @@ The device log is the thread (`evidence.audit_log`); along it `evidence.audit_re
 3. A recording that the log does not name, although the log goes on after it, is not of this log.
 4. A recovered recording's end is unknown; signs that it was cut rather than torn are findings.
 5. The log head that a recording's `open` names stands in the log; openings are in the log's order of boots and clocks.
-6. After the newest witnessed head everything is unknown: a tail that nobody has seen can be cut without a trace.
+6. What the camera told a broker of its log, unsigned, must not contradict the log (`evidence.audit_claims`).
+7. After the newest witnessed head everything is unknown: a tail that nobody has seen can be cut without a trace.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evidence.audit_claims import Claim, hold_claim
 from evidence.audit_facts import CameraAudit, Found, Heap, Row, Witness
 from evidence.audit_log import LogView
 from evidence.audit_recordings import Recordings
@@ -25,14 +27,14 @@ from evidence.times import when, words
 _STATES = ("not_valid", "forked", "rolled_back", "differs", "overlapping", "out_of_order", "not_in_log", "unclosed")
 
 
-def audit(heap: Heap, stores: Sequence[str] = ()) -> list[CameraAudit]:
-    """One audit for each camera that a file, receipt or contact names, by serial."""
+def audit(heap: Heap, stores: Sequence[str] = (), claims: Sequence[Claim] = ()) -> list[CameraAudit]:
+    """One audit for each camera that a file, receipt or contact names, by serial. `claims` are unsigned words."""
     serials = {one.opened.serial for one in heap.files}
     serials |= {one.serial for one in heap.receipts} | {one.serial for one in heap.contacts}
-    return [_camera(serial, heap, frozenset(stores)) for serial in sorted(serials)]
+    return [_camera(serial, heap, frozenset(stores), claims) for serial in sorted(serials)]
 
 
-def _camera(serial: str, heap: Heap, stores: frozenset[str]) -> CameraAudit:
+def _camera(serial: str, heap: Heap, stores: frozenset[str], claims: Sequence[Claim]) -> CameraAudit:
     result = CameraAudit(serial)
     receipts = [one for one in heap.receipts if one.serial == serial]
     contacts = [one for one in heap.contacts if one.serial == serial]
@@ -48,6 +50,9 @@ def _camera(serial: str, heap: Heap, stores: frozenset[str]) -> CameraAudit:
         )
     result.proven = log.prove()
     _tell_unknown(result, log)
+    for claim in claims:
+        if claim.serial == serial:
+            hold_claim(result, log, claim)
     result.rows.sort(key=lambda row: (row.stream, row.first))
     return result
 
@@ -97,7 +102,7 @@ def _row(file: Found, result: CameraAudit, nonces: dict[str, Contact], receipts:
 
 
 def _tell_unknown(result: CameraAudit, log: LogView) -> None:
-    """Rule 6, and what lies in between."""
+    """Rule 7, and what lies in between."""
     for number, file in log.segments.items():
         if file.recovered and not file.ended:
             result.holes = True

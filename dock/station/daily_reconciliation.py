@@ -23,6 +23,7 @@ from dock.station.reconciliation import Reconciliation, reconcile
 from dock.station.station import Station
 from dock.station.whole_shelf import WholeShelf
 from evidence import durable
+from evidence.audit_claims import Claim
 from evidence.statements import Frozen, moment
 
 log = logging.getLogger(__name__)
@@ -72,12 +73,16 @@ class DailyReconciliation(StationPart):
         finally:
             self._running.release()
 
+    def _claimed(self, serial: str) -> Claim | None:
+        known = self.station.desk.witnesses.look(serial)
+        return Claim(serial, known.claimed, known.claimed_at) if known.claimed is not None else None
+
     def _run(self, who: str, *, full: bool) -> Reconciliation:
         station, now = self.station, self._clock()
         contacts = station.config.directory / "contacts"
         shelf = WholeShelf(station)
         cameras, wrong, digests = reconcile(
-            shelf, contacts, station.trust, now=now, full=full, waits=shelf.waits_for_archive
+            shelf, contacts, station.trust, now=now, full=full, waits=shelf.waits_for_archive, claimed=self._claimed
         )
         report = Reconciliation(
             at=moment(station.utc_ns()),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dock.station.admin import Admin
 from dock.station.aside_objects import AsideObjects
 from dock.station.bay_reports import BayReports
+from dock.station.broker_witness import BrokerWitness
 from dock.station.checkout_desk import CheckoutDesk
 from dock.station.custody_steps import CustodySteps
 from dock.station.daily_reconciliation import DailyReconciliation
@@ -66,6 +67,7 @@ def parts_of(station: Station) -> tuple[StationPart, ...]:
         Relay,
         ForeignStores,
         UpdateShelf,
+        BrokerWitness,
         SupervisorsCommands,
     )
     return tuple(kind(station) for kind in kinds)

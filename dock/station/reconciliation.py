@@ -5,7 +5,8 @@
 2. What the store holds has the size and the digest that its receipt names. Sizes are compared each time; digests of a
    share of all files, so that every file is read again once in `SCRUB_DAYS` days.
 3. A recording that the log does not name, although the log goes on after it, is *extra*.
-4. What the newest contact does not prove yet is *unknown*, never complete (invariant 9).
+4. A log that contradicts what its camera told a broker or a station of it is *broken*.
+5. What the newest contact does not prove yet is *unknown*, never complete (invariant 9).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dock.errors import BadFileName
 from dock.names import EvidenceName, original_name, parse_name
 from evidence import cms
 from evidence.audit import audit
+from evidence.audit_claims import Claim
 from evidence.audit_facts import CameraAudit, Found, Gathered, Heap
 from evidence.errors import EvidenceError
 from evidence.handover import Receipt, decode_contact, decode_receipt
@@ -102,11 +104,12 @@ def reconcile(
     now: dt.datetime,
     full: bool = False,
     waits: Callable[[str], bool] = lambda _: False,
+    claimed: Callable[[str], Claim | None] = lambda _: None,
 ) -> tuple[tuple[CameraCount, ...], tuple[Discrepancy, ...], int]:
     """Counts, discrepancies, and how many digests were read. Blocks for long. Raises OSError.
 
     `full` reads every file's digest again, not only the day's share. `waits` says of a stored name that its receipt is
-    on the way, from an archive: that is no discrepancy.
+    on the way, from an archive: that is no discrepancy. `claimed` knows where a camera said that its log stands.
     """
     cameras: dict[str, list[tuple[str, EvidenceName]]] = defaultdict(list)
     for stored in store.names():
@@ -126,7 +129,8 @@ def reconcile(
                 continue
             digests += _take(store, stored, name, heap, found, trust, now, full=full)
         _read_contacts(contacts / serial, trust, heap)
-        (result,) = audit(heap) or [CameraAudit(serial)]
+        claim = claimed(serial)
+        (result,) = audit(heap, claims=[claim] if claim is not None else []) or [CameraAudit(serial)]
         found += (one for one in _discrepancies(result) if one.kind != "missing" or one.about not in waiting)
         found += _extras(serial, heap)
         counts.append(_count(serial, names, result))
