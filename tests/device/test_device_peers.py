@@ -52,7 +52,7 @@ class Camera:
     def __post_init__(self) -> None:
         claim = SimpleNamespace(source=self.source, earliest_ns=NOW_NS, latest_ns=NOW_NS, middle_ns=NOW_NS)
         self.clock = SimpleNamespace(utc=lambda: claim, boottime_ns=lambda: self.boot_ns)
-        self.identity = SimpleNamespace(serial=OWN, trust=Trust.load(self.keys / "root.pem"))
+        self.identity = SimpleNamespace(serial=OWN, others=Trust.load(self.keys / "root.pem"))
         self.profile = SimpleNamespace(profile=Profile(v=1, name="x", version=1, **self.policy))
         self.settings = SimpleNamespace(inputs={"arrivals": Input(kind="peer", source="message")})
         self.peers = Peers(self)  # type: ignore[arg-type]
