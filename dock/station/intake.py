@@ -25,7 +25,9 @@ from evidence import durable
 from evidence.verify import Report
 
 log = logging.getLogger(__name__)
-_VERIFIERS_KEPT: Final = 16
+_VERIFIERS_KEPT: Final = 256
+"""Uploads that are verified while they come in, each with much less than 1 MiB of memory. What is beyond is read and
+verified once more at the end: with 16, a shift of forty cameras cost a second pass over nearly every byte."""
 _UPLOADS_PER_CAMERA: Final = 256
 _RETRY_FIRST_S: Final = 1.0
 _RETRY_MAX_S: Final = 60.0
