@@ -20,7 +20,7 @@ class HashAhead:
 
     def begin(self, descriptor: int, name: str, offset: int, size: int) -> None:
         """Start on what most likely comes next. Nothing if it is empty."""
-        if size <= 0:
+        if size <= 0 or self._leaving:
             return
         if self._thread is None:
             self._thread, self._buffer = ThreadPoolExecutor(1, thread_name_prefix="hashing"), bytearray(BUFFER_BYTES)
