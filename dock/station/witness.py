@@ -54,10 +54,19 @@ class WitnessBook:
                 self._write(serial, msgspec.structs.replace(known, proven=head))
 
     def claim(self, serial: str, head: LogHead, at: str) -> None:
-        """Remember where the camera says its log stands. Durable. Raises OSError."""
+        """Remember where the camera says its log stands. Durable. Raises OSError.
+
+        A claim that lies before an earlier one is told and not kept: a log that was rolled back would erase its trace.
+        """
         with self._lock:
             known = self.look(serial)
-            if known.claimed != head:
+            if known.claimed is not None and _place(head) < _place(known.claimed):
+                was = f"segment {known.claimed.segment}, statement {known.claimed.seq}"
+                log.error(
+                    "%s says its log stands at segment %d, statement %d, and said %s before: it may be rolled back",
+                    serial, head.segment, head.seq, was,
+                )  # fmt: skip
+            elif known.claimed != head:
                 self._write(serial, msgspec.structs.replace(known, claimed=head, claimed_at=at))
 
     def _write(self, serial: str, witness: Witness) -> None:

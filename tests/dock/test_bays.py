@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from dock.bay_report import BayReport
 from dock.station.bays import KEEP_EVERY_S, Bay, BayBook
+from dock.station.witness import WitnessBook
 from evidence.handover import Status
 from evidence.requests import Offloading
+from evidence.statements import LogHead
 
 
 def bay(battery: int, files: int, *, docked: bool = True) -> Bay:
@@ -44,3 +47,18 @@ def test_news_for_checkout_outlives_a_restart_and_progress_costs_no_flush(tmp_pa
     assert BayBook(tmp_path).all()[0].report.status.battery_percent == 60
     kept.write_bytes(b"{")
     assert BayBook(tmp_path).all() == [], "what cannot be read is forgotten, and told"
+
+
+@pytest.mark.requirement("R38")
+def test_a_camera_that_claims_less_of_its_log_than_before_is_told_and_erases_no_trace(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    book = WitnessBook(tmp_path)
+    late, early = (
+        LogHead(segment=4, seq=9, hash="a" * 64),
+        LogHead(segment=3, seq=50, hash="b" * 64),
+    )
+    book.claim("CAM-0001", late, "2026-01-02T00:00:00.000000Z")
+    book.claim("CAM-0001", early, "2026-01-03T00:00:00.000000Z")
+    assert book.look("CAM-0001").claimed == late
+    assert "it may be rolled back" in caplog.text
