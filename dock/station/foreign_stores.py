@@ -54,23 +54,15 @@ class ForeignStore:
 
     def size(self, name: str) -> int | None:
         """Bytes; None if it is not there."""
-        try:
-            return self._reading.head(self._key(name))["size"]
-        except FileNotFoundError:
-            return None
+        return self._reading.size(self._key(name))
 
     def read(self, name: str) -> Iterator[bytes]:
         """The bytes of the newest version."""
-        key = self._key(name)
-        for block in self._reading.stream(key, self._reading.head(key)["version"]):
-            if self._stopped.is_set():
-                raise StoreStopped("the station stops")
-            yield block
+        return self._reading.newest(self._key(name), self._stopped)
 
     def version(self, name: str) -> str:
         """The version's id; the ETag in a bucket without versions."""
-        facts = self._reading.head(self._key(name))
-        return (facts["version"] or (facts["e_tag"] or "").strip('"') or name)[:128]
+        return (self._reading.version(self._key(name)) or name)[:128]
 
     def retain(self, name: str, until: str | None) -> str | None:  # noqa: ARG002 - what we would like binds nobody
         """Until when the store says that it has locked the object."""

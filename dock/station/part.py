@@ -63,7 +63,7 @@ class StationPart:
         """The station's own things are there, nothing is served yet. Raises `DockError` if it cannot serve at all."""
 
     def routes(self) -> Sequence[BaseRoute]:
-        """What cameras may ask over mutual TLS; `request.state.peer` is who asks. Wrap handlers in `app.known`."""
+        """What cameras may ask over mutual TLS; `request.state.peer` is who asks. Wrap handlers in `known.known`."""
         return ()
 
     def page_routes(self) -> Sequence[BaseRoute]:

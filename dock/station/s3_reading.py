@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -12,7 +13,7 @@ import obstore
 from obstore.exceptions import BaseError, GenericError
 from obstore.store import S3Store as Bucket
 
-from dock.errors import BadConfig, StoreFailed
+from dock.errors import BadConfig, StoreFailed, StoreStopped
 from dock.transport.credentials import AccessKey
 
 if TYPE_CHECKING:
@@ -66,6 +67,25 @@ class S3Reading:
         blocks = iter(found.stream(min_chunk_size=_READ_BYTES))
         while (block := self._guard(functools.partial(next, blocks, None))) is not None:
             yield bytes(block)
+
+    def size(self, key: str) -> int | None:
+        """Bytes; None if it is not there."""
+        try:
+            return self.head(key)["size"]
+        except FileNotFoundError:
+            return None
+
+    def newest(self, key: str, stopped: threading.Event) -> Iterator[bytes]:
+        """The bytes of the newest version; ends with `StoreStopped` when `stopped` is set."""
+        for block in self.stream(key, self.head(key)["version"]):
+            if stopped.is_set():
+                raise StoreStopped("the station stops")
+            yield block
+
+    def version(self, key: str) -> str | None:
+        """The newest version's id; the ETag in a bucket without versions; None for a bucket that tells neither."""
+        facts = self.head(key)
+        return facts["version"] or (facts["e_tag"] or "").strip('"') or None
 
     def paper(self, key: str) -> bytes | None:
         """A small object whole, or None."""

@@ -66,18 +66,11 @@ class S3Store:
             raise
 
     def size(self, name: str) -> int | None:
-        try:
-            return self._reading.head(self._key(name))["size"]
-        except FileNotFoundError:
-            return None
+        return self._reading.size(self._key(name))
 
     def read(self, name: str) -> Iterator[bytes]:
         """The bytes of the version that `version` names."""
-        key = self._key(name)
-        for block in self._reading.stream(key, self._reading.head(key)["version"]):
-            if self._stopped.is_set():
-                raise StoreStopped("the station stops")
-            yield block
+        return self._reading.newest(self._key(name), self._stopped)
 
     def conflicts(self, name: str) -> list[str]:
         first, found = self._key(f"{name}.conflict-"), []
@@ -95,8 +88,7 @@ class S3Store:
 
     def version(self, name: str) -> str:
         """The version's id; the ETag in a bucket without versions."""
-        facts = self._reading.head(self._key(name))
-        return (facts["version"] or (facts["e_tag"] or "").strip('"') or name)[:128]
+        return (self._reading.version(self._key(name)) or name)[:128]
 
     def retain(self, name: str, until: str | None) -> str | None:
         """Ask the bucket whether it has locked the object, and until when; lock it if it has not."""
