@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from dock_bench import poll_until
+from weed import free_ports
 
 NODE = Path(__file__).parent / "node"
 INSTALLED = Path(__file__).resolve().parents[2] / "build" / "node"
@@ -64,28 +65,6 @@ def node_judges() -> Path:
             subprocess.run(command, cwd=INSTALLED, check=True, capture_output=True, timeout=240)
             (INSTALLED / "installed").touch()
     return INSTALLED
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, below those that the system hands out to connections."""
-    found: list[int] = []
-    first = 20000 + os.getpid() * 37 % 10000
-    for port in range(first, first + 2000):
-        # SeaweedFS takes each port plus 10000 for gRPC.
-        if all(_is_free(one) for one in (port, port + 10000)):
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise AssertionError("no free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def listens(port: int) -> bool:
