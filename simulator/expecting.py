@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from evidence.handover import Status
@@ -17,7 +16,7 @@ def expect(one: Expectation, world: World, where: str, since: int, began_s: floa
     """Wait until it is so, or watch that it stays so.
 
     `where` is the scenario's file and line, `since` how many log entries there were before the step, `began_s` when its
-    deed was done (monotonic). Raises `NotAsExpected`.
+    deed was done (`World.now_s`). Raises `NotAsExpected`.
     """
     end_s = began_s + one.within_s
     while True:
@@ -27,7 +26,7 @@ def expect(one: Expectation, world: World, where: str, since: int, began_s: floa
             raise NotAsExpected(f"{where}: expected {one.text}, and it came; the camera says: {live_text(status)}")
         if found:
             return
-        if time.monotonic() > end_s:
+        if world.now_s() > end_s:
             if one.never:
                 return
             logged = ", ".join(f"{entry.event} {entry.word or ''}".strip() for entry in world.log.look()[since:])
@@ -35,7 +34,7 @@ def expect(one: Expectation, world: World, where: str, since: int, began_s: floa
                 f"{where}: expected {one.text}, and it did not come; the camera says: {live_text(status)}; since then "
                 f"it logged: {logged or 'nothing'}"
             )
-        time.sleep(_LOOK_S)
+        world.stage.sleep(_LOOK_S)
 
 
 def _is(one: Expectation, world: World, status: Status, since: int) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +35,8 @@ class People:
 
     pki: Path
     serial: str
+    utc_ns: Callable[[], int] = time.time_ns
+    """The desk's clock."""
 
     def signs_in(self) -> CommandRequest:
         """The desk hands the camera to the officer of all scenarios. Raises OSError, `EvidenceError`."""
@@ -47,7 +51,7 @@ class People:
         return self._command("override", "supervisor", {"component": component, "supervisor": SUPERVISOR})
 
     def _command(self, kind: str, signer: str, fields: dict[str, Any]) -> CommandRequest:
-        now = dt.datetime.now(dt.UTC)
+        now = dt.datetime.fromtimestamp(self.utc_ns() / 10**9, dt.UTC)
         common = {
             "command": kind,
             "v": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,14 +27,16 @@ class SecondCamera:
 
     pki: Path
     starts: int = 0
+    utc_ns: Callable[[], int] = time.time_ns
+    """That camera's clock."""
 
     def announcement(self) -> bytes:
         """The signed announcement of a start at this instant, DER. Raises OSError, `EvidenceError`."""
         self.starts += 1
-        now_ns = time.time_ns()
+        now_ns = self.utc_ns()
         utc = Utc(earliest=moment(now_ns - _DOUBT_NS), latest=moment(now_ns + _DOUBT_NS), source="ntp")
         message = PeerStart(
             v=1, serial=SERIAL, incident=f"{SERIAL}-{self.starts:06d}", nonce=secrets.token_hex(16), utc=utc
         )
         signer = FileSigner.load(self.pki / f"{STEM}.key", self.pki / f"{STEM}.pem")
-        return sign(encode_canonical(message), signer, dt.datetime.now(dt.UTC))
+        return sign(encode_canonical(message), signer, dt.datetime.fromtimestamp(now_ns / 10**9, dt.UTC))

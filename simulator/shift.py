@@ -37,6 +37,7 @@ from simulator.run_errors import BadInput, Interrupted, NotAsExpected, WorldRefu
 from simulator.scenario import Scenario
 from simulator.second_camera import SecondCamera
 from simulator.socket_lines import Recorder
+from simulator.stage import RealStage
 from simulator.thermal_feed import ThermalFeed
 from simulator.vault_holder import VaultHolder, proven
 from simulator.world import World
@@ -176,7 +177,8 @@ def _world(
     hands = Hands(camera, profile, pause)
     deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki), People(layout.pki, agency.SERIAL))
     holder = VaultHolder(layout, children, progress)
-    world = World(camera, battery, profile, progress, deeds, LogWatch((layout.spool, layout.store)), holder)
+    log = LogWatch((layout.spool, layout.store))
+    world = World(camera, battery, profile, progress, deeds, log, holder, RealStage())
     return world
 
 
@@ -196,7 +198,7 @@ def _play(scenario: Scenario, world: World) -> None:
                 world.act(step.deed)
             except WorldRefused as error:
                 raise NotAsExpected(f"{scenario.name}:{step.line}: {error}") from error
-            done_s = time.monotonic()
+            done_s = world.now_s()
             world.look()
             for one in step.expect:
                 expect(one, world, f"{scenario.name}:{step.line}", since, done_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +14,7 @@ from simulator.deeds import Deeds
 from simulator.log_watch import LogWatch
 from simulator.progress import Progress
 from simulator.run_errors import TookTooLong
+from simulator.stage import Stage
 from simulator.vault_holder import VaultHolder
 from simulator.words import Deed
 
@@ -25,7 +25,7 @@ _QUIET: Final = frozenset({"fragment", "heartbeat"})
 
 @dataclass
 class World:
-    """Everything outside the camera, on real time. Errors: those of `CameraLink`."""
+    """Everything outside the camera. Errors: those of `CameraLink`."""
 
     camera: CameraLink
     battery: BatteryFeed
@@ -34,14 +34,21 @@ class World:
     deeds: Deeds
     log: LogWatch
     holder: VaultHolder
+    stage: Stage
+    """This world's time."""
     status: Status = field(init=False)
     """As of the last look."""
-    _battery_s: float = field(default_factory=time.monotonic)
+    _battery_s: float = field(init=False)
     _done: tuple[Deed, int] = (NOTHING, 0)
     """The last deed, and which start of the camera saw it."""
 
     def __post_init__(self) -> None:
         self.status, _ = self.camera.look()
+        self._battery_s = self.now_s()
+
+    def now_s(self) -> float:
+        """Seconds of this world's time; only differences mean something."""
+        return self.stage.now_s()
 
     def look(self) -> Status:
         """One look at everything: are all processes alive, what does the camera say, how is the battery."""
@@ -50,7 +57,7 @@ class World:
             if notice.event not in _QUIET:
                 self.progress.event(f"    camera: {told(notice)}")
         self.holder.look(self.status)
-        now_s = time.monotonic()
+        now_s = self.now_s()
         if now_s - self._battery_s >= 1.0:
             self.battery.tick(now_s - self._battery_s)
             self._battery_s = now_s
@@ -60,29 +67,29 @@ class World:
 
     def pause(self, seconds: float) -> None:
         """Let time pass, with open eyes."""
-        until_s = time.monotonic() + seconds
-        while (left_s := until_s - time.monotonic()) > 0:
+        until_s = self.now_s() + seconds
+        while (left_s := until_s - self.now_s()) > 0:
             if left_s > 2 * _LOOK_S:
                 self.look()
-            time.sleep(max(0.0, min(_LOOK_S, until_s - time.monotonic())))
+            self.stage.sleep(max(0.0, min(_LOOK_S, until_s - self.now_s())))
 
     def wait_for(self, state: str, within_s: float) -> None:
         """Until the camera is in a state of `simulator.words.STATES`. Raises `TookTooLong`.
 
         A camera that was killed under the officer's hand has not felt it: the officer sees that, and does it again.
         """
-        deadline_s = time.monotonic() + within_s
+        deadline_s = self.now_s() + within_s
         while not self.is_in(state, self.look()):
             deed, start = self._done
             if start != self.camera.starts and self.status.state not in ("boot", "self_test"):
                 self.progress.event(f"> {deed.action}, once more: the camera was started again")
                 self.act(deed)
                 continue
-            if time.monotonic() > deadline_s:
+            if self.now_s() > deadline_s:
                 raise TookTooLong(
                     f"after {within_s:.0f} s the camera is still not {state!r}; it says: {live_text(self.status)}"
                 )
-            time.sleep(_LOOK_S)
+            self.stage.sleep(_LOOK_S)
 
     def is_in(self, state: str, status: Status) -> bool:
         """Whether the camera is in one of `simulator.words.STATES`."""

@@ -35,6 +35,7 @@ from simulator.people import People
 from simulator.run_errors import BadScenario, NotAsExpected
 from simulator.scenario import load_scenario
 from simulator.second_camera import SecondCamera
+from simulator.stage import RealStage
 from simulator.thermal_feed import ThermalFeed
 from simulator.words import ACTIONS, AMOUNTS, LINES, SAID, Deed, Expectation, deed, expectation
 
@@ -258,6 +259,10 @@ class PaperWorld:
             state=state, recording=None, buffered_s=None, battery_percent=None, docked=False, degraded=False
         )
         self.log = SimpleNamespace(look=lambda: list(entries))
+        self.stage = RealStage()
+
+    def now_s(self) -> float:
+        return self.stage.now_s()
 
     def look(self) -> Any:
         return self.status
