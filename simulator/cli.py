@@ -94,10 +94,12 @@ def run_shift(options: argparse.Namespace) -> int:
     """``firsthand-sim shift``: the exit code."""
     progress = Progress(sys.stderr if options.json else sys.stdout)
     try:
-        from simulator import shift  # the command line answers fast, and `read-frames` needs none of it
+        from simulator import running, shift  # the command line answers fast, and `read-frames` needs none of it
 
         scenario = load_scenario(find_scenario(options.scenario))
-        report = shift.run_shift(shift.Order(scenario, options.out, options.clip, options.nmea, options.seed), progress)
+        report = shift.run_shift(
+            running.Order(scenario, options.out, options.clip, options.nmea, options.seed), progress
+        )
     except (BadScenario, BadInput, OutRefused) as error:
         print(f"firsthand-sim shift: {error}", file=sys.stderr)
         return EXIT_USAGE

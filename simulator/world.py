@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,6 +37,8 @@ class World:
     holder: VaultHolder
     stage: Stage
     """This world's time."""
+    watchers: list[Callable[[Status, Sequence[Notice]], None]] = field(default_factory=list)
+    """Told of each look, also while somebody waits. One that raises ends what is being done."""
     status: Status = field(init=False)
     """As of the last look."""
     _battery_s: float = field(init=False)
@@ -63,6 +66,8 @@ class World:
             self._battery_s = now_s
         if self.progress.terminal:
             self.progress.live(f"{lamps_text(self.camera.outputs())}  {live_text(self.status)}")
+        for watcher in self.watchers:
+            watcher(self.status, notices)
         return self.status
 
     def pause(self, seconds: float) -> None:

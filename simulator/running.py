@@ -1,0 +1,196 @@
+"""A running world: a department is founded, its programs are started, and a camera answers. Shift and panel use it.
+
+Everything that was started is ended when the ``with`` block is left, whatever happened in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from hal.errors import HalError
+from simulator import agency, broker
+from simulator.battery_feed import BatteryFeed
+from simulator.camera_link import CameraLink
+from simulator.deeds import Deeds
+from simulator.drivers.clip import open_clip
+from simulator.gps_feed import GpsFeed
+from simulator.hands import Hands
+from simulator.layout import RunLayout, run_layout
+from simulator.log_watch import LogWatch
+from simulator.people import People
+from simulator.processes import Child, Children, python_module
+from simulator.progress import Progress
+from simulator.run_errors import BadInput, Interrupted
+from simulator.scenario import Scenario
+from simulator.second_camera import SecondCamera
+from simulator.socket_lines import Recorder
+from simulator.stage import RealStage
+from simulator.thermal_feed import ThermalFeed
+from simulator.vault_holder import VaultHolder
+from simulator.world import World
+
+READY_WITHIN_S: Final = 60.0
+"""A small board may take long to import everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the user asked for."""
+
+    scenario: Scenario
+    out: Path
+    clip: Path | None = None
+    nmea: Path | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The long-running processes of a run."""
+
+    device: Child
+    agent: Child
+    station: Child
+    broker: Child
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A department at work. Its world is driven by one thread, the one that opened it."""
+
+    order: Order
+    layout: RunLayout
+    children: Children
+    programs: Programs
+    recorder: Recorder
+    world: World
+
+    def end(self) -> dict[str, int]:
+        """End the programs in the order of a real switch-off; their exit codes."""
+        self.world.camera.close()
+        self.recorder.close()
+        programs, progress = self.programs, self.world.progress
+        order = (programs.device, programs.agent, programs.station, programs.broker)
+        self.children.stop(*order)
+        codes = {one.name: int(one.process.returncode) for one in order}
+        progress.event("the camera is switched off, the station is stopped")
+        for name, code in codes.items():
+            if code != 0:
+                progress.event(f"  {name} ended with code {code}, see logs/{name}.log")
+        return codes
+
+
+@contextlib.contextmanager
+def running(order: Order, progress: Progress) -> Iterator[Running]:
+    """Found the department, start its programs, and wait until the camera answers.
+
+    Call it on the thread that also leaves the block: the kernel ties the programs' lives to it. Raises `RunError`.
+    """
+    if order.clip is not None:
+        try:
+            open_clip(str(order.clip))
+        except HalError as error:
+            raise BadInput(str(error)) from error
+    with contextlib.ExitStack() as cleanup:
+        gps = _receiver(order.nmea)
+        cleanup.callback(gps.stop)
+        layout = cleanup.enter_context(run_layout(order.out))
+        children = cleanup.enter_context(Children(layout.logs))
+        progress.plain(f"{order.scenario.title}. Simulated: nothing of this is evidence. Files: {order.out}")
+        agency.found_agency(layout, order.scenario)
+        battery = BatteryFeed(layout.battery, percent=87.0)
+        thermal = ThermalFeed(layout.thermal)
+        children.on_power_off = partial(_charge, battery, progress)
+        gps.start()
+        programs = _start(layout, children, order, gps.port, progress)
+        recorder = cleanup.enter_context(contextlib.closing(Recorder(layout.recorder_socket)))
+        world = _world(layout, children, programs, recorder, gps, battery, thermal, order, progress)
+        cleanup.callback(world.camera.close)
+        yield Running(order, layout, children, programs, recorder, world)
+
+
+@contextlib.contextmanager
+def signals() -> Iterator[None]:
+    """SIGTERM, SIGHUP and Ctrl-C become `Interrupted`, so that everything is taken down in order. Main thread only."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(one, signal.SIG_IGN)  # a second one must not break the taking down
+        raise Interrupted(number)
+
+    before = {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _charge(battery: BatteryFeed, progress: Progress) -> None:
+    progress.event("    the camera has closed everything and switched itself off; somebody changes its battery")
+    battery.set(percent=60)
+
+
+def _receiver(nmea: Path | None) -> GpsFeed:
+    try:
+        return GpsFeed(nmea)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"--nmea {nmea} cannot be played: {error}") from error
+
+
+def _start(layout: RunLayout, children: Children, order: Order, gps_port: str, progress: Progress) -> Programs:
+    device_toml = agency.write_device_settings(
+        layout, order.scenario, agency.Sources(gps_port, order.clip and order.clip.resolve(), order.seed)
+    )
+    camera = python_module("device", "run", "--config", str(device_toml), "--allow-simulated")
+    device = children.start("device", camera, service=True)
+    station_toml = agency.write_station_settings(layout)
+    dock = python_module("dock", "station", "--config", str(station_toml))
+    station = children.start("station", dock, service=True)
+    mqtt = children.start("broker", python_module("simulator.broker", str(layout.pki)))
+    ready = children.wait_for_text(station, "station ready: https://", READY_WITHIN_S)
+    station_port = int(re.findall(r"https://[^ ]*:([0-9]+)", ready)[0])
+    agency.write_station_settings(layout, station_port)  # should it be started again, it is where it was
+    broker_port = int(children.wait_for_text(mqtt, broker.READY, READY_WITHIN_S).rpartition(" ")[2])
+    agent_toml = agency.write_agent_settings(layout, station_port, broker_port)
+    agent = children.start("agent", python_module("dock", "agent", "--config", str(agent_toml)), service=True)
+    programs = Programs(device, agent, station, mqtt)
+    progress.event(
+        "started: " + ", ".join(f"{one.name} (process {one.process.pid})" for one in (device, agent, station, mqtt))
+    )
+    return programs
+
+
+def _world(
+    layout: RunLayout,
+    children: Children,
+    programs: Programs,
+    recorder: Recorder,
+    gps: GpsFeed,
+    battery: BatteryFeed,
+    thermal: ThermalFeed,
+    order: Order,
+    progress: Progress,
+) -> World:
+    """The world around a camera that answers."""
+    camera = CameraLink(children, recorder, layout.hardware_socket, programs.device)
+    camera.connect(READY_WITHIN_S)
+    profile = agency.profile_of(order.scenario)
+
+    def pause(seconds: float) -> None:
+        world.pause(seconds)
+
+    hands = Hands(camera, profile, pause)
+    deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki), People(layout.pki, agency.SERIAL))
+    holder = VaultHolder(layout, children, progress)
+    log = LogWatch((layout.spool, layout.store))
+    world = World(camera, battery, profile, progress, deeds, log, holder, RealStage())
+    return world
