@@ -14,10 +14,8 @@ from simulator.people import People
 from simulator.run_errors import WorldRefused
 from simulator.second_camera import SecondCamera
 from simulator.thermal_feed import ThermalFeed
-from simulator.words import LINES, LOOKS, Deed
+from simulator.words import LINES, LOOKS, MOVES, Deed
 
-CRASH_MG: Final = 6000
-CRASH_S: Final = 0.3
 SPEECH_S: Final = 1.2
 NS_PER_S: Final = 1_000_000_000
 NTP_DOUBT_NS: Final = 5_000_000
@@ -38,6 +36,8 @@ class Deeds:
     people: People
     clock_offset_ns: int = 0
     """How far the camera's clock was put off."""
+    moves: int = 0
+    """How often the camera was moved so far."""
 
     def do(self, deed: Deed) -> None:
         """Do it; returns when it is done."""
@@ -46,6 +46,10 @@ class Deeds:
             self.hands.line(LINES[word], active=way == "on")
         elif deed.action.removeprefix("camera ") in LOOKS:
             self.camera.world({"op": "camera", "look": deed.action.removeprefix("camera ").replace(" ", "_")})
+        elif deed.action in MOVES:
+            pattern, for_s = MOVES[deed.action]
+            self.moves += 1  # no two steps, no two crashes are the same
+            self.camera.world({"op": "motion", "pattern": pattern, "seed": self.moves, "for_s": for_s})
         elif deed.amount is not None:
             self._amount(deed.action, deed.amount)
         elif deed.reason:
@@ -119,8 +123,6 @@ class Deeds:
                 self.camera.ask(self.people.signs_out())
             case "peer starts":
                 self.camera.ask(PeerRequest(announcement=self.peer.announcement()))
-            case "crash":
-                self.camera.world({"op": "motion", "x_mg": CRASH_MG, "y_mg": 1000, "for_s": CRASH_S})
             case "officer speaks":
                 self.camera.world({"op": "microphone", "clipped_s": SPEECH_S})
             case "lose gps":

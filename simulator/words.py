@@ -13,6 +13,7 @@ from typing import Final, Literal
 from device.policy import CHECKS
 from device.states import State
 from device.stopping import REASONS
+from simulator.movement import Pattern
 
 STATES: Final = (
     "start", "self-test done", "ring full", "recording", "stopped", "docked", "undocked", "offloaded",
@@ -31,14 +32,26 @@ LINES: Final = {
 """Lines of the board that are switched on and off, by the word that a scenario has for them."""
 LOOKS: Final = ("normal", "black", "covered", "frozen", "defocused", "upside down")
 """What the camera sees."""
+MOVES: Final[dict[str, tuple[Pattern, float | None]]] = {
+    "walk": ("walk", None),
+    "run": ("run", None),
+    "struggle": ("struggle", 20.0),
+    "ride along": ("drive", None),
+    "stand still": ("rest", None),
+    "fall": ("fall", None),
+    "crash": ("crash", 3.0),
+    "camera lies": ("lies", None),
+    "camera hangs": ("hangs", None),
+}
+"""How the camera is moved: the pattern of `simulator.movement`, and for how many seconds (None: until the next one)."""
 ACTIONS: Final = (
     "nothing", "press record button twice", "press record button once", "hold record button",
     "press emergency button", "press function button once", "press function button twice", "hold function button",
     "release function button", *(f"{line} {way}" for line in LINES for way in ("on", "off")), "weapon drawn",
     "officer signs in", "officer signs out",
-    "peer starts", "crash", "officer speaks", "dock", "undock", "lose gps", "find gps", "clock unset", "clock set",
+    "peer starts", "officer speaks", "dock", "undock", "lose gps", "find gps", "clock unset", "clock set",
     "power cut",
-    *(f"camera {look}" for look in LOOKS),
+    *(f"camera {look}" for look in LOOKS), *MOVES,
 )  # fmt: skip
 """What can be done, besides what takes a number (`AMOUNTS`) or a reason."""
 TRIGGERS: Final = {

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from hal.clock import TimeSource
+from simulator.movement import Pattern
 
 MAX_LINE_BYTES = 4096
 
@@ -76,12 +77,17 @@ _Mg = Annotated[int, msgspec.Meta(ge=-16_000, le=16_000)]
 
 
 class MotionOp(msgspec.Struct, tag_field="op", tag="motion", forbid_unknown_fields=True, frozen=True):
-    """Accelerate the camera for `for_s` seconds, then let it rest; without `for_s` from now on (it lies, or hangs)."""
+    """Accelerate the camera for `for_s` seconds, then let it rest; without `for_s` from now on (it lies, or hangs).
+
+    With a `pattern` it moves as `simulator.movement` says, with that `seed`; the three values then stay away.
+    """
 
     x_mg: _Mg = 0
     y_mg: _Mg = 1000
     z_mg: _Mg = 0
     for_s: _Seconds | None = None
+    pattern: Pattern | None = None
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
 
 
 Request = PinOp | PinsOp | WatchOp | ClockOp | CameraOp | MicrophoneOp | MotionOp

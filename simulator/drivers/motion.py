@@ -7,12 +7,11 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from hal.motion import Acceleration
-from simulator.drivers.hardware_messages import Answer, MotionOp
+from simulator.drivers.hardware_messages import Answer, MotionOp, OpRefused
 from simulator.drivers.live_source import LiveSource
 from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
-
-REST_MG = (0, 1000, 0)
+from simulator.movement import REST_MG, Movement, Mover
 
 
 class SimulatedMotion(LiveSource[Acceleration]):
@@ -20,15 +19,13 @@ class SimulatedMotion(LiveSource[Acceleration]):
 
     def __init__(self, hardware_socket: str | None = None, rate: int = 50) -> None:
         self._rate = whole_number("rate", rate, 10, 200)
-        self._pushes = threading.Lock()
-        self._push_mg = REST_MG
-        self._until_ns: int | None = 0
-        super().__init__("motion", MotionOp, self._push, hardware_socket)
+        self._moving = threading.Lock()
+        self._mover = Mover()
+        super().__init__("motion", MotionOp, self._move, hardware_socket)
 
-    def _push(self, request: MotionOp) -> Answer:
-        with self._pushes:
-            self._push_mg = (request.x_mg, request.y_mg, request.z_mg)
-            self._until_ns = None if request.for_s is None else boottime_ns() + int(request.for_s * NS_PER_S)
+    def _move(self, request: MotionOp) -> Answer:
+        with self._moving:
+            moved(self._mover, request, boottime_ns())
         return Answer(ok=True)
 
     def _deliver(self, on_item: Callable[[Acceleration], None]) -> None:
@@ -36,9 +33,19 @@ class SimulatedMotion(LiveSource[Acceleration]):
         number = 0
         while pace.wait(number, self._stop):
             at_ns = pace.instant_ns(number)
-            with self._pushes:
-                if self._until_ns is not None and at_ns >= self._until_ns:
-                    self._push_mg = REST_MG
-                x_mg, y_mg, z_mg = self._push_mg
-            on_item(Acceleration(x_mg, y_mg, z_mg, at_ns))
+            with self._moving:
+                mg = self._mover.sample_mg(at_ns)
+            on_item(Acceleration(*mg, at_ns))
             number = max(number + 1, pace.due(boottime_ns()))
+
+
+def moved(mover: Mover, request: MotionOp, now_ns: int) -> None:
+    """Do what the message says from `now_ns` (CLOCK_BOOTTIME) on. Raises `OpRefused`."""
+    for_ns = None if request.for_s is None else int(request.for_s * NS_PER_S)
+    push_mg = (request.x_mg, request.y_mg, request.z_mg)
+    if request.pattern is None:
+        mover.push(push_mg, now_ns, for_ns)
+        return
+    if push_mg != REST_MG:
+        raise OpRefused("a camera moves by a pattern or is pushed by x_mg, y_mg, z_mg: leave one of them out")
+    mover.move(Movement(request.pattern, request.seed), now_ns, for_ns)
