@@ -87,6 +87,16 @@ class RunLayout:
     def hardware_socket(self) -> Path:
         return self.sockets / "hardware.sock"
 
+    @property
+    def network_socket(self) -> Path:
+        """Commands the network between the camera and the rest."""
+        return self.sockets / "network.sock"
+
+    @property
+    def station_socket(self) -> Path:
+        """Commands the station's lies."""
+        return self.sockets / "station.sock"
+
 
 @contextlib.contextmanager
 def run_layout(out: Path) -> Iterator[RunLayout]:
@@ -115,7 +125,7 @@ def run_layout(out: Path) -> Iterator[RunLayout]:
         for directory in (layout.spool, layout.camera / "state", layout.station, layout.export, layout.logs):
             directory.mkdir(parents=True, exist_ok=True)
         layout.battery.mkdir(parents=True, exist_ok=True)
-        for socket in (layout.recorder_socket, layout.hardware_socket):
+        for socket in (layout.recorder_socket, layout.hardware_socket, layout.network_socket, layout.station_socket):
             cleanup.callback(socket.unlink, missing_ok=True)
         yield layout
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from simulator.relay import Line, Mishap
+from simulator.run_errors import WorldRefused
 
 Link = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """``station``, ``broker``, or another that this world has."""
@@ -109,3 +110,13 @@ class NetworkControl:
     def counts(self, link: str) -> dict[str, int]:
         """``connections``, ``open``, ``refused``, ``up_bytes``, ``down_bytes``."""
         return {key: int(value) for key, value in self._doer.do(Ask(link=link)).items()}
+
+
+class _Nothing:
+    def do(self, op: NetworkOp) -> dict[str, Any]:
+        raise WorldRefused(f"this world has no network that could be disturbed (link {op.link!r})")
+
+
+def no_network() -> NetworkControl:
+    """For a world without one: refuses all."""
+    return NetworkControl(_Nothing())

@@ -25,6 +25,8 @@ from simulator.gps_feed import GpsFeed
 from simulator.hands import Hands
 from simulator.layout import RunLayout, run_layout
 from simulator.log_watch import LogWatch
+from simulator.network import READY as NETWORK_READY
+from simulator.network import network_control, ports_of
 from simulator.people import People
 from simulator.processes import Child, Children, python_module
 from simulator.progress import Progress
@@ -160,13 +162,22 @@ def _start(layout: RunLayout, children: Children, order: Order, gps_port: str, p
     station_port = int(re.findall(r"https://[^ ]*:([0-9]+)", ready)[0])
     agency.write_station_settings(layout, station_port)  # should it be started again, it is where it was
     broker_port = int(children.wait_for_text(mqtt, broker.READY, READY_WITHIN_S).rpartition(" ")[2])
-    agent_toml = agency.write_agent_settings(layout, station_port, broker_port)
+    ports = _network(layout, children, order.seed, {"station": station_port, "broker": broker_port})
+    agent_toml = agency.write_agent_settings(layout, ports["station"], ports["broker"])
     agent = children.start("agent", python_module("dock", "agent", "--config", str(agent_toml)), service=True)
     programs = Programs(device, agent, station, mqtt)
     progress.event(
         "started: " + ", ".join(f"{one.name} (process {one.process.pid})" for one in (device, agent, station, mqtt))
     )
     return programs
+
+
+def _network(layout: RunLayout, children: Children, seed: int, targets: dict[str, int]) -> dict[str, int]:
+    """What lies between the camera and the rest; the ports that the camera calls instead of `targets`."""
+    words = ["--control", str(layout.network_socket), "--seed", str(seed)]
+    links = [word for name, port in targets.items() for word in ("--link", f"{name}={port}")]
+    network = children.start("network", python_module("simulator.network", *words, *links))
+    return ports_of(children.wait_for_text(network, NETWORK_READY, READY_WITHIN_S))
 
 
 def _world(
@@ -193,4 +204,5 @@ def _world(
     holder = VaultHolder(layout, children, progress)
     log = LogWatch((layout.spool, layout.store))
     world = World(camera, battery, profile, progress, deeds, log, holder, RealStage())
+    world.network = network_control(layout.network_socket)
     return world

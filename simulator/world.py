@@ -13,6 +13,7 @@ from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
 from simulator.deeds import Deeds
 from simulator.log_watch import LogWatch
+from simulator.network_words import NetworkControl, no_network
 from simulator.progress import Progress
 from simulator.run_errors import TookTooLong
 from simulator.stage import Stage
@@ -37,6 +38,8 @@ class World:
     holder: VaultHolder
     stage: Stage
     """This world's time."""
+    network: NetworkControl = field(default_factory=no_network)
+    """What lies between the camera and station and broker."""
     watchers: list[Callable[[Status, Sequence[Notice]], None]] = field(default_factory=list)
     """Told of each look, also while somebody waits. One that raises ends what is being done."""
     status: Status = field(init=False)
