@@ -21,6 +21,7 @@ import annotate
 import drawn_patterns
 import drawn_states
 import fleet_messages
+import listed_faults
 import listed_notices
 import msgspec
 import traceability
@@ -35,6 +36,7 @@ PAGES = (
     "hand-off.md",
     "telemetry.md",
     "indicators.md",
+    "simulator/faults.md",
 )
 ALIASES = ("Hash", "Nonce", "Serial", "Name", "Word", "Count", "Nanoseconds", "Moment")
 _BLOCK = re.compile(r"(<!-- table: (?P<what>[A-Za-z0-9_.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -181,6 +183,8 @@ def render(page: str) -> str:
             made = drawn_patterns.TABLES[what]()
         elif what in listed_notices.TABLES:
             made = listed_notices.TABLES[what]()
+        elif what in listed_faults.TABLES:
+            made = listed_faults.TABLES[what]()
         elif what in traceability.TABLES:
             made = traceability.TABLES[what]()
         else:

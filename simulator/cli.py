@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from evidence.usage import UsageParser
-from simulator import fleet_command, indicator_show, read_frames
+from simulator import fault_command, fleet_command, indicator_show, read_frames
 from simulator.progress import Progress
 from simulator.run_errors import BadInput, BadScenario, Interrupted, OutRefused, RunError
 from simulator.scenario import bundled, find_scenario, load_scenario
@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     shift.add_argument("--seed", type=_seed, default=1, metavar="N", help="another town for the generated street")
     shift.add_argument("--json", action="store_true", help="print the report as JSON; progress goes to standard error")
     shift.set_defaults(run=run_shift)
+    fault_command.add_parser(commands)
     fleet_command.add_parser(commands)
     read_frames.add_parser(commands)
     indicator_show.add_parser(commands)

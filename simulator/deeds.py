@@ -38,6 +38,10 @@ class Deeds:
     """How far the camera's clock was put off."""
     moves: int = 0
     """How often the camera was moved so far."""
+    look: str = "normal"
+    """What the lens sees when no fault lies over it, in the hardware socket's word."""
+    forgets_sign_out: bool = False
+    """The officer walks away without signing out."""
 
     def do(self, deed: Deed) -> None:
         """Do it; returns when it is done."""
@@ -45,7 +49,8 @@ class Deeds:
         if word in LINES:
             self.hands.line(LINES[word], active=way == "on")
         elif deed.action.removeprefix("camera ") in LOOKS:
-            self.camera.world({"op": "camera", "look": deed.action.removeprefix("camera ").replace(" ", "_")})
+            self.look = deed.action.removeprefix("camera ").replace(" ", "_")
+            self.camera.world({"op": "camera", "look": self.look})
         elif deed.action in MOVES:
             pattern, for_s = MOVES[deed.action]
             self.moves += 1  # no two steps, no two crashes are the same
@@ -120,7 +125,8 @@ class Deeds:
             case "officer signs in":
                 self.camera.ask(self.people.signs_in())
             case "officer signs out":
-                self.camera.ask(self.people.signs_out())
+                if not self.forgets_sign_out:
+                    self.camera.ask(self.people.signs_out())
             case "peer starts":
                 self.camera.ask(PeerRequest(announcement=self.peer.announcement()))
             case "officer speaks":

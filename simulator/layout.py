@@ -97,6 +97,11 @@ class RunLayout:
         """Commands the station's lies."""
         return self.sockets / "station.sock"
 
+    @property
+    def world_socket(self) -> Path:
+        """Where `firsthand-sim fault` and `do` speak to the world while it plays."""
+        return self.sockets / "world.sock"
+
 
 @contextlib.contextmanager
 def run_layout(out: Path) -> Iterator[RunLayout]:
@@ -120,12 +125,18 @@ def run_layout(out: Path) -> Iterator[RunLayout]:
         out = out.resolve()
         sockets = out / "hardware"
         if len(os.fsencode(sockets / _LONGEST_SOCKET_NAME)) > _LONGEST_SOCKET_PATH_BYTES:
-            sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="firsthand-", dir=_short_place())))
+            sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="firsthand-", dir=short_place())))
         layout = RunLayout(out, sockets)
         for directory in (layout.spool, layout.camera / "state", layout.station, layout.export, layout.logs):
             directory.mkdir(parents=True, exist_ok=True)
         layout.battery.mkdir(parents=True, exist_ok=True)
-        for socket in (layout.recorder_socket, layout.hardware_socket, layout.network_socket, layout.station_socket):
+        for socket in (
+            layout.recorder_socket,
+            layout.hardware_socket,
+            layout.network_socket,
+            layout.station_socket,
+            layout.world_socket,
+        ):
             cleanup.callback(socket.unlink, missing_ok=True)
         yield layout
 
@@ -148,7 +159,7 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _short_place() -> str | None:
+def short_place() -> str | None:
     """The user's runtime directory if there is one, else the system's temporary directory."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     return runtime if runtime and os.access(runtime, os.W_OK | os.X_OK) else None

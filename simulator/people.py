@@ -50,6 +50,14 @@ class People:
         """The supervisor lets the camera go although a component failed its test (R9)."""
         return self._command("override", "supervisor", {"component": component, "supervisor": SUPERVISOR})
 
+    def locks(self) -> CommandRequest:
+        """The camera was reported lost (R11)."""
+        return self._command("lock", "supervisor", {"reason": f"{SUPERVISOR}: reported lost"})
+
+    def unlocks(self) -> CommandRequest:
+        """It was found, and looked at."""
+        return self._command("unlock", "supervisor", {"reason": f"{SUPERVISOR}: found, and in order"})
+
     def _command(self, kind: str, signer: str, fields: dict[str, Any]) -> CommandRequest:
         now = dt.datetime.fromtimestamp(self.utc_ns() / 10**9, dt.UTC)
         common = {

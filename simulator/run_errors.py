@@ -35,6 +35,10 @@ class WorldRefused(RunError):
     """The simulated hardware or the recorder did not understand or accept a request."""
 
 
+class CameraRefused(WorldRefused):
+    """The camera itself said no to a request, in good order: with a forged message that is what it must do."""
+
+
 class Interrupted(RunError):
     """Ctrl-C or SIGTERM; carries the signal's number."""
 

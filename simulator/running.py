@@ -29,6 +29,7 @@ from simulator.network import READY as NETWORK_READY
 from simulator.network import network_control, ports_of
 from simulator.people import People
 from simulator.processes import Child, Children, python_module
+from simulator.programs import ChildPrograms
 from simulator.progress import Progress
 from simulator.run_errors import BadInput, Interrupted
 from simulator.scenario import Scenario
@@ -38,6 +39,8 @@ from simulator.stage import RealStage
 from simulator.thermal_feed import ThermalFeed
 from simulator.vault_holder import VaultHolder
 from simulator.world import World
+from simulator.world_door import WorldDoor
+from simulator.world_place import announced
 
 READY_WITHIN_S: Final = 60.0
 """A small board may take long to import everything."""
@@ -77,6 +80,7 @@ class Running:
 
     def end(self) -> dict[str, int]:
         """End the programs in the order of a real switch-off; their exit codes."""
+        self.world.shut()
         self.world.camera.close()
         self.recorder.close()
         programs, progress = self.programs, self.world.progress
@@ -116,6 +120,9 @@ def running(order: Order, progress: Progress) -> Iterator[Running]:
         recorder = cleanup.enter_context(contextlib.closing(Recorder(layout.recorder_socket)))
         world = _world(layout, children, programs, recorder, gps, battery, thermal, order, progress)
         cleanup.callback(world.camera.close)
+        world.door = WorldDoor(layout.world_socket)
+        cleanup.callback(world.shut)
+        cleanup.enter_context(announced(layout.out, layout.world_socket))
         yield Running(order, layout, children, programs, recorder, world)
 
 
@@ -205,4 +212,6 @@ def _world(
     log = LogWatch((layout.spool, layout.store))
     world = World(camera, battery, profile, progress, deeds, log, holder, RealStage())
     world.network = network_control(layout.network_socket)
+    single = (programs.device, programs.agent, programs.station, programs.broker)
+    world.programs = ChildPrograms({one.name: one for one in single})
     return world

@@ -15,7 +15,7 @@ import msgspec
 from evidence.handover import LINE_BYTES, Done, Notice, Refused, Spool, Status, answer_decoder
 from evidence.requests import EventsRequest, ListRequest, Request, StatusRequest
 from evidence.statements import encode_canonical
-from simulator.run_errors import WorldRefused
+from simulator.run_errors import CameraRefused, WorldRefused
 
 _TIMEOUT_S: Final = 10.0
 _A = TypeVar("_A")
@@ -123,7 +123,7 @@ class Recorder:
             self._lines = None
             raise
         if isinstance(answer, Refused):
-            raise WorldRefused(f"the recorder refuses: {answer.error}")
+            raise CameraRefused(f"the recorder refuses: {answer.error}")
         if not isinstance(answer, kind):
             raise WorldRefused(f"the recorder answers with {type(answer).__name__}, not {kind.__name__}")
         return answer

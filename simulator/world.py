@@ -12,13 +12,16 @@ from simulator.agency import INDICATORS
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
 from simulator.deeds import Deeds
+from simulator.faults.active import ActiveFaults
 from simulator.log_watch import LogWatch
 from simulator.network_words import NetworkControl, no_network
+from simulator.programs import Programs
 from simulator.progress import Progress
 from simulator.run_errors import TookTooLong
 from simulator.stage import Stage
 from simulator.vault_holder import VaultHolder
 from simulator.words import Deed
+from simulator.world_door import WorldDoor
 
 NOTHING: Final = Deed("nothing")
 _LOOK_S: Final = 0.1
@@ -42,8 +45,15 @@ class World:
     """What lies between the camera and station and broker."""
     watchers: list[Callable[[Status, Sequence[Notice]], None]] = field(default_factory=list)
     """Told of each look, also while somebody waits. One that raises ends what is being done."""
+    programs: Programs | None = None
+    """The programs that can be killed and stopped one by one; None in a world of one process."""
+    door: WorldDoor | None = None
+    """What people outside ask of this world while it plays."""
+    faults: ActiveFaults = field(default_factory=ActiveFaults)
     status: Status = field(init=False)
     """As of the last look."""
+    busy: bool = field(default=False, init=False)
+    """A deed is being done; what else is asked for waits."""
     _battery_s: float = field(init=False)
     _done: tuple[Deed, int] = (NOTHING, 0)
     """The last deed, and which start of the camera saw it."""
@@ -56,6 +66,11 @@ class World:
         """Seconds of this world's time; only differences mean something."""
         return self.stage.now_s()
 
+    @property
+    def camera_text(self) -> str:
+        """The camera's state in one short line, as of the last look."""
+        return live_text(self.status)
+
     def look(self) -> Status:
         """One look at everything: are all processes alive, what does the camera say, how is the battery."""
         self.status, notices = self.camera.look()
@@ -63,6 +78,9 @@ class World:
             if notice.event not in _QUIET:
                 self.progress.event(f"    camera: {told(notice)}")
         self.holder.look(self.status)
+        self.faults.look(self)
+        if self.door is not None:
+            self.door.serve(self)
         now_s = self.now_s()
         if now_s - self._battery_s >= 1.0:
             self.battery.tick(now_s - self._battery_s)
@@ -80,6 +98,13 @@ class World:
             if left_s > 2 * _LOOK_S:
                 self.look()
             self.stage.sleep(max(0.0, min(_LOOK_S, until_s - self.now_s())))
+
+    def shut(self) -> None:
+        """Nobody asks for anything any more, and no fault lasts. May be called twice."""
+        door, self.door = self.door, None
+        self.faults.end_all(self)
+        if door is not None:
+            door.close()
 
     def wait_for(self, state: str, within_s: float) -> None:
         """Until the camera is in a state of `simulator.words.STATES`. Raises `TookTooLong`.
@@ -119,7 +144,11 @@ class World:
     def act(self, deed: Deed) -> None:
         """Do what a step says."""
         self._done = deed, self.camera.starts
-        self.deeds.do(deed)
+        self.busy = True
+        try:
+            self.deeds.do(deed)
+        finally:
+            self.busy = False
         if deed.action == "power cut":  # that the camera was started again is what was wanted
             self._done = NOTHING, self.camera.starts
 

@@ -12,6 +12,11 @@ from simulator.run_errors import WorldRefused
 __all__ = ["Amount", "Fault", "catalogue", "find_fault"]
 
 KINDS: Final[tuple[str, ...]] = (
+    "camera",
+    "microphone",
+    "people",
+    "peers",
+    "programs",
 )  # fmt: skip
 """Modules of this folder, each with its ``FAULTS``."""
 

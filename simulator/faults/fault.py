@@ -43,3 +43,7 @@ class Fault:
     end: End | None = None
     """Puts the world back as it was; None for what happens at an instant and cannot be taken back."""
     amount: Amount | None = None
+    holds: str = ""
+    """What of the world it occupies while it lasts (``picture``): of two faults that hold the same, one waits."""
+    in_camera: bool = False
+    """It lives in the camera's own process: after each start of the camera it begins again."""
