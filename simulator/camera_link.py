@@ -79,7 +79,8 @@ class CameraLink:
 
     def world(self, operation: dict[str, Any]) -> None:
         """One operation on the simulated sensors (see `simulator.drivers.hardware`). Raises `WorldRefused`."""
-        assert self._board is not None, "connect first"
+        if self._board is None:
+            raise WorldRefused("the simulated board does not answer: the camera is away")
         tell_hardware(self._board, operation)
 
     def ask(self, request: Request) -> None:
