@@ -13,24 +13,36 @@ import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from simulator.nmea import RouteReceiver, log_epochs
+from simulator.receiver import RouteReceiver
+from simulator.receiver_controls import ReceiverControls
+from simulator.receiver_line import ReceiverLine
+from simulator.receiver_log import log_epochs
+from simulator.route import BLOCKS, Route
 
 _NS_PER_S = 1_000_000_000
 
 
-class GpsFeed:
+class GpsFeed(ReceiverControls):
     """One receiver on a pseudo-terminal; one epoch a second, or a log's own pace.
 
-    Without `nmea` a drive around a few blocks is generated, with the present UTC of `utc_ns` (nanoseconds since 1970).
-    With `nmea` the lines of that file are sent unaltered, in a loop; lines that begin with ``#`` are left out.
+    Without `nmea` a drive along `route` is generated, with the present UTC of `utc_ns` (nanoseconds since 1970).
+    With `nmea` the lines of that file are sent unaltered, in a loop; lines that begin with ``#`` are left out, and only
+    the line's faults apply, not the receiver's.
     Raises OSError if the file cannot be read and ValueError if it holds no sentence.
     """
 
-    def __init__(self, nmea: Path | None = None, utc_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        nmea: Path | None = None,
+        utc_ns: Callable[[], int] = time.time_ns,
+        *,
+        route: Route = BLOCKS,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(RouteReceiver(route, seed), ReceiverLine(seed))
         self._log = None if nmea is None else log_epochs(nmea.read_text(encoding="ascii", errors="replace"))
         if self._log is not None and not self._log:
             raise ValueError(f"{nmea}: holds no NMEA sentence (lines that begin with $)")
-        self._receiver = RouteReceiver()
         self._utc_ns = utc_ns
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -40,6 +52,11 @@ class GpsFeed:
         os.set_blocking(self._master, False)
         self.port = os.ttyname(self._slave)
         """Path of the camera's end, e.g. /dev/pts/3."""
+
+    @property
+    def plays_log(self) -> bool:
+        """It plays a real receiver's log, to which nothing can happen."""
+        return self._log is not None
 
     def start(self) -> None:
         """Begin to send. Once."""
@@ -56,30 +73,10 @@ class GpsFeed:
             os.close(self._slave)
             self._master = self._slave = -1
 
-    def lose_fix(self) -> None:
-        """From the next epoch on, no satellites: void sentences, as in a garage. The drive goes on. Route only."""
-        self._receiver.has_fix = False
-
-    def fix(self) -> None:
-        """The fix is back from the next epoch on. Route only."""
-        self._receiver.has_fix = True
-
-    def drive_at(self, kmh: float | None) -> None:
-        """From the next epoch on that speed, corners or not; None: the drive's own. Route only."""
-        self._receiver.speed_kmh = kmh
-
-    def freeze(self, *, frozen: bool = True) -> None:
-        """A stale fix: position and time stand still while sentences go on. Route only."""
-        self._receiver.frozen = frozen
-
-    def teleport(self, north_m: float, east_m: float) -> None:
-        """The reported position jumps by so many metres and stays there. Route only."""
-        self._receiver.teleport(north_m, east_m)
-
     def _run(self) -> None:
         due_s = time.monotonic()
         for lines, pause_s in self._epochs():
-            self._write("".join(f"{line}\r\n" for line in lines).encode("ascii", errors="replace"))
+            self._write(self.line.carry(lines))
             due_s += pause_s
             if self._stop.wait(max(0.0, due_s - time.monotonic())):
                 return
@@ -88,7 +85,7 @@ class GpsFeed:
         while self._log is not None:
             yield from self._log
         while True:
-            yield self._receiver.epoch(self._utc_ns()), 1.0
+            yield self.receiver.epoch(self._utc_ns()), 1.0
 
     def _write(self, data: bytes) -> None:
         # As on a real line nobody waits: what the reader left no room for is lost.

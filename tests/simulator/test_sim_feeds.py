@@ -21,7 +21,9 @@ from hal.gps import GpsEpoch
 from hal.gps_serial import NmeaSerialReceiver
 from simulator.battery_feed import BatteryFeed
 from simulator.gps_feed import GpsFeed
-from simulator.nmea import RouteReceiver, log_epochs, sentence
+from simulator.nmea import sentence
+from simulator.receiver import RouteReceiver
+from simulator.receiver_log import log_epochs
 
 WAIT_S = 20
 NOON_NS = int(datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC).timestamp()) * 1_000_000_000

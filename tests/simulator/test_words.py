@@ -30,8 +30,8 @@ from simulator.deeds import Deeds
 from simulator.expecting import expect
 from simulator.hands import Hands
 from simulator.log_watch import LogWatch
-from simulator.nmea import RouteReceiver
 from simulator.people import People
+from simulator.receiver import RouteReceiver
 from simulator.run_errors import BadScenario, NotAsExpected
 from simulator.scenario import load_scenario
 from simulator.second_camera import SecondCamera
