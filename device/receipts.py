@@ -19,7 +19,6 @@ import datetime as dt
 import fnmatch
 import hashlib
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -291,10 +290,9 @@ class Receipts:
         if self._reserve.exists() or any(self.may_go(known) for known in self._spool.receipted()):
             return True
         try:
-            space = os.statvfs(self._spool.directory)
+            return durable.free_bytes(self._spool.directory) > RESERVE_BYTES + START_BYTES
         except OSError:
             return True
-        return space.f_bavail * space.f_frsize > RESERVE_BYTES + START_BYTES
 
     # --- the reserve ------------------------------------------------------------------------------------------------
 
@@ -304,7 +302,7 @@ class Receipts:
 
     def _free_reserve(self) -> bool:
         try:
-            self._reserve.unlink()
+            durable.give_up(self._reserve)
         except OSError:
             return False
         return True
@@ -312,16 +310,8 @@ class Receipts:
     def keep_reserve(self) -> None:
         """Set the reserve aside again when there is room for it. Never raises for what the card does."""
         try:
-            space = os.statvfs(self._spool.directory)
-            if self._reserve.exists() or space.f_bavail * space.f_frsize < 3 * RESERVE_BYTES:
+            if self._reserve.exists() or durable.free_bytes(self._spool.directory) < 3 * RESERVE_BYTES:
                 return
-            descriptor = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
-            except OSError:
-                self._free_reserve()
-                raise
-            finally:
-                os.close(descriptor)
+            durable.set_aside(self._reserve, RESERVE_BYTES)
         except OSError as error:
             log.warning("no reserve on the card: %s", error)

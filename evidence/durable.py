@@ -2,6 +2,9 @@
 
 Measured on ext4 with simulated power cuts: append + fdatasync loses nothing; a new file needs fsync, rename and an
 fsync of its directory, else most cuts lose an acknowledged file (design, invariant 3; docs/design).
+
+What stands between these functions and the card is a `FileLayer`: the operating system, unless `install` puts another
+one in its place, as a simulated card does (docs/simulator/card.md).
 """
 
 from __future__ import annotations
@@ -11,25 +14,117 @@ import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 Buffer = bytes | bytearray | memoryview
 _IOV_MAX: Final = 1024
 
 
+class FileLayer(Protocol):
+    """What a card is asked for when something is to become durable. Every method raises OSError as the system does."""
+
+    def open(self, path: Path, flags: int, mode: int) -> int:
+        """A descriptor for writing, as os.open gives it."""
+        ...
+
+    def close(self, descriptor: int) -> None: ...
+
+    def write(self, descriptor: int, parts: Sequence[Buffer]) -> int:
+        """Write at the descriptor's position; how many bytes were taken, at least one."""
+        ...
+
+    def truncate(self, descriptor: int, size: int) -> None: ...
+
+    def allocate(self, descriptor: int, size: int) -> None:
+        """Take so much room on the card for a file, now."""
+        ...
+
+    def sync(self, descriptor: int, *, mode: bool = False) -> None:
+        """Make a file's bytes and its size durable, and its access mode if asked to; not its name."""
+        ...
+
+    def sync_directory(self, path: Path) -> None:
+        """Make the names in a directory durable."""
+        ...
+
+    def replace(self, old: Path, new: Path) -> None: ...
+
+    def link(self, old: Path, new: Path) -> None: ...
+
+    def unlink(self, path: Path) -> None: ...
+
+    def free_bytes(self, path: Path) -> int:
+        """What an unprivileged process may still write where `path` lies."""
+        ...
+
+
+class OperatingSystem:
+    """The card as the kernel offers it."""
+
+    def open(self, path: Path, flags: int, mode: int) -> int:
+        return os.open(path, flags, mode)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def write(self, descriptor: int, parts: Sequence[Buffer]) -> int:
+        return os.writev(descriptor, parts)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        os.ftruncate(descriptor, size)
+
+    def allocate(self, descriptor: int, size: int) -> None:
+        os.posix_fallocate(descriptor, 0, size)
+
+    def sync(self, descriptor: int, *, mode: bool = False) -> None:
+        if mode:
+            os.fsync(descriptor)
+        else:
+            os.fdatasync(descriptor)
+
+    def sync_directory(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def replace(self, old: Path, new: Path) -> None:
+        os.replace(old, new)
+
+    def link(self, old: Path, new: Path) -> None:
+        os.link(old, new)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink()
+
+    def free_bytes(self, path: Path) -> int:
+        space = os.statvfs(path)
+        return space.f_bavail * space.f_frsize
+
+
+_layer: FileLayer = OperatingSystem()
+
+
+def install(layer: FileLayer) -> FileLayer:
+    """Let all durable writes of this process go through `layer` from now on; what they went through before.
+
+    Not while something is being written. A layer that stands for one card hands on what lies elsewhere.
+    """
+    global _layer  # there is one file system below a process, too
+    before, _layer = _layer, layer
+    return before
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _layer.sync_directory(path)
 
 
 def _write_all(descriptor: int, parts: Sequence[Buffer]) -> None:
     views = [memoryview(part).cast("B") for part in parts if len(part)]
     while views:
-        written = os.writev(descriptor, views[:_IOV_MAX])
+        written = _layer.write(descriptor, views[:_IOV_MAX])
         if written == 0:
             raise OSError(errno.EIO, "the file system wrote nothing")
         while views and written >= len(views[0]):
@@ -51,18 +146,18 @@ class AppendFile:
     @classmethod
     def create(cls, path: Path, *, mode: int = 0o640) -> AppendFile:
         """A new, empty file whose name is durable. Raises FileExistsError rather than touch what is there."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        descriptor = _layer.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             sync_directory(path.parent)
         except BaseException:
-            os.close(descriptor)
+            _layer.close(descriptor)
             raise
         return cls(path, descriptor, 0)
 
     @classmethod
     def reopen(cls, path: Path) -> AppendFile:
         """Go on at the end of a file that is there. Raises OSError."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        descriptor = _layer.open(path, os.O_WRONLY | os.O_CLOEXEC, 0)
         return cls(path, descriptor, os.lseek(descriptor, 0, os.SEEK_END))
 
     def append(self, parts: Sequence[Buffer]) -> int:
@@ -72,16 +167,16 @@ class AppendFile:
         append never follows torn bytes.
         """
         if self._torn:  # what an earlier failure left could not be cut off then
-            os.ftruncate(self._descriptor, self.size)
+            _layer.truncate(self._descriptor, self.size)
             self._torn = False
         try:
             os.lseek(self._descriptor, self.size, os.SEEK_SET)
             _write_all(self._descriptor, parts)
-            os.fdatasync(self._descriptor)
+            _layer.sync(self._descriptor)
         except OSError:
             self._torn = True
             with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, self.size)
+                _layer.truncate(self._descriptor, self.size)
                 self._torn = False
             raise
         self.size += sum(memoryview(part).nbytes for part in parts)
@@ -89,14 +184,14 @@ class AppendFile:
 
     def truncate(self, size: int) -> None:
         """Cut the file to `size` bytes, durably. Raises OSError."""
-        os.ftruncate(self._descriptor, size)
-        os.fsync(self._descriptor)
+        _layer.truncate(self._descriptor, size)
+        _layer.sync(self._descriptor, mode=True)
         self.size = size
 
     def close(self) -> None:
         """Close the descriptor. May be called twice."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            _layer.close(self._descriptor)
             self._descriptor = -1
 
     def __enter__(self) -> AppendFile:
@@ -108,22 +203,22 @@ class AppendFile:
 
 def _write_temporary(path: Path, data: Buffer, mode: int) -> Path:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    descriptor = _layer.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         _write_all(descriptor, [data])
-        os.fsync(descriptor)
+        _layer.sync(descriptor, mode=True)
     except OSError:
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            _layer.unlink(temporary)
         raise
     finally:
-        os.close(descriptor)
+        _layer.close(descriptor)
     return temporary
 
 
 def replace(path: Path, data: Buffer, *, mode: int = 0o640) -> None:
     """Put `data` at `path` at once and durably, whatever was there before. Raises OSError."""
-    os.replace(_write_temporary(path, data, mode), path)
+    _layer.replace(_write_temporary(path, data, mode), path)
     sync_directory(path.parent)
 
 
@@ -131,15 +226,15 @@ def write_new(path: Path, data: Buffer, *, mode: int = 0o640) -> None:
     """Put `data` at `path` durably. Raises FileExistsError if something is there."""
     temporary = _write_temporary(path, data, mode)
     try:
-        os.link(temporary, path)
+        _layer.link(temporary, path)
     finally:
-        temporary.unlink()
+        _layer.unlink(temporary)
     sync_directory(path.parent)
 
 
 def rename(old: Path, new: Path) -> None:
     """Rename durably within one file system; what `new` was is gone. Raises OSError."""
-    os.replace(old, new)
+    _layer.replace(old, new)
     sync_directory(new.parent)
     if old.parent != new.parent:
         sync_directory(old.parent)
@@ -147,5 +242,31 @@ def rename(old: Path, new: Path) -> None:
 
 def unlink(path: Path) -> None:
     """Remove a name durably. Raises OSError."""
-    path.unlink()
+    _layer.unlink(path)
     sync_directory(path.parent)
+
+
+def set_aside(path: Path, size: int) -> None:
+    """Make a file that only takes room, or make it as large as that. Raises OSError, and then leaves no such file.
+
+    It holds nothing, so nobody needs it to be durable.
+    """
+    descriptor = _layer.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _layer.allocate(descriptor, size)
+    except OSError:
+        with contextlib.suppress(OSError):
+            _layer.unlink(path)
+        raise
+    finally:
+        _layer.close(descriptor)
+
+
+def give_up(path: Path) -> None:
+    """Remove what was set aside: room at once, though after a power cut the file may be back. Raises OSError."""
+    _layer.unlink(path)
+
+
+def free_bytes(path: Path) -> int:
+    """What an unprivileged process may still write where `path` lies. Raises OSError."""
+    return _layer.free_bytes(path)

@@ -66,6 +66,12 @@ class Storage(Protocol):
         ...
 
 
+def advice(path: Path, error: OSError) -> str:
+    """One sentence about a card that fails, with what a person should do."""
+    what = _ADVICE.get(error.errno or 0, "check the card and how it is mounted")
+    return f"{path}: {error.strerror or error}: {what}"
+
+
 class DirectoryStorage:
     """The file system under `path`, which must exist when it is asked.
 
@@ -137,5 +143,4 @@ class DirectoryStorage:
             raise DeviceLost(self._sentence(error)) from error
 
     def _sentence(self, error: OSError) -> str:
-        advice = _ADVICE.get(error.errno or 0, "check the card and how it is mounted")
-        return f"{self._path}: {error.strerror or error}: {advice}"
+        return advice(self._path, error)
