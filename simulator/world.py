@@ -11,6 +11,7 @@ from evidence.handover import Notice, Spool, Status
 from simulator.agency import INDICATORS
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
+from simulator.cell import Load
 from simulator.deeds import Deeds
 from simulator.faults.active import ActiveFaults
 from simulator.log_watch import LogWatch
@@ -83,7 +84,10 @@ class World:
             self.door.serve(self)
         now_s = self.now_s()
         if now_s - self._battery_s >= 1.0:
+            load = load_of(self.status)
+            self.battery.works(load)
             self.battery.tick(now_s - self._battery_s)
+            self.deeds.thermal.tick(now_s - self._battery_s, load)
             self._battery_s = now_s
         if self.progress.terminal:
             self.progress.live(f"{lamps_text(self.camera.outputs())}  {live_text(self.status)}")
@@ -151,6 +155,15 @@ class World:
             self.busy = False
         if deed.action == "power cut":  # that the camera was started again is what was wanted
             self._done = NOTHING, self.camera.starts
+
+
+def load_of(status: Status) -> Load:
+    """What the camera's present work costs."""
+    if status.recording is not None:
+        return "recording"
+    if status.docked:
+        return "uploading"
+    return "sleeping" if status.state == "sleep" else "ready"
 
 
 def _all_offloaded(spool: Spool) -> bool:
