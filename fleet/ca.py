@@ -82,9 +82,11 @@ class Authority:
         """A camera's TLS client certificate: common name and serialNumber are the serial, and a URI names it."""
         return self._issue(issuing.tls_client_leaf(serial, self.organization), validity)
 
-    def tls_server(self, host: str, addresses: Sequence[str] = ("127.0.0.1",)) -> Credential:
+    def tls_server(
+        self, host: str, addresses: Sequence[str] = ("127.0.0.1",), *, validity: Validity | None = None
+    ) -> Credential:
         """A server certificate for a DNS name and addresses."""
-        return self._issue(issuing.tls_server_leaf([host], addresses, self.organization))
+        return self._issue(issuing.tls_server_leaf([host], addresses, self.organization), validity)
 
     def vault(self, name: str) -> Credential:
         """A vault certificate: objects are sealed to it, and nothing else is done with it."""

@@ -18,9 +18,10 @@ from simulator import second_camera
 from simulator.layout import RunLayout
 from simulator.scenario import Scenario
 from simulator.settings_text import toml_text
+from simulator.station_keys import write_station_keys
+from simulator.station_settings import SYSTEM_ID, write_station
 
 SERIAL: Final = "SIM-0001"
-SYSTEM_ID: Final = "simulated-police-department"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ def found_agency(layout: RunLayout, scenario: Scenario) -> None:
     """Make all certificates and keys, and sign the scenario's policy profile. Raises OSError."""
     authority = create_agency(layout.pki, serial=SERIAL, simulated=True)
     write_credential(layout.pki, "export", authority.signer("export", "Export desk", serial="EXPORT-1"))
+    write_station_keys(layout.pki, authority)
     colleague = second_camera.SERIAL
     other = authority.signer("camera", f"Camera {colleague}", serial=colleague)
     write_credential(layout.pki, second_camera.STEM, other)
@@ -167,18 +169,7 @@ def _camera(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> d
 
 def write_station_settings(layout: RunLayout, port: int = 0) -> Path:
     """``station/station.toml``; with port 0 the station takes a free one and says which."""
-    values = {
-        "system_id": SYSTEM_ID,
-        "station": "STATION-1",
-        "listen_host": "127.0.0.1",
-        "listen_port": port,
-        "directory": ".",
-        "root": "../pki/root.pem",
-        "tls": _tls("station-tls"),
-        "receipts": {"certificate": "../pki/station-receipt.pem", "key": "../pki/station-receipt.key"},
-        "limits": {"reserve_bytes": 64 * 1024 * 1024},
-    }
-    return _write(layout.station / "station.toml", values, "The simulated docking station.")
+    return write_station(layout.station, layout.pki, port)
 
 
 def write_agent_settings(layout: RunLayout, station_port: int, broker_port: int) -> Path:

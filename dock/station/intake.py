@@ -86,6 +86,10 @@ class Intake:
         """An upload in work, one that is in the store, or None. Raises OSError."""
         return self._uploads.get(upload_id) or await asyncio.to_thread(self._look_up, upload_id)
 
+    def in_work(self) -> tuple[Upload, ...]:
+        """Uploads that are not in the store yet (loop)."""
+        return tuple(self._uploads.values())
+
     async def create(self, record: UploadRecord) -> Upload | Finished:
         """Announce a file, or find the same file again. Raises `StationFull`, `StationBusy`, OSError."""
         async with self._creating:

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dock.config import StationConfig
@@ -27,6 +28,7 @@ from dock.tls import peer_of, server_context
 from evidence.timestamp import TimestampTrust
 
 log = logging.getLogger(__name__)
+Around = Callable[[ASGIApp, Station], ASGIApp]
 
 
 class CertificateProtocol(HttpToolsProtocol):
@@ -100,8 +102,12 @@ class _Server(uvicorn.Server):
             notify("READY=1")
 
 
-async def run_station(config: StationConfig) -> None:
-    """Serve until SIGTERM or SIGINT. Raises `DockError`, `evidence.errors.BadKey`, OSError."""
+async def run_station(config: StationConfig, around: Around | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `DockError`, `evidence.errors.BadKey`, OSError.
+
+    `around` may put another application in front of the station's own: one that measures, or limits, or judges what
+    passes. It is given both, and returns what is served.
+    """
     context = server_context(config.tls)
     with open_station(config) as station:
         timestamping = _timestamping(config, station.store)
@@ -116,7 +122,7 @@ async def run_station(config: StationConfig) -> None:
         if timestamping is not None:
             work.append(asyncio.create_task(timestamping.run()))
         try:
-            await _serve(station, context)
+            await _serve(station, context, around)
         finally:
             notify("STOPPING=1")
             for task in work:
@@ -136,21 +142,24 @@ async def _keep_running(part: StationPart) -> None:
         raise
 
 
-async def _serve(station: Station, context: ssl.SSLContext) -> None:
+async def _serve(station: Station, context: ssl.SSLContext, around: Around | None) -> None:
     config = station.config
     more = [route for part in station.parts for route in part.routes()]
+    app: ASGIApp = build_app(
+        station.desk,
+        station.intake,
+        config.limits,
+        more,
+        quarantine=station.quarantine,
+        lane_of=station.lanes.lane_of,
+    )
+    if around is not None:
+        app = around(app, station)
     with listen(config.listen_host, config.listen_port) as listener:
         port = listener.getsockname()[1]
         server = _Server(
             uvicorn.Config(
-                build_app(
-                    station.desk,
-                    station.intake,
-                    config.limits,
-                    more,
-                    quarantine=station.quarantine,
-                    lane_of=station.lanes.lane_of,
-                ),
+                app,
                 http=type("StationProtocol", (CertificateProtocol,), {"head_s": config.limits.idle_s}),
                 ws="none",
                 lifespan="off",

@@ -1,0 +1,121 @@
+"""A small world on the bench: the real station with its liar, the network before it, and agents that come to it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent_bench import RunningAgent
+from dock_bench import SERIAL, poll_until, write_agent
+from dock_camera import Camera, FakeRecorder
+
+from evidence.handover import SpoolFile
+from fleet.ca import create_agency
+from simulator.docks import Docks
+from simulator.lies import StationControl
+from simulator.network import READY, network_control, ports_of
+from simulator.network_words import NetworkControl
+from simulator.processes import Children, python_module
+from simulator.station_keys import write_station_keys
+from simulator.station_settings import SYSTEM_ID, write_station
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass
+class LyingWorld:
+    """What a fault may touch, without a whole camera: network, station, docks."""
+
+    pki: Path
+    directory: Path
+    children: Children
+    docks: Docks
+    port: int
+    """Where agents call."""
+
+    @property
+    def network(self) -> NetworkControl:
+        return self.docks.network
+
+    @property
+    def station(self) -> StationControl:
+        return self.docks.station
+
+    @property
+    def store(self) -> Path:
+        return self.directory / "station/store"
+
+    def until(self, what: Callable[[], Any], why: str = "") -> Any:
+        """As `poll_until`; a station that was killed is started again meanwhile."""
+
+        def look() -> Any:
+            self.children.check()
+            return what()
+
+        return poll_until(look, seconds=60, why=why)
+
+    def again(self) -> None:
+        """As it was at first."""
+        self.network.restore("station")
+        self.docks.answers(None)
+        self.until(lambda: self._honest(), "the station answers")
+
+    def _honest(self) -> bool:
+        try:
+            self.station.honest()
+        except Exception:  # noqa: BLE001 - it is being started again
+            return False
+        return True
+
+
+@contextmanager
+def lying_world(directory: Path) -> Iterator[LyingWorld]:
+    """Started once for a file of tests; each test brings recordings of its own."""
+    pki, logs = directory / "pki", directory / "logs"
+    write_station_keys(pki, create_agency(pki, serial=SERIAL))
+    logs.mkdir()
+    control, network = directory / "n.sock", None
+    with Children(logs) as children:
+        docks = Docks(children, directory, pki, directory / "s.sock", network_control(control))
+        docks.begin(write_station(directory / "station", pki))
+        port = docks.ready()
+        write_station(directory / "station", pki, port)  # should it be started again, it is where it was
+        words = ["--control", str(control), "--link", f"station={port}"]
+        network = children.start("network", python_module("simulator.network", *words))
+        ports = ports_of(children.wait_for_text(network, READY, 60))
+        yield LyingWorld(pki, directory, children, docks, ports["station"])
+
+
+@dataclass
+class Visitor:
+    """A camera that docks with two new recordings, and the agent that brings them."""
+
+    world: LyingWorld
+    camera: Camera
+    recorder: FakeRecorder
+    tmp_path: Path
+
+    def files(self, *sizes: int) -> list[SpoolFile]:
+        """Recordings that the station has never seen, ready for upload."""
+        made = [self.camera.record(next(_NUMBERS), size=size) for size in sizes]
+        self.recorder.files = [*self.recorder.files, *made]
+        return made
+
+    def agent(self, offload: str = "chunk_bytes = 8192", timeout_s: float = 5.0) -> RunningAgent:
+        path = write_agent(self.tmp_path, self.world.pki, port=self.world.port, offload=offload, system=SYSTEM_ID)
+        text = path.read_text().replace("ask_again_s = 0.5", "ask_again_s = 86400.0")
+        path.write_text(text.replace("timeout_s = 5.0", f"timeout_s = {timeout_s}"))
+        return RunningAgent(path)
+
+    def stored(self, file: SpoolFile) -> bool:
+        """Byte for byte in the real store, with its receipt beside it."""
+        path = self.world.store / file.name
+        receipt = path.with_name(f"{file.name}.receipt.p7s")
+        return path.is_file() and receipt.is_file() and path.read_bytes() == self.here(file)
+
+    def here(self, file: SpoolFile) -> bytes:
+        return (self.camera.spool / file.name).read_bytes()
