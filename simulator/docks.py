@@ -9,15 +9,33 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from simulator.lying_station import station_control
 from simulator.network_words import NetworkControl
 from simulator.processes import Child, Children, python_module
+from simulator.run_errors import WorldRefused
 from simulator.station_settings import KINDS, Kind, write_station
 
 READY: Final = "station ready: https://"
 _READY_S: Final = 60.0
+
+
+class DockControl(Protocol):
+    """Which docking station the camera stands in. Raises `WorldRefused` if this world has no other."""
+
+    def answers(self, kind: Kind | None) -> None:
+        """Let that station answer the camera from now on, the first one if None; what is open is torn down."""
+        ...
+
+
+class OneDock:
+    """For a world with one station only."""
+
+    def answers(self, kind: Kind | None) -> None:
+        """Refuses all but the first."""
+        if kind is not None:
+            raise WorldRefused("this world has one docking station: no other can take its place")
 
 
 @dataclass
@@ -64,11 +82,6 @@ class Docks:
             self._ports[kind] = self._port(self.children.start(f"station-{kind}", command))
         self.network.aim(self.link, self._ports[kind or "first"])
         self.network.happen(self.link, "reset")
-
-    def kill(self) -> None:
-        """Take the first one's power away at this instant; it comes back as a service does."""
-        assert self._first is not None, "begin first"
-        self._first.process.kill()
 
     def _port(self, child: Child) -> int:
         ready = self.children.wait_for_text(child, READY, _READY_S)

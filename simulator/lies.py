@@ -42,6 +42,8 @@ class Lie(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="lie", 
     times: Annotated[int, Meta(ge=1, le=10**6)] | None = None
     file: Annotated[str, Meta(max_length=100)] = ""
     """Only about files whose name has this in it."""
+    label: Annotated[str, Meta(max_length=64)] = ""
+    """By which `Honest` ends it."""
 
     @property
     def stage(self) -> Stage:
@@ -55,6 +57,9 @@ class Lie(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="lie", 
 
 class Honest(msgspec.Struct, frozen=True, tag_field="op", tag="honest", forbid_unknown_fields=True):
     """The truth from now on; what was held back in silence is let go without an answer."""
+
+    label: Annotated[str, Meta(max_length=64)] = ""
+    """Only lies of this label; without: all."""
 
 
 class Told(msgspec.Struct, frozen=True, tag_field="op", tag="told", forbid_unknown_fields=True):
@@ -98,9 +103,9 @@ class StationControl:
             raise WorldRefused(f"no such lie: {error}") from error
         self._doer.do(op)
 
-    def honest(self) -> None:
-        """The truth from now on."""
-        self._doer.do(Honest())
+    def honest(self, label: str = "") -> None:
+        """The truth from now on; with a label, as far as those lies go."""
+        self._doer.do(Honest(label))
 
     def told(self) -> dict[str, int]:
         """How often each stage was asked, and under ``lies`` how many lies were told."""

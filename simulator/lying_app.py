@@ -81,10 +81,9 @@ class LyingApp:
                 self._forger.can(op.what)
                 self._standing.append(_Standing(op, op.times))
             case Honest():
-                for one in self._standing:
+                for one in [one for one in self._standing if op.label in ("", one.lie.label)]:
                     one.over.set()
-                self._standing.clear()
-                self._confirmed.clear()
+                    self._standing.remove(one)
             case Told():
                 return {**self._asked, "lies": self._lies}
         return {}

@@ -94,9 +94,13 @@ class NetworkControl:
         """Nothing arrives any more, and nobody is told."""
         self._doer.do(SetLine(link=link, line="silent"))
 
+    def up(self, link: str) -> None:
+        """The line is up again, as slow or bad as it was."""
+        self._doer.do(SetLine(link=link, line="up"))
+
     def restore(self, link: str) -> None:
         """The line is up again, and perfect."""
-        self._doer.do(SetLine(link=link, line="up"))
+        self.up(link)
         self._doer.do(Shape(link=link))
 
     def happen(self, link: str, what: Mishap, after_bytes: int = 0) -> None:

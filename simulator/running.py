@@ -6,7 +6,6 @@ Everything that was started is ended when the ``with`` block is left, whatever h
 from __future__ import annotations
 
 import contextlib
-import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from simulator import agency, broker
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
 from simulator.deeds import Deeds
+from simulator.docks import Docks
 from simulator.drivers.clip import open_clip
 from simulator.gps_feed import GpsFeed
 from simulator.hands import Hands
@@ -65,6 +65,7 @@ class Programs:
     agent: Child
     station: Child
     broker: Child
+    docks: Docks
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +163,16 @@ def _start(layout: RunLayout, children: Children, order: Order, gps_port: str, p
     camera = python_module("device", "run", "--config", str(device_toml), "--allow-simulated")
     device = children.start("device", camera, service=True)
     station_toml = agency.write_station_settings(layout)
-    dock = python_module("dock", "station", "--config", str(station_toml))
-    station = children.start("station", dock, service=True)
+    docks = Docks(children, layout.out, layout.pki, layout.station_socket, network_control(layout.network_socket))
+    station = docks.begin(station_toml)
     mqtt = children.start("broker", python_module("simulator.broker", str(layout.pki)))
-    ready = children.wait_for_text(station, "station ready: https://", READY_WITHIN_S)
-    station_port = int(re.findall(r"https://[^ ]*:([0-9]+)", ready)[0])
+    station_port = docks.ready()
     agency.write_station_settings(layout, station_port)  # should it be started again, it is where it was
     broker_port = int(children.wait_for_text(mqtt, broker.READY, READY_WITHIN_S).rpartition(" ")[2])
     ports = _network(layout, children, order.seed, {"station": station_port, "broker": broker_port})
     agent_toml = agency.write_agent_settings(layout, ports["station"], ports["broker"])
     agent = children.start("agent", python_module("dock", "agent", "--config", str(agent_toml)), service=True)
-    programs = Programs(device, agent, station, mqtt)
+    programs = Programs(device, agent, station, mqtt, docks)
     progress.event(
         "started: " + ", ".join(f"{one.name} (process {one.process.pid})" for one in (device, agent, station, mqtt))
     )
@@ -211,7 +211,7 @@ def _world(
     holder = VaultHolder(layout, children, progress)
     log = LogWatch((layout.spool, layout.store))
     world = World(camera, battery, profile, progress, deeds, log, holder, RealStage())
-    world.network = network_control(layout.network_socket)
+    world.docks, world.network, world.station = programs.docks, programs.docks.network, programs.docks.station
     single = (programs.device, programs.agent, programs.station, programs.broker)
     world.programs = ChildPrograms({one.name: one for one in single})
     return world

@@ -13,7 +13,9 @@ from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
 from simulator.cell import Load
 from simulator.deeds import Deeds
+from simulator.docks import DockControl, OneDock
 from simulator.faults.active import ActiveFaults
+from simulator.lies import StationControl, no_station
 from simulator.log_watch import LogWatch
 from simulator.network_words import NetworkControl, no_network
 from simulator.programs import Programs
@@ -42,6 +44,10 @@ class World:
     holder: VaultHolder
     stage: Stage
     """This world's time."""
+    station: StationControl = field(default_factory=no_station)
+    """How honest the docking station is."""
+    docks: DockControl = field(default_factory=OneDock)
+    """Which docking station the camera stands in."""
     network: NetworkControl = field(default_factory=no_network)
     """What lies between the camera and station and broker."""
     watchers: list[Callable[[Status, Sequence[Notice]], None]] = field(default_factory=list)
@@ -91,7 +97,7 @@ class World:
             self._battery_s = now_s
         if self.progress.terminal:
             self.progress.live(f"{lamps_text(self.camera.outputs())}  {live_text(self.status)}")
-        for watcher in self.watchers:
+        for watcher in tuple(self.watchers):
             watcher(self.status, notices)
         return self.status
 

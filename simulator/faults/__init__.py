@@ -12,6 +12,9 @@ from simulator.run_errors import WorldRefused
 __all__ = ["Amount", "Fault", "catalogue", "find_fault"]
 
 KINDS: Final[tuple[str, ...]] = (
+    "dock",
+    "network",
+    "station",
     "camera",
     "microphone",
     "people",

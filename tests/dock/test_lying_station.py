@@ -7,15 +7,20 @@ the device's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from dock_camera import Camera, FakeRecorder
 from lying_bench import LyingWorld, Visitor, lying_world
 
 from evidence.trust import Trust
+from simulator.faults import Fault, catalogue, find_fault
+
+if TYPE_CHECKING:
+    from simulator.world import World
 
 
 @pytest.fixture(scope="module")
@@ -39,46 +44,69 @@ def visitor(tmp_path: Path, world: LyingWorld) -> Iterator[Visitor]:
     recorder.close()
 
 
-PLAIN: dict[str, dict[str, Any]] = {
-    **{f"{status} to the announcement": {"what": "status", "status": status} for status in (401, 402, 403, 404, 500)},
-    "404 in the middle": {"what": "status", "status": 404, "at": "bytes"},
-    "503 and patience": {"what": "status", "status": 503, "retry_after_s": 1},
-    "507 in the middle": {"what": "status", "status": 507, "at": "bytes"},
-    "an early 200": {"what": "status", "status": 200},
-    "a redirect": {"what": "redirect", "at": "bytes"},
-    "a torn answer": {"what": "torn", "at": "receipt"},
-    "a torn greeting": {"what": "torn", "at": "greeting"},
-    "garbage for a receipt": {"what": "garbage", "at": "receipt"},
-    "garbage for a greeting": {"what": "garbage", "at": "greeting"},
-    "no receipt yet": {"what": "status", "status": 404, "at": "receipt"},
-    "bytes acknowledged and lost": {"what": "ack_lost"},
-    "all confirmed, the end missing": {"what": "incomplete"},
-    "another length": {"what": "wrong_length"},
-    "another camera's receipt": {"what": "other_camera"},
-    "an expired receipt key": {"what": "expired"},
-    "another agency's receipt key": {"what": "other_agency"},
-    "a key that may not sign receipts": {"what": "other_role"},
-    "another system's greeting": {"what": "wrong_system"},
-    "a greeting with an expired key": {"what": "greeting_expired"},
-    "a greeting of another agency": {"what": "greeting_foreign"},
-}
-"""Lies after which the file arrives by itself, soon."""
+def faults(kind: str, *without: str) -> list[Fault]:
+    return [one for one in catalogue().values() if one.name.startswith(f"{kind}.") and one.name not in without]
+
+
+def begin(fault: Fault | str, world: LyingWorld, amount: float | None = None) -> Fault:
+    """As a scenario would."""
+    fault = find_fault(fault) if isinstance(fault, str) else fault
+    usual = fault.amount.usual if fault.amount is not None else None
+    fault.begin(cast("World", world), usual if amount is None else amount)
+    return fault
+
+
+def end(fault: Fault, world: LyingWorld) -> None:
+    assert fault.end is not None
+    fault.end(cast("World", world))
+
+
+SETTLED = {"station.status_400", "station.wrong_hash", "station.not_valid"}
+"""Said of the file itself, and asked about again only after a day."""
+QUIET = {"station.status_503", "station.ack_lost"}
+"""Nothing is wrong that somebody must be told."""
+DIES = "station.killed_storing"
 
 
 @pytest.mark.requirement("R6", "R30", "R34", "R38")
-@pytest.mark.parametrize("lie", PLAIN)
-def test_a_lie_deletes_nothing_is_told_and_the_truth_mends_it(visitor: Visitor, world: LyingWorld, lie: str) -> None:
+@pytest.mark.parametrize("fault", faults("station", DIES), ids=lambda one: one.name)
+def test_a_lie_deletes_nothing_is_told_and_the_truth_mends_it(
+    visitor: Visitor, world: LyingWorld, fault: Fault
+) -> None:
+    visitor.brings_one()  # there is an earlier receipt, which may be replayed
     (file,) = visitor.files(60_000)
     before = visitor.here(file)
-    world.station.lie(**PLAIN[lie])
-    began = world.station.told()["lies"]
-    with visitor.agent("chunk_bytes = 32768") as running:
-        world.until(lambda: world.station.told()["lies"] > began + 1, f"{lie}: it is told and told again")
-        if lie not in ("503 and patience", "bytes acknowledged and lost"):  # nothing wrong is left to tell
-            world.until(lambda: running.events.of("file_kept") or running.events.of("offload_failed"), lie)
-        assert not visitor.recorder.receipts
+    asked = Counter(world.station.told())
+    begin(fault, world)
+    with visitor.agent("chunk_bytes = 32768", timeout_s=0.5 if "time_out" in fault.name else 5.0) as running:
+        world.until(lambda: world.station.told()["lies"] > asked["lies"], fault.name)
+        if fault.name not in QUIET:
+            world.until(lambda: running.events.of("file_kept") or running.events.of("file_rejected")
+                        or running.events.of("offload_failed"), fault.name)  # fmt: skip
+        if fault.name == "station.not_valid":  # the recorder is shown it, and judges for itself
+            assert visitor.recorder.receipts.pop(file.name).verdict == "not_valid"
+        assert file.name not in visitor.recorder.receipts
         assert visitor.here(file) == before
-        world.station.honest()
-        world.until(lambda: file.name in visitor.recorder.receipts, lie)
-    assert visitor.stored(file)
-    assert visitor.recorder.receipts[file.name].verdict == "valid"
+        if fault.must.startswith("send it not one byte"):
+            assert world.station.told()["announce"] == asked["announce"]
+        end(fault, world)
+        if fault.name not in SETTLED:
+            world.until(lambda: file.name in visitor.recorder.receipts, fault.name)
+            assert visitor.stored(file)
+            assert visitor.recorder.receipts[file.name].verdict == "valid"
+    if fault.name in SETTLED:
+        assert visitor.here(file) == before
+        assert file in visitor.recorder.files
+
+
+@pytest.mark.requirement("R38")
+def test_a_station_that_dies_while_it_stores_gives_a_receipt_for_every_byte_when_it_is_back(
+    visitor: Visitor, world: LyingWorld
+) -> None:
+    files = visitor.files(60_000, 60_000)
+    begin(DIES, world)
+    before = len(world.children.restarts)
+    with visitor.agent():
+        world.until(lambda: len(visitor.recorder.receipts) == 2, "both arrive")
+    assert len(world.children.restarts) == before + 1
+    assert all(visitor.stored(file) for file in files)

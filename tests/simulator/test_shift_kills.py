@@ -56,7 +56,7 @@ def test_killed_programs_come_back_and_the_shift_ends_well(tmp_path: Path) -> No
         try:
             camera = ("device run", out / "camera" / "device.toml")
             agent = ("dock agent", out / "camera" / "agent.toml")
-            station = ("dock station", out / "station" / "station.toml")
+            station = ("simulator.lying_station", out / "station" / "station.toml")
             kill_when(log, "recording SIM-0001-000001 begins", [camera], 60)
             kill_when(log, "camera: is docked", [agent, station], 120)
             assert shift.wait(150) == 0, log.read_text(encoding="utf-8")
