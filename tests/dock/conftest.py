@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dock_bench import Process
 from dock_camera import Camera, FakeRecorder
+from lying_bench import LyingWorld, Visitor, lying_world, visitor_of
 from page_bench import chromium
 from playwright.sync_api import Browser, BrowserContext
 from weed import Weed
@@ -52,6 +53,28 @@ def recorder(tmp_path: Path, pki: Path, camera: Camera) -> Iterator[FakeRecorder
     fake = FakeRecorder(tmp_path / "recorder.sock", camera.spool, Trust.load(pki / "root.pem"))
     yield fake
     fake.close()
+
+
+@pytest.fixture(scope="module")
+def lying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LyingWorld]:
+    """The real station with its liar, and a network before it, for one file of tests."""
+    with lying_world(tmp_path_factory.mktemp("lying")) as world:
+        yield world
+
+
+@pytest.fixture
+def world(lying: LyingWorld) -> Iterator[LyingWorld]:
+    """The same, honest and undisturbed at the beginning of each test."""
+    yield lying
+    lying.again()
+
+
+@pytest.fixture
+def visitor(tmp_path: Path, world: LyingWorld) -> Iterator[Visitor]:
+    """A camera that comes to it."""
+    made = visitor_of(world, tmp_path)
+    yield made
+    made.recorder.close()
 
 
 @pytest.fixture

@@ -7,21 +7,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agent_bench import RunningAgent
 from dock_bench import SERIAL, poll_until, write_agent
 from dock_camera import Camera, FakeRecorder
 
 from evidence.handover import SpoolFile
+from evidence.trust import Trust
 from fleet.ca import create_agency
 from simulator.docks import Docks
+from simulator.faults import Fault, catalogue, find_fault
 from simulator.lies import StationControl
 from simulator.network import READY, network_control, ports_of
 from simulator.network_words import NetworkControl
 from simulator.processes import Children, python_module
 from simulator.station_keys import write_station_keys
 from simulator.station_settings import SYSTEM_ID, write_station
+
+if TYPE_CHECKING:
+    from simulator.world import World
 
 _NUMBERS = itertools.count(1)
 
@@ -127,3 +132,28 @@ class Visitor:
 
     def here(self, file: SpoolFile) -> bytes:
         return (self.camera.spool / file.name).read_bytes()
+
+
+def visitor_of(world: LyingWorld, tmp_path: Path) -> Visitor:
+    """A camera with an empty card, whose recorder is as strict as the device's."""
+    (tmp_path / "spool").mkdir()
+    camera = Camera(world.pki, tmp_path / "spool")
+    recorder = FakeRecorder(tmp_path / "recorder.sock", camera.spool, Trust.load(world.pki / "root.pem"))
+    return Visitor(world, camera, recorder, tmp_path)
+
+
+def faults(kind: str, *without: str) -> list[Fault]:
+    return [one for one in catalogue().values() if one.name.startswith(f"{kind}.") and one.name not in without]
+
+
+def begin(fault: Fault | str, world: LyingWorld, amount: float | None = None) -> Fault:
+    """As a scenario would."""
+    fault = find_fault(fault) if isinstance(fault, str) else fault
+    usual = fault.amount.usual if fault.amount is not None else None
+    fault.begin(cast("World", world), usual if amount is None else amount)
+    return fault
+
+
+def end(fault: Fault, world: LyingWorld) -> None:
+    assert fault.end is not None
+    fault.end(cast("World", world))

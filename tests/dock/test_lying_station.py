@@ -8,58 +8,11 @@ the device's.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import pytest
-from dock_camera import Camera, FakeRecorder
-from lying_bench import LyingWorld, Visitor, lying_world
+from lying_bench import LyingWorld, Visitor, begin, end, faults
 
-from evidence.trust import Trust
-from simulator.faults import Fault, catalogue, find_fault
-
-if TYPE_CHECKING:
-    from simulator.world import World
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LyingWorld]:
-    with lying_world(tmp_path_factory.mktemp("lying")) as world:
-        yield world
-
-
-@pytest.fixture
-def world(served: LyingWorld) -> Iterator[LyingWorld]:
-    yield served
-    served.again()
-
-
-@pytest.fixture
-def visitor(tmp_path: Path, world: LyingWorld) -> Iterator[Visitor]:
-    (tmp_path / "spool").mkdir()
-    camera = Camera(world.pki, tmp_path / "spool")
-    recorder = FakeRecorder(tmp_path / "recorder.sock", camera.spool, Trust.load(world.pki / "root.pem"))
-    yield Visitor(world, camera, recorder, tmp_path)
-    recorder.close()
-
-
-def faults(kind: str, *without: str) -> list[Fault]:
-    return [one for one in catalogue().values() if one.name.startswith(f"{kind}.") and one.name not in without]
-
-
-def begin(fault: Fault | str, world: LyingWorld, amount: float | None = None) -> Fault:
-    """As a scenario would."""
-    fault = find_fault(fault) if isinstance(fault, str) else fault
-    usual = fault.amount.usual if fault.amount is not None else None
-    fault.begin(cast("World", world), usual if amount is None else amount)
-    return fault
-
-
-def end(fault: Fault, world: LyingWorld) -> None:
-    assert fault.end is not None
-    fault.end(cast("World", world))
-
+from simulator.faults import Fault
 
 SETTLED = {"station.status_400", "station.wrong_hash", "station.not_valid"}
 """Said of the file itself, and asked about again only after a day."""
