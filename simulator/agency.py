@@ -17,6 +17,7 @@ from fleet.ca import create_agency, write_credential
 from simulator import second_camera
 from simulator.layout import RunLayout
 from simulator.scenario import Scenario
+from simulator.scenario_setup import StationSetUp
 from simulator.settings_text import toml_text
 from simulator.station_keys import write_station_keys
 from simulator.station_settings import SYSTEM_ID, write_station
@@ -54,6 +55,10 @@ BOARD: Final[dict[str, Pin]] = {
 """Buttons and the dock contact pull to ground; vehicle lines come over an optocoupler and are active high."""
 TRANSPORT: Final = "prisoner_transport"
 """The category that the rear door gives its recordings, if the profile has it."""
+_STATION: Final = StationSetUp()
+UNSET_NS: Final = 1 << 62
+"""Doubt so large that nothing is known: nobody vouches for the clock."""
+DEAD_CLOCK_NS: Final = 10**12
 INDICATORS: Final = {"green": 5, "red": 6, "amber": 13, "haptic": 19, "tone": 26}
 
 
@@ -112,7 +117,7 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
             "driver": "linux-zones",
             "options": {"root": str(layout.thermal), "throttled_file": str(layout.thermal / "get_throttled")},
         },
-        "clock": {"driver": "simulated", "options": hardware},
+        "clock": {"driver": "simulated", "options": {**hardware, **_clock(scenario.setup.clock.start)}},
         "pins": {"driver": "simulated", "options": hardware},
         "switches": {
             "driver": "gpiozero",
@@ -125,6 +130,16 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
         "inputs": _inputs(profile_of(scenario)),
     }
     return _write(layout.camera / "device.toml", values, "How the simulated camera is wired.")
+
+
+def _clock(start: str) -> dict[str, Any]:
+    """What the camera's clock believes at each of its starts."""
+    if start == "right":
+        return {}
+    if start == "unset":
+        return {"source": "none", "uncertainty_ns": UNSET_NS}
+    wrong = {"utc_start": "1970-01-01T00:00:00Z" if start == "1970" else start}
+    return {**wrong, "source": "none" if start == "1970" else "rtc", "uncertainty_ns": DEAD_CLOCK_NS}
 
 
 def _inputs(profile: Profile) -> dict[str, dict[str, Any]]:
@@ -167,9 +182,9 @@ def _camera(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> d
     return {"driver": "simulated-scene", "options": options}
 
 
-def write_station_settings(layout: RunLayout, port: int = 0) -> Path:
+def write_station_settings(layout: RunLayout, port: int = 0, setup: StationSetUp = _STATION) -> Path:
     """``station/station.toml``; with port 0 the station takes a free one and says which."""
-    return write_station(layout.station, layout.pki, port)
+    return write_station(layout.station, layout.pki, port, reserve_bytes=setup.reserve_mib * 1024 * 1024)
 
 
 def write_agent_settings(layout: RunLayout, station_port: int, broker_port: int) -> Path:

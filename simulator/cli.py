@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from evidence.usage import UsageParser
-from simulator import fault_command, fleet_command, indicator_show, read_frames
+from simulator import fault_command, fleet_command, indicator_show, lint_command, read_frames
 from simulator.progress import Progress
-from simulator.run_errors import BadInput, BadScenario, Interrupted, OutRefused, RunError
+from simulator.run_errors import BadInput, BadScenario, Interrupted, NotAsExpected, OutRefused, RunError
 from simulator.scenario import bundled, find_scenario, load_scenario
 from simulator.table import closing_words, recordings_table
+from simulator.timeline import told_failure
 
 EXIT_OK: Final = 0
 EXIT_NOT_OK: Final = 1
@@ -81,10 +82,13 @@ def parser() -> argparse.ArgumentParser:
     shift.add_argument(
         "--nmea", type=Path, metavar="FILE", help="play this GPS receiver's log (NMEA 0183) instead of a made-up drive"
     )
-    shift.add_argument("--seed", type=_seed, default=1, metavar="N", help="another town for the generated street")
+    shift.add_argument(
+        "--seed", type=_seed, metavar="N", help="another town for the generated street (default: the scenario's, or 1)"
+    )
     shift.add_argument("--json", action="store_true", help="print the report as JSON; progress goes to standard error")
     shift.set_defaults(run=run_shift)
     fault_command.add_parser(commands)
+    lint_command.add_parser(commands)
     fleet_command.add_parser(commands)
     read_frames.add_parser(commands)
     indicator_show.add_parser(commands)
@@ -98,10 +102,12 @@ def run_shift(options: argparse.Namespace) -> int:
         from simulator import running, shift  # the command line answers fast, and `read-frames` needs none of it
 
         scenario = load_scenario(find_scenario(options.scenario))
-        report = shift.run_shift(
-            running.Order(scenario, options.out, options.clip, options.nmea, options.seed), progress
-        )
-    except (BadScenario, BadInput, OutRefused) as error:
+        seed = scenario.seed if options.seed is None else options.seed
+        report = shift.run_shift(running.Order(scenario, options.out, options.clip, options.nmea, seed), progress)
+    except BadScenario as error:
+        print("\n".join(error.mistakes or (f"firsthand-sim shift: {error}",)), file=sys.stderr)
+        return EXIT_USAGE
+    except (BadInput, OutRefused) as error:
         print(f"firsthand-sim shift: {error}", file=sys.stderr)
         return EXIT_USAGE
     except Interrupted as error:
@@ -111,6 +117,8 @@ def run_shift(options: argparse.Namespace) -> int:
         raise
     except (RunError, OSError) as error:
         progress.plain()
+        if isinstance(error, NotAsExpected):
+            print("\n".join(told_failure(error, options.out)), file=sys.stderr)
         print(f"firsthand-sim shift: {error}", file=sys.stderr)
         return EXIT_NOT_OK
     progress.plain()

@@ -80,6 +80,11 @@ class RunLayout:
         return self.out / "report.json"
 
     @property
+    def timeline(self) -> Path:
+        """What happened when, for people."""
+        return self.out / "timeline.txt"
+
+    @property
     def recorder_socket(self) -> Path:
         return self.sockets / "recorder.sock"
 

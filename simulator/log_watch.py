@@ -18,6 +18,8 @@ class Entry:
     event: str
     word: str | None
     recording: int | None
+    at_ns: int = 0
+    """CLOCK_BOOTTIME of the camera."""
 
 
 @dataclass
@@ -55,4 +57,4 @@ class LogWatch:
     def _take(self, data: bytes) -> None:
         statement = decode(parse_signed(data).payload)
         if isinstance(statement, Event):
-            self.entries.append(Entry(statement.event, statement.word, statement.recording))
+            self.entries.append(Entry(statement.event, statement.word, statement.recording, statement.mono_ns))

@@ -16,16 +16,10 @@ from evidence.commands import KINDS, sequence_at
 from evidence.keys import FileSigner
 from evidence.requests import CommandRequest
 from evidence.statements import encode_canonical, moment
+from simulator.scenario_setup import Officer
 
-OFFICER: Final = {
-    "officer": "4711",
-    "name": "P. Rivera",
-    "badge": "B-4711",
-    "identified_by": "pin",
-    "vehicle": "CAR-12",
-    "shift": "evening-1",
-    "training_valid_until": "2099-12-31",
-}
+OFFICER: Final = Officer()
+"""Whoever signs in if a scenario names nobody."""
 SUPERVISOR: Final = "Sgt. Chen"
 
 
@@ -37,10 +31,11 @@ class People:
     serial: str
     utc_ns: Callable[[], int] = time.time_ns
     """The desk's clock."""
+    officer: Officer = OFFICER
 
     def signs_in(self) -> CommandRequest:
-        """The desk hands the camera to the officer of all scenarios. Raises OSError, `EvidenceError`."""
-        return self._command("assign", "checkout", OFFICER)
+        """The desk hands the camera to the scenario's officer. Raises OSError, `EvidenceError`."""
+        return self._command("assign", "checkout", self.officer.fields)
 
     def signs_out(self) -> CommandRequest:
         """The officer's session is over."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from simulator.steps import Mistake
+
 
 class RunError(Exception):
     """Base of all errors of a run."""
@@ -9,6 +13,18 @@ class RunError(Exception):
 
 class BadScenario(RunError, ValueError):
     """A scenario that cannot be played; names file, line and the nearest known word."""
+
+    mistakes: tuple[str, ...] = ()
+    """All that is wrong with it, a sentence each; empty if the message says it all."""
+
+    @classmethod
+    def of(cls, name: str, found: Sequence[Mistake]) -> BadScenario:
+        """All mistakes of one file; the message is the first of them."""
+        told = tuple(f"{name}:{one.line}: {one.text}" if one.line else f"{name}: {one.text}" for one in found)
+        more = f" (and {len(told) - 1} more: firsthand-sim lint {name})" if len(told) > 1 else ""
+        error = cls(f"{told[0]}{more}")
+        error.mistakes = told
+        return error
 
 
 class OutRefused(RunError, FileExistsError):
@@ -29,6 +45,9 @@ class TookTooLong(RunError, TimeoutError):
 
 class NotAsExpected(RunError):
     """The camera did not do what the scenario expects of it; names the scenario's line."""
+
+    excerpt: tuple[str, ...] = ()
+    """The timeline of the last seconds before it."""
 
 
 class WorldRefused(RunError):

@@ -22,6 +22,7 @@ from simulator.deeds import Deeds
 from simulator.docks import Docks
 from simulator.drivers.clip import open_clip
 from simulator.gps_feed import GpsFeed
+from simulator.gpx import read_gpx
 from simulator.hands import Hands
 from simulator.layout import RunLayout, run_layout
 from simulator.log_watch import LogWatch
@@ -31,6 +32,7 @@ from simulator.people import People
 from simulator.processes import Child, Children, python_module
 from simulator.programs import ChildPrograms
 from simulator.progress import Progress
+from simulator.route import BLOCKS
 from simulator.run_errors import BadInput, Interrupted
 from simulator.scenario import Scenario
 from simulator.second_camera import SecondCamera
@@ -38,6 +40,7 @@ from simulator.socket_lines import Recorder
 from simulator.stage import RealStage
 from simulator.thermal_feed import ThermalFeed
 from simulator.vault_holder import VaultHolder
+from simulator.words import Deed
 from simulator.world import World
 from simulator.world_door import WorldDoor
 from simulator.world_place import announced
@@ -107,13 +110,13 @@ def running(order: Order, progress: Progress) -> Iterator[Running]:
         except HalError as error:
             raise BadInput(str(error)) from error
     with contextlib.ExitStack() as cleanup:
-        gps = _receiver(order.nmea)
+        gps = _receiver(order)
         cleanup.callback(gps.stop)
         layout = cleanup.enter_context(run_layout(order.out))
         children = cleanup.enter_context(Children(layout.logs))
         progress.plain(f"{order.scenario.title}. Simulated: nothing of this is evidence. Files: {order.out}")
         agency.found_agency(layout, order.scenario)
-        battery = BatteryFeed(layout.battery, percent=87.0)
+        battery = _cell(layout, order.scenario)
         thermal = ThermalFeed(layout.thermal)
         children.on_power_off = partial(_charge, battery, progress)
         gps.start()
@@ -149,11 +152,27 @@ def _charge(battery: BatteryFeed, progress: Progress) -> None:
     battery.set(percent=60)
 
 
-def _receiver(nmea: Path | None) -> GpsFeed:
+def _cell(layout: RunLayout, scenario: Scenario) -> BatteryFeed:
+    cell = scenario.setup.battery
+    feed = BatteryFeed(layout.battery, float(cell.percent), temperature_c=float(cell.celsius))
+    feed.capacity_mah = round(feed.design_mah * cell.health_percent / 100)
+    feed.set()
+    return feed
+
+
+def _receiver(order: Order) -> GpsFeed:
+    wanted = order.scenario.setup.gps
+    file = Path(order.scenario.name).parent / wanted.route
     try:
-        return GpsFeed(nmea)
+        route = read_gpx(file) if wanted.route else BLOCKS
+        gps = GpsFeed(order.nmea, route=route, seed=order.seed)
     except (OSError, ValueError) as error:
-        raise BadInput(f"--nmea {nmea} cannot be played: {error}") from error
+        played = f"--nmea {order.nmea}" if order.nmea is not None else f"[gps] route {file}"
+        raise BadInput(f"{played} cannot be played: {error}") from error
+    if not wanted.fix:
+        gps.lose_fix()
+    gps.drive_at(wanted.speed_kmh)
+    return gps
 
 
 def _start(layout: RunLayout, children: Children, order: Order, gps_port: str, progress: Progress) -> Programs:
@@ -162,12 +181,13 @@ def _start(layout: RunLayout, children: Children, order: Order, gps_port: str, p
     )
     camera = python_module("device", "run", "--config", str(device_toml), "--allow-simulated")
     device = children.start("device", camera, service=True)
-    station_toml = agency.write_station_settings(layout)
+    station_setup = order.scenario.setup.station
+    station_toml = agency.write_station_settings(layout, setup=station_setup)
     docks = Docks(children, layout.out, layout.pki, layout.station_socket, network_control(layout.network_socket))
     station = docks.begin(station_toml)
     mqtt = children.start("broker", python_module("simulator.broker", str(layout.pki)))
     station_port = docks.ready()
-    agency.write_station_settings(layout, station_port)  # should it be started again, it is where it was
+    agency.write_station_settings(layout, station_port, station_setup)  # started again, it is where it was
     broker_port = int(children.wait_for_text(mqtt, broker.READY, READY_WITHIN_S).rpartition(" ")[2])
     ports = _network(layout, children, order.seed, {"station": station_port, "broker": broker_port})
     agent_toml = agency.write_agent_settings(layout, ports["station"], ports["broker"])
@@ -207,11 +227,14 @@ def _world(
         world.pause(seconds)
 
     hands = Hands(camera, profile, pause)
-    deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki), People(layout.pki, agency.SERIAL))
+    people = People(layout.pki, agency.SERIAL, officer=order.scenario.setup.officer)
+    deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki), people)
     holder = VaultHolder(layout, children, progress)
     log = LogWatch((layout.spool, layout.store))
     world = World(camera, battery, profile, progress, deeds, log, holder, RealStage())
     world.docks, world.network, world.station = programs.docks, programs.docks.network, programs.docks.station
     single = (programs.device, programs.agent, programs.station, programs.broker)
     world.programs = ChildPrograms({one.name: one for one in single})
+    if order.scenario.setup.dock.docked:
+        deeds.do(Deed("dock"))
     return world

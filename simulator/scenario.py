@@ -1,7 +1,7 @@
 """Scenarios: what happens during a simulated shift, as a TOML file that a police trainer can read and write.
 
-The words stand in `simulator.words` and are explained in docs/simulator.md. The loader is strict: an unknown key or
-word is an error that names the line and the nearest known word. Pure, except for reading the file.
+Its sentences are explained in docs/simulator/scenarios.md. The loader is strict, and tells everything that is wrong at
+once: each mistake has its line and the nearest known word. Pure, except for reading the file.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -18,24 +19,21 @@ from msgspec import Meta
 
 from device.policy import CHECKS, Profile
 from evidence.settings import SETTINGS_BYTES, explain
+from simulator.claim_words import claim_of
+from simulator.collected import collected, located
+from simulator.expected import expected
+from simulator.plain_words import plain
 from simulator.run_errors import BadScenario
-from simulator.words import NUMBER, STATES, TRIGGERS, Deed, Expectation, UnknownWord, deed, expectation, nearest
+from simulator.scenario_setup import Picture, ScenarioText
+from simulator.script import read_script
+from simulator.steps import Mistake, Step
+from simulator.words import NUMBER, STATES, TRIGGERS, Expectation, UnknownWord, deed, expectation, nearest
+
+__all__ = ["Picture", "Scenario", "Step", "bundled", "find_scenario", "load_scenario", "parse_scenario"]
 
 FOLDER: Final = Path(__file__).parent / "scenarios"
 _LATER: Final = re.compile(rf"{NUMBER} s later")
 _AFTER: Final = re.compile(rf"{NUMBER} s after (.*)")
-
-
-class Picture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[camera]``: what the generated camera delivers. Ranges are those of the driver."""
-
-    width: Annotated[int, Meta(ge=128, le=1920)] = 640
-    height: Annotated[int, Meta(ge=96, le=1080)] = 360
-    frame_rate: Annotated[int, Meta(ge=1, le=60)] = 30
-    bitrate: Annotated[int, Meta(ge=20_000, le=50_000_000)] = 400_000
-    """Bits per second of the generated picture."""
-    clip_bitrate: Annotated[int, Meta(ge=20_000, le=50_000_000)] = 800_000
-    """Bits per second with --clip."""
 
 
 class _StepText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,39 +46,6 @@ class _StepText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ) = ()
 
 
-class _ScenarioText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    title: Annotated[str, Meta(min_length=1, max_length=100)]
-    profile: dict[str, Any] = msgspec.field(default_factory=dict)
-    camera: Picture = Picture()
-    step: Annotated[list[_StepText], Meta(min_length=1, max_length=1000)]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step: wait for `state` (None: only the time), then `wait_s` seconds, then act."""
-
-    state: str | None
-    wait_s: float
-    deed: Deed
-    text: str
-    """The deed as it was written."""
-    say: str
-    line: int
-    """Line of the step in its file."""
-    expect: tuple[Expectation, ...] = ()
-    """What must be true after the deed, in that order."""
-
-    @property
-    def action(self) -> str:
-        """One of `simulator.words.ACTIONS`, or the action of an amount."""
-        return self.deed.action
-
-    @property
-    def amount(self) -> float | None:
-        """Percent for ``battery``, degrees Celsius for ``board``, and so on."""
-        return self.deed.amount
-
-
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A whole scenario."""
@@ -91,6 +56,13 @@ class Scenario:
     steps: tuple[Step, ...]
     name: str = "scenario"
     """Its file, for messages."""
+    setup: ScenarioText = field(default_factory=lambda: ScenarioText(title="a scenario"))
+    """The world at its beginning."""
+
+    @property
+    def seed(self) -> int:
+        """Its own seed, or 1."""
+        return 1 if self.setup.seed is None else self.setup.seed
 
     @property
     def triggers(self) -> tuple[str, ...]:
@@ -116,43 +88,83 @@ def find_scenario(name: str) -> Path:
 
 
 def load_scenario(path: Path) -> Scenario:
-    """Read and check a scenario. Raises `BadScenario` with one sentence."""
+    """Read and check a scenario. Raises `BadScenario`, whose `mistakes` are all that is wrong, a sentence each."""
+    values, text = read_toml(path)
+    return parse_scenario(values, text, str(path))
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], str]:
+    """A scenario's values and its text. Raises `BadScenario` with one sentence."""
     try:
         if path.stat().st_size > SETTINGS_BYTES:
             raise BadScenario(f"{path}: larger than a scenario can be")
         text = path.read_text("utf-8")
-        values = tomllib.loads(text)
+        return tomllib.loads(text), text
     except OSError as error:
         raise BadScenario(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadScenario(f"{path}: not valid TOML: {error}") from error
-    return parse_scenario(values, text, str(path))
 
 
 def parse_scenario(values: dict[str, Any], text: str, name: str) -> Scenario:
     """Check the values of a scenario; `text` is only searched for line numbers. Raises `BadScenario`."""
-    try:
-        told = msgspec.convert(values, _ScenarioText)
-    except msgspec.ValidationError as error:
-        place = re.search(r"\$\.step\[([0-9]+)\]", str(error))
-        where = f"{name}:{_lines_of_steps(text)[int(place[1])]}" if place else name
-        raise BadScenario(f"{where}: {explain(error, _ScenarioText)}") from error
-    _check_profile(told.profile, name)
-    lines = _lines_of_steps(text)
-    steps = tuple(
-        _step(step, f"{name}:{lines[index]}", lines[index], first=index == 0) for index, step in enumerate(told.step)
-    )
-    return Scenario(told.title, told.profile, told.camera, steps, name)
+    mistakes: list[Mistake] = []
+    told, wrong = collected(values, ScenarioText)
+    mistakes += located(text, (), wrong)
+    profile = told.profile if told is not None else values.get("profile")
+    if isinstance(profile, dict):
+        mistakes += _profile_mistakes(profile, text)
+    steps, more = _steps(told, text)
+    mistakes += more
+    if mistakes or told is None:
+        raise BadScenario.of(name, sorted(mistakes))
+    return Scenario(told.title, told.profile, told.camera, steps, name, told)
 
 
-def _check_profile(values: dict[str, Any], name: str) -> None:
-    try:
-        profile = msgspec.convert({"v": 1, "name": "simulated-shift", "version": 1, **values}, Profile)
-    except msgspec.ValidationError as error:
-        raise BadScenario(f"{name}: [profile]: {explain(error, Profile)}") from error
-    unknown = sorted(set(profile.severity) - set(CHECKS))
-    if unknown:
-        raise BadScenario(f"{name}: [profile.severity]: {nearest(unknown[0], CHECKS)}")
+def _steps(told: ScenarioText | None, text: str) -> tuple[tuple[Step, ...], list[Mistake]]:
+    if told is None:
+        return (), []
+    if told.script and told.step:
+        return (), [Mistake(0, "say it in a script or in [[step]] tables, not in both")]
+    if told.script:
+        steps, mistakes = read_script(told.script, _line_of_script(text))
+        if not steps and not mistakes:
+            mistakes = (Mistake(_line_of_script(text), "the script is empty: write one sentence a line"),)
+        return steps, list(mistakes)
+    if not told.step:
+        return (), [Mistake(0, 'nothing happens: write script = """ and sentences, or [[step]] tables')]
+    return _tables(told.step, _lines_of_steps(text))
+
+
+def _line_of_script(text: str) -> int:
+    """The line of the script's first character; TOML leaves out a line end right behind the quotes."""
+    for number, line in enumerate(text.splitlines(), 1):
+        found = re.match(r"""\s*script\s*=\s*(\"{3}|'{3}|["'])(.*)""", line)
+        if found is not None:
+            return number + (len(found[1]) == 3 and not found[2])
+    return 1
+
+
+def _profile_mistakes(values: dict[str, Any], text: str) -> Iterator[Mistake]:
+    profile, wrong = collected({"v": 1, "name": "simulated-shift", "version": 1, **values}, Profile)
+    yield from located(text, ("profile",), wrong)
+    for unknown in sorted(set(profile.severity) - set(CHECKS)) if profile is not None else ():
+        yield from located(text, ("profile", "severity"), [((unknown,), nearest(unknown, CHECKS))])
+
+
+def _tables(tables: list[dict[str, Any]], lines: list[int]) -> tuple[tuple[Step, ...], list[Mistake]]:
+    """The steps of the [[step]] form."""
+    steps: list[Step] = []
+    mistakes: list[Mistake] = []
+    for index, (values, line) in enumerate(zip(tables, lines, strict=False)):
+        try:
+            told = msgspec.convert(values, _StepText)
+            steps.append(_step(told, line, first=index == 0))
+        except msgspec.ValidationError as error:
+            mistakes.append(Mistake(line, explain(error, _StepText)))
+        except UnknownWord as error:
+            mistakes.append(Mistake(line, str(error)))
+    return tuple(steps), mistakes
 
 
 def _lines_of_steps(text: str) -> list[int]:
@@ -161,22 +173,32 @@ def _lines_of_steps(text: str) -> list[int]:
     return found + [1] * (1000 - len(found))
 
 
-def _step(told: _StepText, where: str, line: int, *, first: bool) -> Step:
-    state, wait_s = _when(told.at, where)
+def _step(told: _StepText, line: int, *, first: bool) -> Step:
+    state, wait_s = _when(told.at)
     if state is None and first:
-        raise BadScenario(f'{where}: the first step has nothing to come later than; say at = "start" or a state')
+        raise UnknownWord('the first step has nothing to come later than; say at = "start" or a state')
     try:
         done = deed(told.do)
     except UnknownWord as error:
-        raise BadScenario(f"{where}: do: {error}") from error
-    try:
-        expect = tuple(expectation(one) for one in ((told.expect,) if isinstance(told.expect, str) else told.expect))
-    except UnknownWord as error:
-        raise BadScenario(f"{where}: expect: {error}") from error
+        raise UnknownWord(f"do: {error}") from error
+    expect = tuple(_expectation(one) for one in ((told.expect,) if isinstance(told.expect, str) else told.expect))
     return Step(state, wait_s, done, told.do, told.say, line, expect)
 
 
-def _when(text: str, where: str) -> tuple[str | None, float]:
+def _expectation(text: str) -> Expectation:
+    """The exact words of this form, or a claim about evidence and dock. Raises `UnknownWord`."""
+    try:
+        return expectation(text)
+    except UnknownWord as error:
+        try:
+            if claim_of(re.sub(r" within [0-9.]+ s$", "", plain(text))) is not None:
+                return expected(text)
+        except UnknownWord:
+            pass
+        raise UnknownWord(f"expect: {error}") from error
+
+
+def _when(text: str) -> tuple[str | None, float]:
     """(state to wait for, seconds after it)."""
     later = _LATER.fullmatch(text)
     if later is not None:
@@ -185,5 +207,5 @@ def _when(text: str, where: str) -> tuple[str | None, float]:
     state, wait_s = (after[2], float(after[1])) if after is not None else (text, 0.0)
     if state not in STATES:
         example = '"3 s later", "31 s after stopped"'
-        raise BadScenario(f"{where}: at: {nearest(state, STATES)}, or a time such as {example}")
+        raise UnknownWord(f"at: {nearest(state, STATES)}, or a time such as {example}")
     return state, wait_s

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, Final
+from typing import Any
 
 from evidence.export.decrypt import Vault
 from evidence.trust import Trust
-from simulator.expecting import expect
 from simulator.exporting import export_all
 from simulator.layout import RunLayout
 from simulator.measured import measure
+from simulator.playing import Player
 from simulator.processes import Children
 from simulator.progress import Progress
 from simulator.report import build_report
-from simulator.run_errors import NotAsExpected, WorldRefused
+from simulator.run_facts import RunFiles
 from simulator.running import Order, running, signals
-from simulator.scenario import Scenario
 from simulator.vault_holder import proven
-from simulator.world import World
-
-STATE_WITHIN_S: Final = 60.0
-"""How long any state of a scenario may take; the ring's length comes on top."""
 
 
 def run_shift(order: Order, progress: Progress) -> dict[str, Any]:
@@ -32,35 +27,17 @@ def run_shift(order: Order, progress: Progress) -> dict[str, Any]:
     """
     began_s = time.monotonic()
     with signals(), running(order, progress) as run:
-        play(order.scenario, run.world)
+        player = Player(order.scenario, run.world, RunFiles(run.layout).facts)
+        try:
+            player.play()
+        finally:
+            run.layout.timeline.write_text(player.seen.text(), encoding="utf-8")
         exits = run.end()
         restarts = [{"name": name, "signal": number} for name, number in run.children.restarts]
         report = _judge(order, run.layout, run.children, progress, {"exit_codes": exits, "restarts": restarts})
         report["elapsed_s"] = round(time.monotonic() - began_s, 1)
         run.layout.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         return report
-
-
-def play(scenario: Scenario, world: World) -> None:
-    """Do one step after the other. Raises `RunError`."""
-    within_s = STATE_WITHIN_S + world.profile.pre_event_s
-    for step in scenario.steps:
-        if step.state is not None:
-            world.wait_for(step.state, within_s)
-        world.pause(step.wait_s)
-        if step.say:
-            world.progress.event(step.say)
-        if step.action != "nothing":
-            world.progress.event(f"> {step.text}")
-        since = len(world.log.look()) if step.expect else 0
-        try:
-            world.act(step.deed)
-        except WorldRefused as error:
-            raise NotAsExpected(f"{scenario.name}:{step.line}: {error}") from error
-        done_s = world.now_s()
-        world.look()
-        for one in step.expect:
-            expect(one, world, f"{scenario.name}:{step.line}", since, done_s)
 
 
 def _judge(

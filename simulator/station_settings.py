@@ -12,6 +12,7 @@ from simulator.settings_text import toml_text
 from simulator.station_keys import EXPIRED_TLS, FOREIGN, FOREIGN_TLS, SECOND
 
 SYSTEM_ID: Final = "simulated-police-department"
+RESERVE_BYTES: Final = 64 * 1024 * 1024
 Kind = Literal["second", "other_system", "other_agency", "expired"]
 """`second`: ours as well. `other_system`: of our authorities, for another evidence system. `other_agency`: of other
 authorities. `expired`: ours, with a TLS certificate that has run out."""
@@ -36,7 +37,9 @@ KINDS: Final[Mapping[Kind, StationIs]] = {
 }
 
 
-def write_station(directory: Path, pki: Path, port: int = 0, station: StationIs = OURS) -> Path:
+def write_station(
+    directory: Path, pki: Path, port: int = 0, station: StationIs = OURS, *, reserve_bytes: int = RESERVE_BYTES
+) -> Path:
     """``station.toml`` in `directory`; with port 0 the station takes a free one and says which. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
     keys = Path(os.path.relpath(pki, directory))  # so that the whole run can be moved
@@ -49,7 +52,7 @@ def write_station(directory: Path, pki: Path, port: int = 0, station: StationIs 
         "root": str(keys / "root.pem"),
         "tls": _credential(keys, station.tls) | {"ca": str(keys / "tls-ca.pem")},
         "receipts": _credential(keys, station.receipts),
-        "limits": {"reserve_bytes": 64 * 1024 * 1024},
+        "limits": {"reserve_bytes": reserve_bytes},
     }
     path = directory / "station.toml"
     path.write_text(toml_text(values, "A simulated docking station. Written by firsthand-sim."), encoding="utf-8")

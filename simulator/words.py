@@ -8,12 +8,15 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from device.policy import CHECKS
 from device.states import State
 from device.stopping import REASONS
 from simulator.movement import Pattern
+
+if TYPE_CHECKING:
+    from simulator.claims import Claim
 
 STATES: Final = (
     "start", "self-test done", "ring full", "recording", "stopped", "docked", "undocked", "offloaded",
@@ -68,6 +71,8 @@ TRIGGERS: Final = {
 }
 """The trigger that an action should leave in the evidence."""
 NUMBER: Final = r"([0-9]{1,5}(?:\.[0-9]{1,3})?)"
+FLAGS: Final = ("degraded", "do not use", "charging", "signed in", "in custody")
+"""What the camera says of itself beside its state."""
 LOG_S: Final = 10.0
 """How long a word of the device log may take to be on the card, unless the scenario says otherwise."""
 
@@ -128,6 +133,8 @@ class Deed:
     """The reason's code, the check that is overridden, or the case's number."""
     supervisor: Literal["consulted", "not_possible"] | None = None
     """Whether a supervisor was asked (D.3.b.(1))."""
+    for_s: float | None = None
+    """How long a ``fault`` lasts; None: until it is ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,19 @@ class Expectation:
     """…with this public word; None for any."""
     never: bool = False
     """It must not come at all in that time."""
+    always: bool = False
+    """It must be so all that time."""
+    signal: str = ""
+    """A lamp's colour, ``haptic``, ``tone``, or ``any`` of them."""
+    flag: str = ""
+    """One of `FLAGS`…"""
+    so: bool = True
+    """…or that it is not so."""
+    claim: Claim | None = None
+    """What the evidence or the dock must say."""
     within_s: float = LOG_S
+    line: int = 0
+    """Of the scenario, if it has one of its own."""
 
 
 def nearest(word: str, known: tuple[str, ...]) -> str:

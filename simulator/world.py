@@ -124,7 +124,7 @@ class World:
         deadline_s = self.now_s() + within_s
         while not self.is_in(state, self.look()):
             deed, start = self._done
-            if start != self.camera.starts and self.status.state not in ("boot", "self_test"):
+            if deed != NOTHING and start != self.camera.starts and self.status.state not in ("boot", "self_test"):
                 self.progress.event(f"> {deed.action}, once more: the camera was started again")
                 self.act(deed)
                 continue
