@@ -45,6 +45,7 @@ from simulator.world import World
 from simulator.world_door import WorldDoor
 from simulator.world_place import announced
 
+DESIGN_MAH: Final = 3100
 READY_WITHIN_S: Final = 60.0
 """A small board may take long to import everything."""
 
@@ -154,10 +155,14 @@ def _charge(battery: BatteryFeed, progress: Progress) -> None:
 
 def _cell(layout: RunLayout, scenario: Scenario) -> BatteryFeed:
     cell = scenario.setup.battery
-    feed = BatteryFeed(layout.battery, float(cell.percent), temperature_c=float(cell.celsius))
-    feed.capacity_mah = round(feed.design_mah * cell.health_percent / 100)
-    feed.set()
-    return feed
+    holds_mah = round(DESIGN_MAH * cell.health_percent / 100)
+    return BatteryFeed(
+        layout.battery,
+        float(cell.percent),
+        temperature_c=float(cell.celsius),
+        capacity_mah=holds_mah,
+        design_mah=DESIGN_MAH,
+    )
 
 
 def _receiver(order: Order) -> GpsFeed:
