@@ -13,6 +13,11 @@ class ReceiverControls:
         self.receiver = receiver
         self.line = line
 
+    @property
+    def plays_log(self) -> bool:
+        """It plays a real receiver's log, to which nothing can happen but on the line."""
+        return False
+
     def lose_fix(self) -> None:
         """From the next epoch on, no satellites: void sentences, as in a garage. The drive goes on."""
         self.receiver.has_fix = False

@@ -6,7 +6,8 @@ understood is answered ``{"ok":false,"error":"one sentence"}`` and the connectio
 * ``{"op":"pin","pin":17,"level":0}`` drives an input pin; ``{"op":"pins"}`` lists all pins in use;
 * ``{"op":"watch"}`` lists them and from then on streams ``{"event":"pin","pin":22,"level":1,"at_ns":...}`` for every
   change of an output (CLOCK_BOOTTIME); the connection still takes other operations;
-* ``{"op":"clock","utc_offset_ns":...,"source":"gnss|ntp|dock|rtc|none","uncertainty_ns":...}``: any of the three;
+* ``{"op":"clock","utc_offset_ns":...,"source":"gnss|ntp|dock|rtc|none","uncertainty_ns":...,
+  "drift_ppm":...}``: any of the four;
 * ``{"op":"camera","stall_s":2.5}``, ``"encoder_stall_s"`` (the sensor goes on), ``"drop_frames":3``, or
   ``"look":"normal|black|covered|frozen|defocused|upside_down"`` (from now on);
 * ``{"op":"motion","x_mg":5000,"y_mg":1000,"z_mg":0,"for_s":0.2}`` accelerates the camera (thousandths of g, rest is
@@ -136,11 +137,13 @@ class HardwareSocket:
 
     def _set_clock(self, request: ClockOp) -> Answer:
         if request.utc_offset_ns is not None:
-            self.time.utc_offset_ns = request.utc_offset_ns
+            self.time.set_offset(request.utc_offset_ns)
         if request.source is not None:
             self.time.source = request.source
         if request.uncertainty_ns is not None:
             self.time.uncertainty_ns = request.uncertainty_ns
+        if request.drift_ppm is not None:
+            self.time.drift(request.drift_ppm)
         return Answer(ok=True)
 
     def _accept(self) -> None:

@@ -41,6 +41,8 @@ class ClockOp(msgspec.Struct, tag_field="op", tag="clock", forbid_unknown_fields
     """Replaces the offset that is added to the host's UTC; a jump when it differs from the last one."""
     source: TimeSource | None = None
     uncertainty_ns: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None = None
+    drift_ppm: Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)] | None = None
+    """How fast the clock runs from now on, in millionths; a cheap crystal is off by 20 to 100."""
 
 
 class CameraOp(msgspec.Struct, tag_field="op", tag="camera", forbid_unknown_fields=True, frozen=True):

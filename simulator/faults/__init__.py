@@ -20,6 +20,12 @@ KINDS: Final[tuple[str, ...]] = (
     "people",
     "peers",
     "programs",
+    "gps",
+    "motion",
+    "battery",
+    "heat",
+    "lines",
+    "clock",
 )  # fmt: skip
 """Modules of this folder, each with its ``FAULTS``."""
 
