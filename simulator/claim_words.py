@@ -46,7 +46,8 @@ _YES: Final[dict[str, tuple[str, bool]]] = {
 _EVERY_YES: Final = frozenset({"closed", "receipted", "deleted", "quarantined"})
 """Without a subject these are about every recording; what can be found (a gap, a trigger) about any."""
 EXAMPLES: Final = (
-    "evidence valid", "3 recordings", "station has 2 recordings", "pre-event at least 25 s", "duration at least 10 s",
+    "evidence valid", "evidence not valid",
+    "3 recordings", "station has 2 recordings", "pre-event at least 25 s", "duration at least 10 s",
     "trigger lightbar", "label arrest_search", "gap camera_silent", "failure encoder_stalled", "loss at most 2 s",
     "muted at least 2 s", "muted sound between 1:05 and 1:10", "sound between 1:05 and 1:10", "closed by record_button",
     "gps points at least 5", "station told lost", *_YES,
@@ -77,6 +78,8 @@ def claim_of(text: str) -> Claim | None:
 def _whole(text: str) -> Claim | None:
     if text in ("evidence valid", "evidence is valid", "all evidence valid", "evidence verifies"):
         return Claim("evidence")
+    if text in ("evidence not valid", "evidence is not valid"):
+        return Claim("evidence", negated=True)
     if text in ("station told lost", "station was told lost", "camera told lost", "station told camera lost"):
         return Claim("told lost")
     found = re.fullmatch(rf"(station has |){_LIMIT}{_COUNT} recordings?( made)?", text) or re.fullmatch(

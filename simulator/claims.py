@@ -78,8 +78,8 @@ class RunFacts:
 
 
 FACTS: Final[dict[str, str]] = {
-    "evidence": "`evidence valid`: every file of the camera and the station verifies; one that is being written has "
-    "nothing wrong but that its end is missing.",
+    "evidence": "`evidence valid`, `evidence not valid`: every file of the camera and the station verifies; "
+    "one that is being written has nothing wrong but that its end is missing.",
     "recordings": "`3 recordings`, `at least 2 recordings`, `no recordings`: how many were made, test clips and the "
     "files after a roll-over counted.",
     "stored": "`station has 2 recordings`: how many lie in the station's store.",
@@ -133,6 +133,8 @@ def wrong(claim: Claim, facts: RunFacts) -> str | None:
 def _whole(claim: Claim, facts: RunFacts) -> str | None:
     """Claims about the whole run."""
     match claim.fact:
+        case "evidence" if claim.negated:
+            return None if facts.problems else "every file verifies"
         case "evidence":
             return "; ".join(facts.problems) or (None if facts.recordings else "there is no recording")
         case "recordings":

@@ -9,10 +9,11 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from evidence.usage import UsageParser
-from simulator import fault_command, fleet_command, indicator_show, lint_command, read_frames
+from simulator import check_command, fault_command, fleet_command, indicator_show, lint_command, read_frames
+from simulator.lint import warnings
 from simulator.progress import Progress
 from simulator.run_errors import BadInput, BadScenario, Interrupted, NotAsExpected, OutRefused, RunError
 from simulator.scenario import bundled, find_scenario, load_scenario
@@ -85,9 +86,12 @@ def parser() -> argparse.ArgumentParser:
     shift.add_argument(
         "--seed", type=_seed, metavar="N", help="another town for the generated street (default: the scenario's, or 1)"
     )
+    only = "judge only what the scenario itself expects, and make no videos (as firsthand-sim check does)"
+    shift.add_argument("--expected-only", action="store_true", help=only)
     shift.add_argument("--json", action="store_true", help="print the report as JSON; progress goes to standard error")
     shift.set_defaults(run=run_shift)
     fault_command.add_parser(commands)
+    check_command.add_parser(commands)
     lint_command.add_parser(commands)
     fleet_command.add_parser(commands)
     read_frames.add_parser(commands)
@@ -103,7 +107,10 @@ def run_shift(options: argparse.Namespace) -> int:
 
         scenario = load_scenario(find_scenario(options.scenario))
         seed = scenario.seed if options.seed is None else options.seed
-        report = shift.run_shift(running.Order(scenario, options.out, options.clip, options.nmea, seed), progress)
+        for one in warnings(scenario):
+            progress.plain(f"{scenario.name}:{one.line}: {one.text} (warning)")
+        order = running.Order(scenario, options.out, options.clip, options.nmea, seed)
+        report = shift.run_shift(order, progress, export=not options.expected_only)
     except BadScenario as error:
         print("\n".join(error.mistakes or (f"firsthand-sim shift: {error}",)), file=sys.stderr)
         return EXIT_USAGE
@@ -122,11 +129,20 @@ def run_shift(options: argparse.Namespace) -> int:
         print(f"firsthand-sim shift: {error}", file=sys.stderr)
         return EXIT_NOT_OK
     progress.plain()
-    for line in (*recordings_table(report), "", *closing_words(report, options.out, _evidence_tool())):
-        progress.plain(line)
+    if options.expected_only:
+        for line in report["problems"] or (f"as expected: {scenario.title}",):
+            progress.plain(line)
+    else:
+        told(report, options.out, progress)
     if options.json:
         print(json.dumps(report, indent=2))
     return EXIT_OK if report["ok"] else EXIT_NOT_OK
+
+
+def told(report: dict[str, Any], out: Path, progress: Progress) -> None:
+    """The whole report, for people."""
+    for line in (*recordings_table(report), "", *closing_words(report, out, _evidence_tool())):
+        progress.plain(line)
 
 
 def _evidence_tool() -> str:

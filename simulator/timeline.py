@@ -43,7 +43,8 @@ class Timeline:
     def lines(self, moments: Iterable[Moment]) -> Iterator[str]:
         """As text, a moment a line."""
         for one in moments:
-            yield f"{spoken(one.at_s):>9}  {one.who:<7} {one.text}"
+            whole_s, hundredths = divmod(round(one.at_s * 100), 100)
+            yield f"{spoken(whole_s):>7}.{hundredths:02d}  {one.who:<7} {one.text}"
 
     def text(self, logged: Iterable[Moment] = ()) -> str:
         """All of it."""
