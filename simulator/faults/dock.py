@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+from evidence.handover import Notice, Status
 from simulator.dock_contact import bounces
 from simulator.faults.fault import Amount, Begin, End, Fault
 from simulator.station_settings import Kind
@@ -37,19 +39,37 @@ def _bounces_out(world: World, amount: float | None) -> None:
     _bounces(world, amount, closes=False)
 
 
+@dataclass
+class _TornOut:
+    """Takes the camera out when so much has gone up, and the wire with it: nothing passes until it is docked again.
+
+    The line stops at that very byte, so that it does not matter how fast this machine is.
+    """
+
+    world: World
+    goal_bytes: int
+    out: bool = False
+    seen_out: bool = False
+
+    def look(self, status: Status, _: Sequence[Notice]) -> None:
+        """At each look of the world."""
+        world = self.world
+        if not self.out:
+            if world.network.counts("station")["up_bytes"] >= self.goal_bytes:
+                _contact(world, closed=False)
+                self.out = True
+        elif not status.docked:
+            self.seen_out = True
+        elif self.seen_out:
+            world.network.up("station")
+            world.watchers.remove(self.look)
+
+
 def _out_in_mid_upload(world: World, amount: float | None) -> None:
-    """The line stops at that very byte, and at the next look the camera is out: however fast the machine is."""
     most = round(amount or 0) * 1000
     goal = world.network.counts("station")["up_bytes"] + most
     world.network.happen("station", "silent", after_bytes=most)
-
-    def look(*_: Sequence[Any] | Any) -> None:
-        if look in world.watchers and world.network.counts("station")["up_bytes"] >= goal:
-            world.watchers.remove(look)
-            _contact(world, closed=False)
-            world.network.up("station")
-
-    world.watchers.append(look)
+    world.watchers.append(_TornOut(world, goal).look)
 
 
 def _no_power(world: World, _: float | None) -> None:
