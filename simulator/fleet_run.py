@@ -18,6 +18,7 @@ from evidence.trust import Trust
 from fleet.ca import Authority, create_agency, write_credential
 from simulator import fleet_mqtt
 from simulator.fleet_camera import FleetCamera
+from simulator.fleet_line import AS_IT_IS, FleetLine
 from simulator.fleet_visit import Visit, dock
 from simulator.processes import Child, Children, python_module
 from simulator.progress import Progress
@@ -39,6 +40,8 @@ class FleetOrder:
     events: int
     """MQTT events of each camera; 0 leaves the broker out."""
     out: Path
+    line: FleetLine = AS_IT_IS
+    """What lies between the cameras and the rest."""
 
 
 def run_fleet(order: FleetOrder, progress: Progress) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def run_fleet(order: FleetOrder, progress: Progress) -> dict[str, Any]:
     with Children(order.out / "logs") as children:
         station = children.start("station", python_module("dock", "station", "--config", str(_station_toml(order.out))))
         ready = children.wait_for_text(station, "station ready: https://", READY_S)
-        port = re.findall(r"https://[^ ]*:([0-9]+)", ready)[0]
+        port = order.line.before(children, "station", int(re.findall(r"https://[^ ]*:([0-9]+)", ready)[0]))
         cpu_before = _cpu_s(station)
         progress.event(f"the station is ready; {order.cameras} cameras dock now")
         began = time.monotonic()
@@ -74,6 +77,7 @@ def run_fleet(order: FleetOrder, progress: Progress) -> dict[str, Any]:
         told = None
         if order.events:
             name, broker_port = fleet_mqtt.start_broker(children, pki, order.out)
+            broker_port = order.line.before(children, "broker", broker_port)
             progress.event(f"{order.cameras} cameras tell {order.events} events each to {name}")
             told = fleet_mqtt.tell(cameras, order.events, pki, name, broker_port)
     return _report(order, visits, seconds, used, told)
@@ -136,6 +140,7 @@ def _report(
     trouble = [f"{one.serial}: {text}" for one in visits for text in one.trouble]
     return {
         "cameras": order.cameras,
+        "line": asdict(order.line),
         "files": files,
         "receipts_valid": sum(one.valid for one in visits),
         "bytes": total,
@@ -157,7 +162,9 @@ def lines_of(report: dict[str, Any]) -> list[str]:
     much = f"{report['files']} files of {report['cameras']} cameras, {size:.2f} GB"
     receipts = f"{report['receipts_valid']} receipts say valid"
     memory = f"the station used {report['station_peak_mib']} MiB at most"
+    over = FleetLine(**report["line"])
     lines = [
+        *([f"over a line with {over}"] if over != AS_IT_IS else []),
         f"{much}, in {seconds} s: {report['mb_per_s']} MB/s",
         f"{receipts}; the slowest camera was done after {report['slowest_s']} s",
         f"the station asked for patience {report['told_to_wait']} times",

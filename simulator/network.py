@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from simulator.control import ControlLine, serve_control, until_cancelled
 from simulator.link_model import Conditions
 from simulator.network_words import Aim, Ask, Happen, NetworkControl, NetworkOp, SetLine, Shape, decode_op
@@ -104,23 +106,31 @@ _link.__name__ = "NAME=PORT"
 
 async def _serve(options: argparse.Namespace) -> None:
     network = Network(dict(options.link), seed=options.seed)
-    control = await serve_control(options.control, decode_op, network.do)
+    for line in options.do:
+        network.do(decode_op(line))
+    control = await serve_control(options.control, decode_op, network.do) if options.control is not None else None
     ports = await network.start()
     print(READY + ", ".join(f"{name} {port}" for name, port in ports.items()), flush=True)
     try:
         await asyncio.Event().wait()
     finally:
-        control.close()
+        if control is not None:
+            control.close()
         await network.stop()
 
 
 def main() -> int:
     """The process."""
     parser = argparse.ArgumentParser(prog="python -m simulator.network", description=__doc__)
-    parser.add_argument("--control", type=Path, required=True, metavar="SOCKET")
+    parser.add_argument("--control", type=Path, metavar="SOCKET", help="where it is commanded")
     parser.add_argument("--link", type=_link, action="append", required=True, metavar="NAME=PORT")
+    parser.add_argument("--do", action="append", default=[], metavar="JSON", help="an operation at the beginning")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
-    asyncio.run(until_cancelled(_serve(parser.parse_args())))
+    try:
+        asyncio.run(until_cancelled(_serve(parser.parse_args())))
+    except (OSError, WorldRefused, msgspec.DecodeError) as error:
+        print(f"simulator.network: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
