@@ -5,7 +5,6 @@ Each answers with what it saw (see `device.selftest`). The others stand in `devi
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +13,7 @@ from device.hardware import Hardware
 from device.policy import Profile
 from device.recorder import Recorder
 from device.selftest import Check, Seen
+from hal import program_time
 from hal.clock import Clock
 from hal.indicators import Indicators
 
@@ -42,12 +42,11 @@ class Bench:
 
     def _wait(self, condition: Callable[[], bool]) -> bool:
         """Wait up to WAIT_S for something that the drivers' threads bring about."""
-        pause = threading.Event()
         deadline_ns = self.clock.boottime_ns() + int(WAIT_S * 1e9)
         while not condition():
             if self.clock.boottime_ns() > deadline_ns:
                 return False
-            pause.wait(0.02)
+            program_time.sleep(0.02)
         return True
 
     def sensor(self) -> Seen:

@@ -153,9 +153,14 @@ class ControlServer:
                 return
             await _send(writer, await self._handle(request))
 
-    async def _follow(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def follow(self) -> asyncio.Queue[Notice | None]:
+        """What is published from now on; None is the end. A queue that nobody empties is let go."""
         queue: asyncio.Queue[Notice | None] = asyncio.Queue()
         self._followers.add(queue)
+        return queue
+
+    async def _follow(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        queue = self.follow()
         gone = asyncio.ensure_future(_until_gone(reader, queue))
         try:
             await _send(writer, Done())

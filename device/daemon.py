@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from device.beside import Beside
 from device.boot import Boot, Unfinished
 from device.cameras import group_of
 from device.conduct import Conduct
@@ -47,8 +48,16 @@ class Daemon:
     """One camera. `run` returns when it was asked to shut down."""
 
     def __init__(
-        self, settings: DeviceSettings, identity: Identity, profile: AcceptedProfile, hardware: Hardware
+        self,
+        settings: DeviceSettings,
+        identity: Identity,
+        profile: AcceptedProfile,
+        hardware: Hardware,
+        *,
+        beside: Callable[[str, Callable[[], None]], Beside] = Beside,
     ) -> None:
+        """`beside` makes what does work for which nobody waits."""
+        self.beside = beside
         self.settings = settings
         self.identity = identity
         self.profile = profile

@@ -32,7 +32,7 @@ from hal.errors import HalError
 if TYPE_CHECKING:
     from device.daemon import Daemon
 
-READ_EVERY_S: Final = 2
+READ_EVERY_NS: Final = 2_000_000_000
 FIRST_WAIT_S: Final = 2.0
 SILENT_NS: Final = 20_000_000_000
 """A gauge that has not answered for this long hangs."""
@@ -63,8 +63,8 @@ class Energy(Part):
         self._saved_ns = 0
         self._shown_since_ns: int | None = None
         self._taken_ns = daemon.power_on_ns
-        self._stop = threading.Event()
-        self._wake = threading.Event()
+        self._beside = daemon.beside("power", self._read)
+        self._asked_ns = daemon.power_on_ns
         self._read_once = threading.Event()
         self._ending = False
         self.reading: BatteryReading | None = None
@@ -88,11 +88,14 @@ class Energy(Part):
             self.daemon.log("died_last_shift", word=self._before.end, details=details)
             self.daemon.publish("died_last_shift", self._before.end)
         self._taken_ns = self.daemon.clock.boottime_ns()
-        threading.Thread(target=self._read_on, name="power", daemon=True).start()
+        self._beside.start()
 
     def each_second(self, now_ns: int) -> None:
         """Show what is owed; a reader that hangs on its bus is a fault, and nobody waits for it."""
         self._show_died(now_ns)
+        if now_ns - self._asked_ns >= READ_EVERY_NS:
+            self._asked_ns = now_ns
+            self._beside.ask()
         if now_ns - self._taken_ns > SILENT_NS:
             self.reading = None
             self._fault("battery", "neither gauge nor sensors answer: have the camera's bus repaired")
@@ -125,8 +128,7 @@ class Energy(Part):
 
     def end(self) -> None:
         """An orderly end."""
-        self._stop.set()
-        self._wake.set()
+        self._beside.stop()
         end: last_shift.End = "battery_empty" if self._ending else "shutdown"
         self._save(msgspec.structs.replace(self._kept, end=end))
 
@@ -160,21 +162,18 @@ class Energy(Part):
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
-    def _read_on(self) -> None:
-        """Read gauge and sensors on a thread of its own, which nobody waits for: a bus may hang for ever."""
-        while not self._stop.is_set():
-            reading = self._read_battery()
-            self._read_thermal()
-            self._read_once.set()
-            with contextlib.suppress(RuntimeError):  # the loop has just ended
-                self.daemon.on_loop(self._take, reading)
-            self._wake.wait(READ_EVERY_S)
-            self._wake.clear()
+    def _read(self) -> None:
+        """Read gauge and sensors (beside: a bus may hang for ever)."""
+        reading = self._read_battery()
+        self._read_thermal()
+        self._read_once.set()
+        with contextlib.suppress(RuntimeError):  # the loop has just ended
+            self.daemon.on_loop(self._take, reading)
 
     def _fresh_reading(self) -> BatteryReading | None:
         """A reading of now, for which a self-test waits a little."""
         self._read_once.clear()
-        self._wake.set()
+        self._beside.ask()
         self._read_once.wait(FIRST_WAIT_S)
         if not self._read_once.is_set():
             self._faults.setdefault("battery", "the gauge does not answer")

@@ -16,7 +16,8 @@ The reasons for the limits, and what they cost in false alarms: docs/design/fail
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import sub
 from typing import Final, Literal
 
@@ -78,7 +79,13 @@ class Measures:
 
 def measure(picture: SmallPicture, before: SmallPicture | None) -> Measures:
     """Look at a picture, and at the one `before` it."""
-    luma, width = picture.luma, picture.width
+    seen = _measured(picture.luma, picture.width)
+    return replace(seen, still=True) if before is not None and before.luma == picture.luma else seen
+
+
+@lru_cache(maxsize=64)
+def _measured(luma: bytes, width: int) -> Measures:
+    """The picture alone. One that comes again (frozen, black, simulated) costs nothing; 64 are 330 kB."""
     levels = sorted(luma)
     steps = _across(luma, width, 1) + _down(luma, width, 1)
     steps.sort()
@@ -97,7 +104,7 @@ def measure(picture: SmallPicture, before: SmallPicture | None) -> Measures:
         spark=steps[-max(1, len(steps) // 1000)],
         climb=climb,
         sharpness=bends[-max(1, len(bends) // 200)] / climb if climb else 0.0,
-        still=before is not None and before.luma == luma,
+        still=False,
     )
 
 

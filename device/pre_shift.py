@@ -5,7 +5,6 @@ This part only measures; what a measurement means stands, pure, in the modules o
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +21,7 @@ from device.part import Part
 from device.ring_keeper import RingKeeper
 from device.selftest import Check, Seen
 from device.storage_check import Need, judge_storage, judge_wear, probe_often
+from hal import program_time
 from hal.errors import HalError
 from hal.rtc import find_rtc
 from hal.storage_health import StorageHealth, read_health
@@ -99,12 +99,12 @@ class PreShift(Part):
 
     def _bitrate(self) -> int | None:
         """Bits per second of the ring; None if it does not come to hold a second of pictures."""
-        recorder, pause = self.daemon.recorder, threading.Event()
+        recorder = self.daemon.recorder
         for _ in range(round(RING_WAIT_S / 0.05)):
             span_ns = recorder.buffered_ns()
             if span_ns >= KNOWN_RATE_NS:
                 return recorder.ring_bytes * 8 * 10**9 // span_ns
-            pause.wait(0.05)
+            program_time.sleep(0.05)
         return None
 
     # --- the rest -------------------------------------------------------------------------------------------------

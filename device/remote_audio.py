@@ -6,7 +6,6 @@ two seconds, and a statement in the recording: silence must not look like quiet.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from device import indicators as patterns
 from device.part import Part
 from device.remote_link import LOST, LinkWatch, News, judge_link, link_facts
 from device.selftest import Check, Seen
+from hal import program_time
 from hal.errors import HalError
 from hal.microphone import LinkState, RemoteLink
 
@@ -92,12 +92,12 @@ class RemoteAudio(Part):
         """Paired, charged, not muted, and heard."""
         if self._remote is None:
             return judge_link(None, heard=False)
-        clock, recorder, pause = self.daemon.clock, self.daemon.recorder, threading.Event()
+        clock, recorder = self.daemon.clock, self.daemon.recorder
         began_ns, heard = clock.boottime_ns(), False
         for _ in range(round(WAIT_S / 0.05)):
             state, sound = self._look(self._remote), recorder.last_sound
             heard = sound is not None and sound.captured_ns > began_ns - 500_000_000
             if heard or not state.paired or state.muted:
                 break
-            pause.wait(0.05)
+            program_time.sleep(0.05)
         return judge_link(self._look(self._remote), heard=heard)

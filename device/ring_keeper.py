@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from device.part import Part
 from device.ring_limit import Board, RingLimit, ring_limit
 from device.selftest import Check, Seen
+from hal import program_time
 from hal.memory import available_bytes
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class RingKeeper(Part):
 
     def buffer(self) -> Seen:
         """How much of the pre-event time fits, and how much is there."""
-        self._probed.wait(PROBE_WAIT_S)
+        program_time.wait(self._probed, PROBE_WAIT_S)
         limit = self._keep()
         held_s = self.daemon.recorder.buffered_ns() / 1e9
         wanted = f"{self.daemon.profile.profile.pre_event_s} s"

@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from device.policy import CHECKS, Severity
 from device.profile import AcceptedProfile
+from hal import program_time
 
 Outcome = Literal["pass", "warn", "fail", "not_present"]
 Verdict = Literal["pass", "warn", "block"]
@@ -81,7 +82,10 @@ def run(checks: Sequence[Check], profile: AcceptedProfile, *, limit_s: float = L
     """Run all checks side by side. One that raises or does not answer has failed; it never stops the others."""
     rows: list[Result | None] = [None] * len(checks)
 
+    counting, working = threading.Lock(), set(range(len(checks)))
+
     def one(index: int, name: str, check: Callable[[], Seen]) -> None:
+        program_time.turn()
         began = time.monotonic_ns()
         try:
             seen = check()
@@ -89,6 +93,10 @@ def run(checks: Sequence[Check], profile: AcceptedProfile, *, limit_s: float = L
             seen = Seen("fail", f"the check itself failed: {error}", "", "have the camera repaired")
         duration_ms = (time.monotonic_ns() - began) // 1_000_000
         rows[index] = rate(name, seen, profile.severity(name), duration_ms)
+        with counting:
+            working.discard(index)
+            if working:
+                program_time.release()  # the last one's hold is ours again
 
     deadline = time.monotonic() + limit_s
     threads = [
@@ -96,9 +104,13 @@ def run(checks: Sequence[Check], profile: AcceptedProfile, *, limit_s: float = L
         for index, (name, check) in enumerate(checks)
     ]
     for thread in threads:
+        program_time.hold()  # simulated time waits for those who work; we only wait
         thread.start()
+    program_time.release()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
+    if working or not threads:
+        program_time.hold()
     results = [
         row if row is not None else _unanswered(name, profile, limit_s)
         for row, (name, _) in zip(tuple(rows), checks, strict=True)

@@ -6,7 +6,6 @@ while it records. Nobody looks while the camera sleeps, or lies in the dock with
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -21,6 +20,7 @@ from device.selftest import Check, Seen
 from device.sounds import SKEW_LIMIT_US
 from device.states import State
 from evidence.statements import larger_offset
+from hal import program_time
 from hal.camera import ShowsPictures
 from hal.motion import Acceleration
 
@@ -124,7 +124,7 @@ class Senses(Part):
 
     def _watch_picture(self) -> PictureWatch | None:
         """Look at pictures until they tell enough (a thread); None if there are none."""
-        watch, pause = PictureWatch(), threading.Event()
+        watch = PictureWatch()
         looks, last_ns = 0, self.daemon.clock.boottime_ns()  # what was seen before says nothing about now
         until_ns = last_ns + int(WAIT_S * 1e9)
         while self.daemon.clock.boottime_ns() < until_ns:
@@ -134,7 +134,7 @@ class Senses(Part):
                 looks, last_ns = looks + 1, small.captured_ns
                 if looks >= 2 and watch.seen is not None and not watch.seen.still:
                     break  # alive; a still picture is looked at for as long as it takes to be sure
-            pause.wait(0.05)
+            program_time.sleep(0.05)
         return watch if looks >= 2 else None
 
     def check_picture(self) -> Seen:
@@ -194,7 +194,6 @@ class Senses(Part):
 
     def _listen(self) -> list[float]:
         """Peak levels of what arrives from now on (a thread)."""
-        pause = threading.Event()
         levels: list[float] = []
         began_ns = self.daemon.clock.boottime_ns()
         last_ns = began_ns
@@ -203,7 +202,7 @@ class Senses(Part):
             if sound is not None and sound.captured_ns > last_ns:
                 levels.append(sound.level_dbfs)
                 last_ns = sound.captured_ns
-            pause.wait(0.01)
+            program_time.sleep(0.01)
         return levels
 
 

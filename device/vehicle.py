@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from device.part import Part
 from device.selftest import Check, Seen
+from hal import program_time
 
 WAIT_S: Final = 3.0
 FRAMES: Final = 5
@@ -28,7 +28,7 @@ class Vehicle(Part):
 
     def channels(self) -> Seen:
         """Each other camera delivers frames, and goes on doing so."""
-        followers, pause = self.daemon.recorder.followers, threading.Event()
+        followers = self.daemon.recorder.followers
         began = {name: one.frames for name, one in followers.items()}
 
         def silent() -> list[str]:
@@ -37,7 +37,7 @@ class Vehicle(Part):
         for _ in range(round(WAIT_S / 0.05)):
             if not silent():
                 break
-            pause.wait(0.05)
+            program_time.sleep(0.05)
         limit, dead = f"{FRAMES} frames in {WAIT_S:g} s of each", silent()
         if dead:
             return Seen("fail", f"no new frames: {', '.join(dead)}", limit, "check that camera's cable and lens")

@@ -10,11 +10,12 @@ from __future__ import annotations
 import errno
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
+
+from hal import program_time
 
 log = logging.getLogger("firsthand.writer")
 
@@ -72,6 +73,8 @@ class Writer:
         self._bytes = 0
         self._wake = threading.Condition()
         self._stopping = False
+        self._working = False
+        """Jobs wait or are being done: simulated time waits for them."""
         self._trouble: OSError | None = None
         self._impatient_until_ns = 0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -94,6 +97,9 @@ class Writer:
         with self._wake:
             if self._stopping or (job.bytes and self._bytes + job.bytes > self._max_bytes):
                 return False
+            if not self._working:
+                self._working = True
+                program_time.hold()
             self._queue.append(job)
             self._bytes += job.bytes
             self._wake.notify()
@@ -115,6 +121,9 @@ class Writer:
     def _take_batch(self) -> list[Job] | None:
         """All jobs that wait, up to BATCH_BYTES and BATCH_FRAGMENTS; None at the end."""
         with self._wake:
+            if not self._queue and self._working:
+                self._working = False
+                program_time.release()
             while not self._queue and not self._stopping:
                 self._wake.wait()
             batch: list[Job] = []
@@ -131,6 +140,7 @@ class Writer:
 
     def _run(self) -> None:
         while (batch := self._take_batch()) is not None:
+            program_time.turn()
             self._write(batch)
             with self._wake:
                 self._bytes -= sum(job.bytes for job in batch)
@@ -148,7 +158,7 @@ class Writer:
             if error.errno in FULL:
                 if not self._safely("make_room", self._make_room, False):
                     break
-            elif time.monotonic_ns() < self._impatient_until_ns:
+            elif program_time.monotonic_ns() < self._impatient_until_ns:
                 break
             else:
                 waiting.wait(RETRY_S)
@@ -162,7 +172,7 @@ class Writer:
             self._safely("make_room", self._make_room, True)
             _, error = self._attempt([job])
         if error is not None:
-            self._impatient_until_ns = time.monotonic_ns() + PATIENCE_NS
+            self._impatient_until_ns = program_time.monotonic_ns() + PATIENCE_NS
             log.error("storage: %s is lost: %s", job.name, error)
             if job.lost is not None:
                 self._safely(job.name, job.lost, error)

@@ -9,7 +9,6 @@ privilege. A unit with ProtectClock=yes, or a system call filter without adjtime
 from __future__ import annotations
 
 import ctypes
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from hal import program_time
 from hal.errors import BadDriverOption
 
 TimeSource = Literal["gnss", "ntp", "dock", "rtc", "none"]
@@ -130,11 +130,11 @@ def claim(now_ns: int, kernel: KernelTime | None, max_error_ns: int, built_ns: i
 
 def boottime_ns() -> int:
     """CLOCK_BOOTTIME in nanoseconds."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return program_time.boottime_ns()
 
 
 def _realtime_ns() -> int:
-    return time.clock_gettime_ns(time.CLOCK_REALTIME)
+    return program_time.utc_ns()
 
 
 def _read_boot_id() -> str:

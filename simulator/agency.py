@@ -69,6 +69,8 @@ class Sources:
     gps_port: str
     clip: Path | None = None
     seed: int = 1
+    in_process: bool = False
+    """The camera runs in the simulator's own process: every driver is one that its loop can step."""
 
 
 def found_agency(layout: RunLayout, scenario: Scenario) -> None:
@@ -106,12 +108,12 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
             "vault": ["../pki/vault.pem"],
         },
         "camera": _camera(scenario, sources, hardware),
-        "microphone": (
-            {"driver": "simulated-tone", "options": hardware}
-            if sources.clip is None
-            else {"driver": "simulated-clip", "options": {"clip": str(sources.clip), **hardware}}
+        "microphone": _microphone(sources, hardware),
+        "gps": (
+            {"driver": "simulated", "options": hardware}
+            if sources.in_process
+            else {"driver": "nmea-serial", "options": {"port": sources.gps_port, "baud": 9600}}
         ),
-        "gps": {"driver": "nmea-serial", "options": {"port": sources.gps_port, "baud": 9600}},
         "battery": {"driver": "power-supply", "options": {"root": str(layout.battery)}},
         "thermal": {
             "driver": "linux-zones",
@@ -125,8 +127,15 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
                 "lines": {name: {"pin": pin.number, "active_high": pin.active_high} for name, pin in BOARD.items()}
             },
         },
-        "indicators": {"driver": "gpiozero", "options": {"channels": INDICATORS}},
-        "motion": {"driver": "simulated", "options": hardware},
+        "indicators": (
+            {"driver": "simulated", "options": {"channels": INDICATORS, **hardware}}
+            if sources.in_process
+            else {"driver": "gpiozero", "options": {"channels": INDICATORS}}
+        ),
+        "motion": {
+            "driver": "simulated",
+            "options": {**hardware, **({"resting_rate": 10} if sources.in_process else {})},
+        },
         "inputs": _inputs(profile_of(scenario)),
     }
     return _write(layout.camera / "device.toml", values, "How the simulated camera is wired.")
@@ -165,6 +174,14 @@ def _inputs(profile: Profile) -> dict[str, dict[str, Any]]:
     }
 
 
+def _microphone(sources: Sources, hardware: dict[str, str]) -> dict[str, Any]:
+    if sources.in_process:
+        return {"driver": "simulated-once", "options": hardware}
+    if sources.clip is None:
+        return {"driver": "simulated-tone", "options": hardware}
+    return {"driver": "simulated-clip", "options": {"clip": str(sources.clip), **hardware}}
+
+
 def _camera(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> dict[str, Any]:
     picture = scenario.camera
     if sources.clip is not None:
@@ -179,7 +196,7 @@ def _camera(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> d
         "label": SERIAL,
         **hardware,
     }
-    return {"driver": "simulated-scene", "options": options}
+    return {"driver": "simulated-once" if sources.in_process else "simulated-scene", "options": options}
 
 
 def write_station_settings(layout: RunLayout, port: int = 0, setup: StationSetUp = _STATION) -> Path:
@@ -187,23 +204,24 @@ def write_station_settings(layout: RunLayout, port: int = 0, setup: StationSetUp
     return write_station(layout.station, layout.pki, port, reserve_bytes=setup.reserve_mib * 1024 * 1024)
 
 
-def write_agent_settings(layout: RunLayout, station_port: int, broker_port: int) -> Path:
-    """``camera/agent.toml``."""
-    values = {
+def write_agent_settings(layout: RunLayout, station_port: int, broker_port: int | None, *, poll_s: float = 0.5) -> Path:
+    """``camera/agent.toml``; without a broker there is no telemetry."""
+    values: dict[str, Any] = {
         "recorder_socket": str(layout.recorder_socket),
         "state_directory": "agent",
         "root": "../pki/root.pem",
         "station": {"url": f"https://localhost:{station_port}", "system_id": SYSTEM_ID},
         "tls": _tls("camera-tls"),
-        "offload": {"poll_s": 0.5, "backoff_first_s": 0.2, "backoff_max_s": 5.0, "timeout_s": 10.0},
-        "telemetry": {
+        "offload": {"poll_s": poll_s, "backoff_first_s": 0.2, "backoff_max_s": 5.0, "timeout_s": 10.0},
+    }
+    if broker_port is not None:
+        values["telemetry"] = {
             "host": "localhost",
             "port": broker_port,
             "mqtt": "3.1.1",
             "state_s": 10.0,
             "backoff_max_s": 5.0,
-        },
-    }
+        }
     return _write(layout.camera / "agent.toml", values, "The agent of the simulated camera.")
 
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from evidence.requests import LabelRequest, PeerRequest, Request, StopReasonRequest, TriggerRequest
 from simulator.battery_feed import BatteryFeed
-from simulator.camera_link import CameraLink
-from simulator.gps_feed import GpsFeed
+from simulator.camera_end import CameraEnd
 from simulator.hands import Hands
 from simulator.people import People
+from simulator.receiver_controls import ReceiverControls
 from simulator.run_errors import WorldRefused
 from simulator.second_camera import SecondCamera
 from simulator.thermal_feed import ThermalFeed
@@ -25,11 +25,11 @@ UNSET_NS: Final = 1 << 62
 
 @dataclass
 class Deeds:
-    """Does one deed at a time. Errors: those of `CameraLink`."""
+    """Does one deed at a time. Errors: those of `CameraEnd`."""
 
-    camera: CameraLink
+    camera: CameraEnd
     hands: Hands
-    gps: GpsFeed
+    gps: ReceiverControls
     battery: BatteryFeed
     thermal: ThermalFeed
     peer: SecondCamera

@@ -8,7 +8,7 @@ from typing import Final
 
 from device.policy import Profile
 from simulator.agency import BOARD
-from simulator.camera_link import CameraLink
+from simulator.camera_end import CameraEnd
 
 PRESS_S: Final = 0.12
 """How long a finger stays on a button."""
@@ -18,9 +18,9 @@ HOLD_MARGIN_S: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """The officer's fingers and the vehicle's lines. Errors: those of `CameraLink`."""
+    """The officer's fingers and the vehicle's lines. Errors: those of `CameraEnd`."""
 
-    camera: CameraLink
+    camera: CameraEnd
     profile: Profile
     pause: Callable[[float], None]
     """Lets time pass, with open eyes."""

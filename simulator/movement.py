@@ -63,6 +63,11 @@ class Mover:
         self._movement, self._push_mg, self._began_ns = None, mg, now_ns
         self._until_ns = None if for_ns is None else now_ns + for_ns
 
+    def rests(self, at_ns: int) -> bool:
+        """Whether it lies still at that instant."""
+        over = self._until_ns is not None and at_ns >= self._until_ns
+        return over or (self._movement is None and self._push_mg == REST_MG)
+
     def sample_mg(self, at_ns: int) -> tuple[int, int, int]:
         """What the sensor feels at that instant."""
         if self._until_ns is not None and at_ns >= self._until_ns:

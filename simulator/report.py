@@ -27,22 +27,23 @@ class ExportedVideo:
 
 def build_report(
     measured: Measured,
-    exports: Mapping[str, ExportedVideo],
+    exports: Mapping[str, ExportedVideo] | None,
     expected_triggers: Sequence[str],
     extra: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The whole report. `exports` is by recording id; `expected_triggers` names one trigger for each pulled one."""
+    """The whole report. `exports` is by recording id, None if no video was asked for; `expected_triggers` names one
+    trigger for each pulled one."""
     problems = list(measured.problems)
     if measured.self_test is None:
         problems.append("the device log holds no self-test")
     if not measured.recordings:
         problems.append("the station holds no recording")
     problems += _missing_triggers(measured.recordings, expected_triggers)
-    for recording in measured.recordings:
-        problems += _video_problems(recording, exports.get(recording.path.stem))
+    for recording in measured.recordings if exports is not None else ():
+        problems += _video_problems(recording, (exports or {}).get(recording.path.stem))
     return {
         "self_test": measured.self_test or {"verdict": "block", "checks": []},
-        "recordings": [_recording(one, exports.get(one.path.stem)) for one in measured.recordings],
+        "recordings": [_recording(one, (exports or {}).get(one.path.stem)) for one in measured.recordings],
         "logs": [{"id": path.stem, "verified": report.valid} for path, report in measured.logs],
         "problems": problems,
         **extra,

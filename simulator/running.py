@@ -22,7 +22,6 @@ from simulator.deeds import Deeds
 from simulator.docks import Docks
 from simulator.drivers.clip import open_clip
 from simulator.gps_feed import GpsFeed
-from simulator.gpx import read_gpx
 from simulator.hands import Hands
 from simulator.layout import RunLayout, run_layout
 from simulator.log_watch import LogWatch
@@ -32,12 +31,12 @@ from simulator.people import People
 from simulator.processes import Child, Children, python_module
 from simulator.programs import ChildPrograms
 from simulator.progress import Progress
-from simulator.route import BLOCKS
 from simulator.run_errors import BadInput, Interrupted
 from simulator.scenario import Scenario
 from simulator.second_camera import SecondCamera
 from simulator.socket_lines import Recorder
 from simulator.stage import RealStage
+from simulator.surroundings import begin, cell_of, route_of
 from simulator.thermal_feed import ThermalFeed
 from simulator.vault_holder import VaultHolder
 from simulator.words import Deed
@@ -117,7 +116,7 @@ def running(order: Order, progress: Progress) -> Iterator[Running]:
         children = cleanup.enter_context(Children(layout.logs))
         progress.plain(f"{order.scenario.title}. Simulated: nothing of this is evidence. Files: {order.out}")
         agency.found_agency(layout, order.scenario)
-        battery = _cell(layout, order.scenario)
+        battery = cell_of(layout, order.scenario)
         thermal = ThermalFeed(layout.thermal)
         children.on_power_off = partial(_charge, battery, progress)
         gps.start()
@@ -153,30 +152,13 @@ def _charge(battery: BatteryFeed, progress: Progress) -> None:
     battery.set(percent=60)
 
 
-def _cell(layout: RunLayout, scenario: Scenario) -> BatteryFeed:
-    cell = scenario.setup.battery
-    holds_mah = round(DESIGN_MAH * cell.health_percent / 100)
-    return BatteryFeed(
-        layout.battery,
-        float(cell.percent),
-        temperature_c=float(cell.celsius),
-        capacity_mah=holds_mah,
-        design_mah=DESIGN_MAH,
-    )
-
-
 def _receiver(order: Order) -> GpsFeed:
-    wanted = order.scenario.setup.gps
-    file = Path(order.scenario.name).parent / wanted.route
+    route = route_of(order.scenario)
     try:
-        route = read_gpx(file) if wanted.route else BLOCKS
         gps = GpsFeed(order.nmea, route=route, seed=order.seed)
     except (OSError, ValueError) as error:
-        played = f"--nmea {order.nmea}" if order.nmea is not None else f"[gps] route {file}"
-        raise BadInput(f"{played} cannot be played: {error}") from error
-    if not wanted.fix:
-        gps.lose_fix()
-    gps.drive_at(wanted.speed_kmh)
+        raise BadInput(f"--nmea {order.nmea} cannot be played: {error}") from error
+    begin(gps, order.scenario)
     return gps
 
 

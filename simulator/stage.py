@@ -9,6 +9,11 @@ from typing import Protocol
 class Stage(Protocol):
     """The world's own time. Nothing of the world reads another clock."""
 
+    look_s: float
+    """How often to look at a camera while nothing is to be done."""
+    tick_s: float
+    """How often battery and heat go on."""
+
     def now_s(self) -> float:
         """Seconds since some beginning; never goes back."""
         ...
@@ -24,6 +29,9 @@ class Stage(Protocol):
 
 class RealStage:
     """Everybody's time."""
+
+    look_s = 0.1
+    tick_s = 1.0
 
     def now_s(self) -> float:
         return time.monotonic()

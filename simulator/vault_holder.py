@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from evidence.handover import Status
 from evidence.trust import Trust
@@ -22,6 +22,14 @@ from simulator.progress import Progress
 
 AGAIN_S: Final = 1.0
 Then = Callable[[], None]
+
+
+class Holder(Protocol):
+    """Who opens what the station wants opened, and signs that it did."""
+
+    def look(self, status: Status) -> None:
+        """Go on with the work, or begin it when a camera waits."""
+        ...
 
 
 class VaultHolder:

@@ -10,7 +10,7 @@ from device.policy import Profile
 from evidence.handover import Notice, Spool, Status
 from simulator.agency import INDICATORS
 from simulator.battery_feed import BatteryFeed
-from simulator.camera_link import CameraLink
+from simulator.camera_end import CameraEnd
 from simulator.cell import Load
 from simulator.deeds import Deeds
 from simulator.docks import DockControl, OneDock
@@ -22,7 +22,7 @@ from simulator.programs import Programs
 from simulator.progress import Progress
 from simulator.run_errors import TookTooLong
 from simulator.stage import Stage
-from simulator.vault_holder import VaultHolder
+from simulator.vault_holder import Holder
 from simulator.words import Deed
 from simulator.world_door import WorldDoor
 
@@ -33,15 +33,15 @@ _QUIET: Final = frozenset({"fragment", "heartbeat"})
 
 @dataclass
 class World:
-    """Everything outside the camera. Errors: those of `CameraLink`."""
+    """Everything outside the camera. Errors: those of `CameraEnd`."""
 
-    camera: CameraLink
+    camera: CameraEnd
     battery: BatteryFeed
     profile: Profile
     progress: Progress
     deeds: Deeds
     log: LogWatch
-    holder: VaultHolder
+    holder: Holder
     stage: Stage
     """This world's time."""
     station: StationControl = field(default_factory=no_station)
@@ -68,6 +68,7 @@ class World:
     def __post_init__(self) -> None:
         self.status, _ = self.camera.look()
         self._battery_s = self.now_s()
+        self._done = NOTHING, self.camera.starts
 
     def now_s(self) -> float:
         """Seconds of this world's time; only differences mean something."""
@@ -89,7 +90,7 @@ class World:
         if self.door is not None:
             self.door.serve(self)
         now_s = self.now_s()
-        if now_s - self._battery_s >= 1.0:
+        if now_s - self._battery_s >= self.stage.tick_s:
             load = load_of(self.status)
             self.battery.works(load)
             self.battery.tick(now_s - self._battery_s)
@@ -107,7 +108,8 @@ class World:
         while (left_s := until_s - self.now_s()) > 0:
             if left_s > 2 * _LOOK_S:
                 self.look()
-            self.stage.sleep(max(0.0, min(_LOOK_S, until_s - self.now_s())))
+            step_s = _LOOK_S if self.faults.lasting else self.stage.look_s
+            self.stage.sleep(max(0.0, min(step_s, until_s - self.now_s())))
 
     def shut(self) -> None:
         """Nobody asks for anything any more, and no fault lasts. May be called twice."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from dock.agent.queue import Key, UploadQueue, key_of
 from dock.agent.recorder_client import RecorderClient
 from evidence.handover import SpoolFile
 from evidence.statements import UploadClass
+from hal import program_time
 
 
 class Backlog:
@@ -25,8 +25,8 @@ class Backlog:
         queue: UploadQueue,
         *,
         ask_again_s: float,
-        utc_s: Callable[[], float] = time.time,
-        clock: Callable[[], float] = time.monotonic,
+        utc_s: Callable[[], float] = program_time.utc_s,
+        clock: Callable[[], float] = program_time.monotonic_s,
     ) -> None:
         self._recorder = recorder
         self._ledger = ledger

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
+
+from hal import program_time
 
 BURST_S: Final = 1.0
 """A pause earns at most this much."""
@@ -16,7 +17,7 @@ LEAST_BYTES: Final = 4096
 class Bandwidth:
     """Says how long to wait before sending. Calls from any thread; `clock` is in seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = program_time.monotonic_s) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._bytes_s: float | None = None

@@ -32,6 +32,7 @@ from dock.mqtt.messages import notice_data
 from dock.mqtt.peers import OwnStarts, PeerStarts
 from dock.notify import notify
 from dock.tls import client_context, own_serial
+from dock.transport.https import Connect, StationLink
 from evidence.handover import Notice, Status
 from evidence.trust import Trust
 
@@ -58,17 +59,29 @@ async def run_agent(config: AgentConfig) -> None:
         raise BadConfig(f"state_directory {config.state_directory} cannot be used: {error.strerror}") from error
     ledger = open_ledger(config.state_directory / "uploads.sqlite")
     with contextlib.closing(ledger), _telemetry(config) as (teller, relays):
-        await _run(config, ledger, teller, relays)
+        work = asyncio.ensure_future(work_on(config, ledger, teller, relays))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, work.cancel)
+        print(f"firsthand-dock agent ready: {config.recorder_socket} to {config.station.url}", flush=True)
+        notify("READY=1")
+        try:
+            await work
+        except asyncio.CancelledError:
+            log.info("stopping")
 
 
-async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relays: Relays) -> None:
+async def work_on(
+    config: AgentConfig, ledger: UploadLedger, teller: Teller, relays: Relays = (), connect: Connect = StationLink
+) -> None:
+    """Watch the recorder and offload, until it is cancelled; `connect` opens connections to the station."""
     options = config.offload
     recorder = RecorderClient(config.recorder_socket, answer_s=options.timeout_s)
     # The status has a connection of its own: no receipt that takes its time may hide a recording that begins.
     eyes = RecorderClient(config.recorder_socket, answer_s=options.timeout_s)
     gate = Gate(options, ledger)
     watch = CameraWatch(eyes, teller, gate.look, poll_s=options.poll_s, backoff=_short_backoff())
-    offload = Offload(config, recorder, watch, gate, ledger, teller)
+    offload = Offload(config, recorder, watch, gate, ledger, teller, connect)
     reporter = Reporter(recorder, watch, offload.backlog, offload.progress)
     updates = _updates(config, eyes, watch)
     reporter.update = lambda: updates.report
@@ -89,15 +102,8 @@ async def _run(config: AgentConfig, ledger: UploadLedger, teller: Teller, relays
     # Without telemetry nobody would be told, and the queue is kept.
     fleet = [*(relay.run() for relay in relays), *([news.run()] if relays else [])]
     work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run(), reporter.run(), *fleet)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, work.cancel)
-    print(f"firsthand-dock agent ready: {config.recorder_socket} to {config.station.url}", flush=True)
-    notify("READY=1")
     try:
         await work
-    except asyncio.CancelledError:
-        log.info("stopping")
     finally:
         notify("STOPPING=1")
         await recorder.close()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
@@ -30,6 +29,7 @@ from dock.errors import (
 from dock.transport.https import StationLink, refuse
 from evidence.handover import Receipt, SpoolFile
 from evidence.trust import Trust
+from hal import program_time
 
 if TYPE_CHECKING:
     from dock.agent.session import Session
@@ -118,7 +118,7 @@ class Delivery:
 
     async def _settle(self, file: SpoolFile, verdict: Verdict, reason: str, signed: bytes) -> None:
         digest = hashlib.sha256(signed).hexdigest() if signed else ""
-        now_s = time.time()
+        now_s = program_time.utc_s()
         one = Settled(
             file.name,
             file.close_hash,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
@@ -20,6 +19,7 @@ from dock.agent.session import Session
 from dock.errors import DocumentRefused, RecorderRefused, StationFailed
 from dock.transport.https import StationLink, refuse
 from evidence.statements import Count, Hash, Word
+from hal import program_time
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 60.0
@@ -76,10 +76,10 @@ class DocumentCounter:
         link = session.new_link()
         wait_s = min(HOLD_S, session.config.offload.timeout_s / 2)
         while True:
-            began_s = time.monotonic()
+            began_s = program_time.monotonic_s()
             if await self._round(session, link, wait_s):
                 session.backlog.hurry()  # a proof or an acceptance may have changed what is to be answered
-            held = time.monotonic() - began_s > wait_s / 2
+            held = program_time.monotonic_s() - began_s > wait_s / 2
             await session.pause(SHORT_S if held or self._news else EVERY_S)
 
     async def _round(self, session: Session, link: StationLink, wait_s: float = 0) -> bool:

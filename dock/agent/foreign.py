@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,6 +26,7 @@ from dock.transport.https import StationLink, refuse
 from dock.transport.target import open_target, target_link
 from dock.transport.transport import Chunk, Outgoing, Progress, Transport
 from evidence.statements import Count, Hash, Name
+from hal import program_time
 
 if TYPE_CHECKING:
     from dock.agent.session import Session
@@ -46,7 +46,7 @@ class ForeignTarget:
         self.chunk_bytes = min(options.chunk_bytes, _READ_BYTES)
         self._ledger = ForeignLedger(state_directory / "uploads.sqlite")
         # Told at the start, not at the first docking.
-        open_target(target, target_link(target, timeout_s=timeout_s), self._ledger, lambda: dt.datetime.now(dt.UTC))
+        open_target(target, target_link(target, timeout_s=timeout_s), self._ledger, program_time.utc_now)
 
     def transport(self, session: Session, station: StationLink) -> SentTransport:
         """For one connection of a session that has been greeted. Raises `StationRefused`.
@@ -54,10 +54,10 @@ class ForeignTarget:
         The clock is the greeting's: a bucket refuses a request that is a quarter of an hour off. Credentials are read
         anew, so that they can be changed while the agent runs.
         """
-        at, begun = session.greeted.at, time.monotonic()
+        at, begun = session.greeted.at, program_time.monotonic_s()
 
         def now() -> dt.datetime:
-            return at + dt.timedelta(seconds=time.monotonic() - begun)
+            return at + dt.timedelta(seconds=program_time.monotonic_s() - begun)
 
         try:
             link = target_link(self._target, timeout_s=self._timeout_s, interface=session.watch.permission.interface)

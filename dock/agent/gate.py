@@ -16,13 +16,14 @@ from dock.agent.windows import minute_of_day
 from dock.config import Offload
 from dock.errors import UploadStopped
 from evidence.handover import Status
+from hal import program_time
 
 _AHEAD_BYTES: Final = 2**20
 """Counted ahead in the ledger, so that a kill loses at most this much of the budget and never overspends it."""
 
 
 def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
+    return program_time.utc_now()
 
 
 class Gate:

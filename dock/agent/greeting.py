@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from evidence.errors import EvidenceError
 from evidence.handover import Contact, Receipt, SpoolFile, decode_contact, decode_receipt
 from evidence.statements import LogHead, moment_ns
 from evidence.trust import Trust
+from hal import program_time
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def check_receipt(
 
 
 def _moment_now() -> Sent:
-    return Sent(time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+    return Sent(program_time.utc_ns(), program_time.boottime_ns())
 
 
 def _utc(text: str) -> dt.datetime:

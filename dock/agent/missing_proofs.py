@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import Final
 
 import msgspec
@@ -16,6 +15,7 @@ import msgspec
 from dock.agent.recorder_client import RecorderClient
 from dock.agent.session import Session
 from dock.transport.https import StationLink, refuse
+from hal import program_time
 
 log = logging.getLogger(__name__)
 LOOK_S: Final = 5.0
@@ -47,7 +47,7 @@ class MissingProofs:
         """False if this station knows nothing of proofs."""
         spool = await self._recorder.spool()
         names = tuple(sorted(one.name for one in spool.files if one.proof_missing))[:_MOST]
-        now_s = time.monotonic()
+        now_s = program_time.monotonic_s()
         if not names or (names == self._told and now_s - self._told_s < AGAIN_S):
             return True
         body = msgspec.json.encode({"names": names})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 from typing import Final
 
@@ -20,7 +19,9 @@ from dock.agent.watch import RECORDER_TROUBLE, CameraWatch, Teller
 from dock.config import AgentConfig
 from dock.errors import StationBusy, StationFull, TransportError, UploadStopped, WrongStation
 from dock.tls import client_context, own_start
+from dock.transport.https import Connect, StationLink
 from evidence.trust import Trust
+from hal import program_time
 
 log = logging.getLogger(__name__)
 _STOPPED: Final = "offload_stopped"
@@ -37,6 +38,7 @@ class Offload:
         gate: Gate,
         ledger: UploadLedger,
         teller: Teller,
+        connect: Connect = StationLink,
     ) -> None:
         self._config = config
         self._recorder = recorder
@@ -44,6 +46,7 @@ class Offload:
         self._gate = gate
         self._ledger = ledger
         self._teller = teller
+        self._connect = connect
         self.beside: tuple[Beside, ...] = ()
         """Work beside the uploads of each session."""
         self._trust = Trust.load(config.root, config.revocation_lists)
@@ -103,7 +106,7 @@ class Offload:
         )
 
     async def _session(self, url: str) -> None:
-        now = dt.datetime.now(dt.UTC)
+        now = program_time.utc_now()
         clock_good = now >= self._clock_from
         session = Session(
             self._config,
@@ -119,5 +122,6 @@ class Offload:
             on_stored=lambda: self._stations.worked(url),
             beside=self.beside,
             foreign=self._foreign,
+            connect=self._connect,
         )
         await session.run(self._trust, now if clock_good else None)

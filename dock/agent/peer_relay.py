@@ -10,7 +10,6 @@ import asyncio
 import base64
 import binascii
 import logging
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from dock.mqtt.peers import ANNOUNCEMENT_BYTES, FRESH_S, OwnStarts, PeerStarts
 from evidence import cms
 from evidence.errors import EvidenceError
 from evidence.handover import Notice, decode_peer_start
+from hal import program_time
 
 log = logging.getLogger(__name__)
 _ANSWER_S: Final = 5.0
@@ -74,7 +74,7 @@ class PeerRelay:
         if not 0 < len(announcement) <= ANNOUNCEMENT_BYTES:
             log.warning("the recorder's announcement is not one: nothing is sent to peers")
             return
-        self.own.put(announcement, time.monotonic())
+        self.own.put(announcement, program_time.monotonic_s())
         self.on_announcement()
 
     # --- peers' starts ------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ class PeerRelay:
         loop = self._loop
         if self.peers is None or loop is None or loop.is_closed():
             return
-        dropped = self.peers.put(topic, payload, time.monotonic(), retained=retained)
+        dropped = self.peers.put(topic, payload, program_time.monotonic_s(), retained=retained)
         wake = self._wake.set if dropped is None else None
         try:
             if wake is not None:
@@ -98,7 +98,7 @@ class PeerRelay:
         """Hand over what was heard, one camera after the other."""
         while self.peers is not None:
             self._wake.clear()
-            while (one := self.peers.take(time.monotonic())) is not None:
+            while (one := self.peers.take(program_time.monotonic_s())) is not None:
                 await self._hand_over(*one)
             await self._wake.wait()
 
@@ -113,7 +113,7 @@ class PeerRelay:
         if said.serial != serial:
             self._tell_once(serial, "it speaks for another camera")
             return
-        while time.monotonic() - at_s <= FRESH_S:
+        while program_time.monotonic_s() - at_s <= FRESH_S:
             try:
                 await self._recorder.peer(announcement)
                 log.info("camera %s began to record: told to the recorder", serial)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
@@ -11,6 +10,7 @@ from dock.agent.permission import Permission
 from dock.agent.queue import Key, key_of
 from evidence.handover import SpoolFile
 from evidence.requests import Offloading
+from hal import program_time
 
 WINDOW_S: Final = 30.0
 _TROUBLE_CHARS: Final = 128
@@ -40,7 +40,7 @@ class Speed:
 class Progress:
     """What the agent tells the recorder and the station. Used on the loop only."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = program_time.monotonic_s) -> None:
         self._speed = Speed(clock)
         self._files: tuple[SpoolFile, ...] = ()
         self._offsets: dict[Key, int] = {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from dock.agent.backoff import Backoff
 from evidence.handover import SpoolFile
 from evidence.statements import UploadClass
+from hal import program_time
 
 _RANK: Final[dict[UploadClass, int]] = {"critical": 0, "normal": 1, "log": 2}
 Key = tuple[str, str]
@@ -22,7 +22,9 @@ def key_of(file: SpoolFile) -> Key:
 class UploadQueue:
     """Chooses the next file. A file that failed waits its own time, and never holds up the others."""
 
-    def __init__(self, new_backoff: Callable[[], Backoff], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, new_backoff: Callable[[], Backoff], clock: Callable[[], float] = program_time.monotonic_s
+    ) -> None:
         self._new_backoff = new_backoff
         self._clock = clock
         self._waits: dict[Key, tuple[Backoff, float]] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from dock.mqtt.messages import QueueItem, queue_items
 from dock.transport.https import refuse
 from evidence.requests import Offloading
 from evidence.statements import moment
+from hal import program_time
 
 log = logging.getLogger(__name__)
 AGENT: Final = "firsthand-dock 0.1.0"
@@ -59,7 +59,7 @@ class Reporter:
         told_s = facts_s = float("-inf")
         while True:
             self._change.clear()
-            now_s = time.monotonic()
+            now_s = program_time.monotonic_s()
             try:
                 if now_s - facts_s >= _FACTS_S:
                     await self._ask()

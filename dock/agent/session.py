@@ -11,7 +11,6 @@ import contextlib
 import datetime as dt
 import logging
 import ssl
-import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -32,10 +31,11 @@ from dock.errors import (
     UploadStopped,
 )
 from dock.revoked import load_authorities
-from dock.transport.https import StationLink
+from dock.transport.https import Connect, StationLink
 from dock.transport.tus_pieces import TusPieces
 from evidence.handover import SpoolFile
 from evidence.trust import Trust
+from hal import program_time
 
 if TYPE_CHECKING:
     from dock.agent.foreign import ForeignTarget
@@ -71,6 +71,7 @@ class Session:
         on_stored: Callable[[], None],
         beside: tuple[Beside, ...] = (),
         foreign: ForeignTarget | None = None,
+        connect: Connect = StationLink,
     ) -> None:
         self.config = config
         self.url = url
@@ -85,6 +86,7 @@ class Session:
         self._on_stored = on_stored
         self._beside = beside
         self._foreign = foreign
+        self._connect = connect
         self.clock: ClockOffset | None = None
         """Our clock against the station's, measured at the greeting."""
         self._permission = watch.permission
@@ -94,7 +96,7 @@ class Session:
         """No more files are begun; those in work go to their end."""
         self._barred = False
         """Nothing may be uploaded any more: what failed then was cut off by us."""
-        self._until = time.monotonic() + GREET_EVERY_S
+        self._until = program_time.monotonic_s() + GREET_EVERY_S
         self.strikes: dict[str, int] = {}
         """By file: answers that may pass, and mean something when they come again."""
         self.said = ""
@@ -210,7 +212,7 @@ class Session:
 
     def new_link(self) -> StationLink:
         """Another connection to the station, cut off with all others."""
-        link = StationLink(
+        link = self._connect(
             self.url, self._context, self.config.offload.timeout_s, interface=self.watch.permission.interface
         )
         return self.cut_with_us(link)
@@ -272,7 +274,7 @@ class Session:
             chunk_bytes=self._foreign.chunk_bytes if self._foreign is not None else options.chunk_bytes,
             receipt_wait_s=options.receipt_wait_s,
         )
-        while not self._leaving.is_set() and time.monotonic() < self._until:
+        while not self._leaving.is_set() and program_time.monotonic_s() < self._until:
             await self.backlog.refresh(options.poll_s)
             self.progress.listed(self.backlog.files)
             file = self.backlog.claim(self.watch.permission.classes, self.said)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dock.agent.backoff import Backoff
+from hal import program_time
 
 
 @dataclass
@@ -20,7 +20,10 @@ class Stations:
     """Each has waits of its own, so that a dead one is not knocked at more often for having a neighbour."""
 
     def __init__(
-        self, urls: Sequence[str], new_backoff: Callable[[], Backoff], clock: Callable[[], float] = time.monotonic
+        self,
+        urls: Sequence[str],
+        new_backoff: Callable[[], Backoff],
+        clock: Callable[[], float] = program_time.monotonic_s,
     ) -> None:
         self._all = [_One(url, new_backoff()) for url in dict.fromkeys(urls)]
         self._clock = clock

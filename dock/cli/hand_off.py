@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import time
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from dock.verbs import Verb
 from evidence import durable
 from evidence.statements import moment
 from evidence.trust import Trust
+from hal import program_time
 
 _MOST: Final = 10_000
 _README: Final = """Hand-off of {count} from {station} ({system_id}) to {to}, made {made}.
@@ -92,7 +92,7 @@ def _finish(
     root = hashlib.sha256(trust.root.public_bytes(serialization.Encoding.DER)).hexdigest()
     manifest = manifests.Manifest(
         v=1,
-        made=moment(time.time_ns()),
+        made=moment(program_time.utc_ns()),
         to=options.to,
         station=config.station,
         system_id=config.system_id,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime as dt
 import getpass
 import os
 import pwd
 import sqlite3
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +20,7 @@ from dock.station.people import People
 from dock.station.people_csv import COLUMNS, import_people
 from dock.station.person import ROLES, Person
 from dock.verbs import Verb
+from hal import program_time
 
 _SECRET_BYTES = 1000
 
@@ -30,7 +29,7 @@ def _run(options: argparse.Namespace) -> int:
     config = load_station(options.config)
     action: Callable[[People, argparse.Namespace], None] = options.action
     try:
-        with contextlib.closing(People(config.directory, utc_ns=time.time_ns)) as people:
+        with contextlib.closing(People(config.directory, utc_ns=program_time.utc_ns)) as people:
             action(people, options)
     except sqlite3.Error as error:
         raise BadPerson(f"the registry {config.directory / 'people.sqlite'} cannot be used: {error}") from error
@@ -81,7 +80,7 @@ def _change(people: People, options: argparse.Namespace) -> None:
 
 
 def _list(people: People, _: argparse.Namespace) -> None:
-    today = dt.datetime.now(dt.UTC).date()
+    today = program_time.utc_now().date()
     for one in people.all():
         training = one.training_valid_until.isoformat() if one.training_valid_until else "unknown"
         over = "" if one.trained(today) or "officer" not in one.roles else " (no training that counts)"

@@ -9,14 +9,12 @@ telemetry: what is heard goes straight to the relay, and what is to be sent goes
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import itertools
 import logging
 import queue
 import sqlite3
 import ssl
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -34,6 +32,7 @@ from dock.mqtt.protocol import Protocol as MqttProtocol
 from evidence.handover import Status
 from evidence.limits import COMMAND_BYTES as DOCUMENT_BYTES
 from evidence.statements import moment
+from hal import program_time
 
 log = logging.getLogger(__name__)
 IN_FLIGHT: Final = 20
@@ -138,7 +137,7 @@ class MqttTelemetry:
         """Keep the state if it changed in more than its counters, or the last one is old."""
         data = messages.state_data(status, {})
         lasting = {key: value for key, value in data.items() if key not in _FLEETING}
-        now = time.monotonic()
+        now = program_time.monotonic_s()
         if self._last_state and self._last_state[0] == lasting and now - self._last_state[1] < self._config.state_s:
             return
         self._last_state = (lasting, now)
@@ -155,7 +154,7 @@ class MqttTelemetry:
 
     def _put(self, kind: Kind, name: str, data: dict[str, Any]) -> None:
         try:
-            self._outbox.put(self._boot, kind, name, moment(time.time_ns()), data)
+            self._outbox.put(self._boot, kind, name, moment(program_time.utc_ns()), data)
         except sqlite3.Error as error:
             # Telemetry is no evidence: the upload goes on without it.
             log.error("telemetry %s %s is lost: %s", kind, name, error)
@@ -201,7 +200,7 @@ class MqttTelemetry:
 
     def _serve(self, client: Client, backoff: Backoff) -> None:
         connected = False
-        deadline = time.monotonic() + _WELCOME_S
+        deadline = program_time.monotonic_s() + _WELCOME_S
         while not self._stopping.is_set():
             try:
                 word, value = self._mailbox.get(timeout=1.0)
@@ -223,7 +222,7 @@ class MqttTelemetry:
             if connected:
                 self._announce(client)
                 self._fill(client)
-            elif time.monotonic() > deadline:
+            elif program_time.monotonic_s() > deadline:
                 raise TimeoutError("the broker did not answer in time")
 
     def _acknowledged(self, message_id: int) -> None:
@@ -245,7 +244,7 @@ class MqttTelemetry:
         own = None if self._line is None else self._line.own
         if own is None:
             return
-        for number, announcement in own.to_send(time.monotonic()):
+        for number, announcement in own.to_send(program_time.monotonic_s()):
             topic = peers_topic(self._system_id, self._device)
             told = client.publish(topic, announcement, 1, retain=False)
             if told.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -316,8 +315,8 @@ class MqttTelemetry:
         self._post("command", (topic, bytes(message.payload[: messages.COMMAND_BYTES + 1])))
 
     def _offline(self, how: str) -> bytes:
-        now = moment(int(dt.datetime.now(dt.UTC).timestamp()) * 10**9)
-        event_id = f"{self._boot}:{how}:{time.monotonic_ns()}"
+        now = moment(int(program_time.utc_now().timestamp()) * 10**9)
+        event_id = f"{self._boot}:{how}:{program_time.monotonic_ns()}"
         return messages.cloud_event(
             self._device, event_id=event_id, kind="state", time=now, data={"online": False, "how": how}
         )

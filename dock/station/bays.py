@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ import msgspec
 from dock.bay_report import BayReport, PowerReport
 from evidence import durable
 from evidence.statements import Moment
+from hal import program_time
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ KEEP_EVERY_S: Final = 60.0
 class BayBook:
     """One small JSON file for each camera in ``bays/``; all in memory. Calls from any thread."""
 
-    def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, directory: Path, clock: Callable[[], float] = program_time.monotonic_s) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._lock = threading.Lock()

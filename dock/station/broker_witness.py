@@ -17,7 +17,6 @@ import queue
 import re
 import ssl
 import threading
-import time
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -28,6 +27,7 @@ from dock.config_broker import BrokerSettings
 from dock.station.part import StationPart
 from dock.tls import client_context
 from evidence.statements import LogHead
+from hal import program_time
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
@@ -157,12 +157,12 @@ class BrokerWitness(StationPart):
             protocol.connect(client, broker.host, broker.port, keepalive_s=60, session_s=0)
             protocol.reached()
             client.loop_start()
-            deadline, welcome = time.monotonic() + _WELCOME_S, False
+            deadline, welcome = program_time.monotonic_s() + _WELCOME_S, False
             while not self._stopping.is_set():
                 try:
                     word = words.get(timeout=0.5)
                 except queue.Empty:
-                    if not welcome and time.monotonic() > deadline:
+                    if not welcome and program_time.monotonic_s() > deadline:
                         raise TimeoutError("it did not answer in time") from None
                     continue
                 if word:

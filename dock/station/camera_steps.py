@@ -5,7 +5,6 @@ Only what stands in the open; sealed details stay sealed. A segment counts if it
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import tempfile
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from evidence.log_entries import Entry, cuts, timeline
 from evidence.log_words import Language
 from evidence.statements import Event, moment, moment_ns
 from evidence.trust import Trust
+from hal import program_time
 
 MOST: Final = 512
 """Segments that are looked through for one recording, the newest of them: years of one camera."""
@@ -66,7 +66,7 @@ def camera_steps(
                 speaking[-1].write_bytes(data)
         if not speaking:
             return [], []
-        found = log_read.read(speaking, trust, None, dt.datetime.now(dt.UTC))
+        found = log_read.read(speaking, trust, None, program_time.utc_now())
     told = timeline(cuts(one for one in found.entries if one.statement.serial == serial))
     steps = [_step(one, language) for one in told if one.recording == number and _is_event(one)]
     return steps, found.findings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-import time
 from collections.abc import Callable
 
 from dock.names import EvidenceName
@@ -17,6 +16,7 @@ from evidence.handover import Contact, Receipt, Verdict
 from evidence.keys import Signer
 from evidence.statements import NO_HASH, encode_canonical, moment
 from evidence.verify import Report
+from hal import program_time
 
 _MOST_FINDINGS = 16
 _FINDING_LENGTH = 500
@@ -34,7 +34,7 @@ class Desk:
         witnesses: WitnessBook,
         clock_uncertainty_ms: int,
         contacts: ContactBook | None = None,
-        utc_ns: Callable[[], int] = time.time_ns,
+        utc_ns: Callable[[], int] = program_time.utc_ns,
     ) -> None:
         self.system_id = system_id
         self.station = station

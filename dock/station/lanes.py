@@ -10,10 +10,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
@@ -22,6 +20,7 @@ from dock.revoked import load_authorities, revoked_because
 from dock.tls import Peer
 from evidence.errors import EvidenceError
 from evidence.revocation import Revocations
+from hal import program_time
 
 log = logging.getLogger(__name__)
 Lane = Literal["evidence", "quarantine"]
@@ -32,7 +31,7 @@ LOOK_EVERY_S: Final = 2.0
 class RevocationLists:
     """The lists of some files, read again when a file changes. Calls from any thread."""
 
-    def __init__(self, paths: tuple[Path, ...], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, paths: tuple[Path, ...], *, clock: Callable[[], float] = program_time.monotonic_s) -> None:
         self._paths = paths
         self._clock = clock
         self._lock = threading.Lock()
@@ -59,7 +58,7 @@ class RevocationLists:
             return
         self._seen = seen
         log.info("revocation lists were read again")
-        for sentence in self.current.stale(dt.datetime.now(dt.UTC)):
+        for sentence in self.current.stale(program_time.utc_now()):
             log.warning("%s", sentence)
 
     def _look(self) -> list[tuple[int, int]]:

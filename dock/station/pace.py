@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
 from dock.errors import StoreStopped
+from hal import program_time
 
 Pace = Callable[[int], None]
 """Called before each block with its bytes: waits for its turn, or raises `StoreStopped`."""
@@ -22,7 +22,7 @@ class TokenBucket:
     """`kbit_s` 0 is no limit. From any thread; all of them share the rate."""
 
     def __init__(
-        self, kbit_s: int, stopped: threading.Event, *, monotonic: Callable[[], float] = time.monotonic
+        self, kbit_s: int, stopped: threading.Event, *, monotonic: Callable[[], float] = program_time.monotonic_s
     ) -> None:
         self._bytes_s = kbit_s * 125
         self._stopped = stopped

@@ -15,7 +15,6 @@ import logging
 import random
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -32,6 +31,7 @@ from dock.station.store import DirectoryStore, Store
 from dock.station.stores import archive_store
 from evidence.errors import EvidenceError
 from evidence.verify import Report
+from hal import program_time
 
 log = logging.getLogger(__name__)
 _LOOK_S: Final = 30.0
@@ -165,7 +165,7 @@ class Relay(StationPart):
     def _next(self) -> bool:
         """Pass one file on; whether there was one."""
         assert self.queue is not None
-        now = time.monotonic()
+        now = program_time.monotonic_s()
         row = self.queue.waiting(lambda stored: self._not_before.get(stored, (0.0, 0.0))[0] > now)
         if row is None:
             return False
@@ -176,7 +176,7 @@ class Relay(StationPart):
             raise
         except OSError as error:  # this file's own trouble: the others go on
             wait_s = min(2 * self._not_before.get(row.stored, (0.0, _RETRY_FIRST_S))[1], _RETRY_MAX_S)
-            self._not_before[row.stored] = (time.monotonic() + wait_s, wait_s)
+            self._not_before[row.stored] = (program_time.monotonic_s() + wait_s, wait_s)
             log.error("%s is not in the archive, trying again in %.0f s: %s", row.stored, wait_s, error)
             self.station.tell("archive_trouble", parse_name(original_name(row.stored)).serial)
         return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -15,6 +14,7 @@ from obstore.store import S3Store as Bucket
 
 from dock.errors import BadConfig, StoreFailed, StoreStopped
 from dock.transport.credentials import AccessKey
+from hal import program_time
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -109,14 +109,14 @@ class S3Reading:
 
     def _guard(self, call: Callable[[], _T]) -> _T:
         """Who waits for a store that does not answer holds a thread: for a moment after that, nobody does."""
-        if time.monotonic() < self._silent_until_s:
+        if program_time.monotonic_s() < self._silent_until_s:
             raise StoreFailed(f"{self._where} cannot be read: it did not answer a moment ago")
         try:
             return call()
         except FileNotFoundError as error:
             raise FileNotFoundError(_first_line(error)) from error
         except GenericError as error:
-            self._silent_until_s = time.monotonic() + _SILENT_S
+            self._silent_until_s = program_time.monotonic_s() + _SILENT_S
             raise StoreFailed(f"{self._where} cannot be read: {_first_line(error)}") from error
         except (BaseError, OSError, ValueError) as error:
             raise StoreFailed(f"{self._where} cannot be read: {_first_line(error)}") from error

@@ -26,6 +26,7 @@ from dock.station.pace import Pace
 from dock.transport.credentials import AccessKey
 from dock.transport.sigv4 import EMPTY_SHA256, encoded, encoded_query, signed_headers
 from evidence.statements import moment
+from hal import program_time
 
 _ANSWER_BYTES: Final = 4 * 1024 * 1024
 _BLOCK_BYTES: Final = 256 * 1024
@@ -167,7 +168,7 @@ class S3Requests:
             query=query,
             headers={**(headers or {}), "Host": self._netloc},
             payload_sha256=sha256,
-            now=dt.datetime.now(dt.UTC),
+            now=program_time.utc_now(),
         )
         sent["Content-Length"] = str(len(body))
         try:

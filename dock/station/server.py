@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -109,6 +109,16 @@ async def run_station(config: StationConfig, around: Around | None = None) -> No
     passes. It is given both, and returns what is served.
     """
     context = server_context(config.tls)
+    async with at_work(config) as station:
+        try:
+            await _serve(station, context, around)
+        finally:
+            notify("STOPPING=1")
+
+
+@contextlib.asynccontextmanager
+async def at_work(config: StationConfig) -> AsyncIterator[Station]:
+    """A station whose parts work; nothing is served yet. Raises `DockError`, `evidence.errors.BadKey`, OSError."""
     with open_station(config) as station:
         timestamping = _timestamping(config, station.store)
         if timestamping is not None:
@@ -122,9 +132,8 @@ async def run_station(config: StationConfig, around: Around | None = None) -> No
         if timestamping is not None:
             work.append(asyncio.create_task(timestamping.run()))
         try:
-            await _serve(station, context, around)
+            yield station
         finally:
-            notify("STOPPING=1")
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
@@ -142,24 +151,27 @@ async def _keep_running(part: StationPart) -> None:
         raise
 
 
-async def _serve(station: Station, context: ssl.SSLContext, around: Around | None) -> None:
-    config = station.config
+def app_of(station: Station, around: Around | None = None) -> ASGIApp:
+    """What cameras may ask a station and its parts; `around` as for `run_station`."""
     more = [route for part in station.parts for route in part.routes()]
     app: ASGIApp = build_app(
         station.desk,
         station.intake,
-        config.limits,
+        station.config.limits,
         more,
         quarantine=station.quarantine,
         lane_of=station.lanes.lane_of,
     )
-    if around is not None:
-        app = around(app, station)
+    return app if around is None else around(app, station)
+
+
+async def _serve(station: Station, context: ssl.SSLContext, around: Around | None) -> None:
+    config = station.config
     with listen(config.listen_host, config.listen_port) as listener:
         port = listener.getsockname()[1]
         server = _Server(
             uvicorn.Config(
-                app,
+                app_of(station, around),
                 http=type("StationProtocol", (CertificateProtocol,), {"head_s": config.limits.idle_s}),
                 ws="none",
                 lifespan="off",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -18,6 +17,7 @@ from dock.station.part import StationPart, Stored
 from dock.station.store import Store
 from evidence.keys import Signer
 from evidence.trust import Trust
+from hal import program_time
 
 log = logging.getLogger(__name__)
 _P = TypeVar("_P", bound=StationPart)
@@ -40,7 +40,7 @@ class Station:
     lists: RevocationLists
     custody: Custody
     bays: BayBook
-    utc_ns: Callable[[], int] = time.time_ns
+    utc_ns: Callable[[], int] = program_time.utc_ns
     """The station's clock, nanoseconds since 1970."""
     parts: tuple[StationPart, ...] = field(default=())
     listeners: list[Callable[[str, str | None], None]] = field(default_factory=list)

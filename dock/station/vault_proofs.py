@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import logging
@@ -18,7 +19,6 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -108,7 +108,7 @@ class VaultProofs(StationPart):
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise HTTPException(400, f"not a list of files that wait for a proof: {error}") from error
         peer: Peer = request.state.peer
-        await run_in_threadpool(self._all_missing, peer.serial, said.names)
+        await asyncio.to_thread(self._all_missing, peer.serial, said.names)
         return Response(status_code=204)
 
     def _all_missing(self, serial: str, names: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from dock.config_target import LOOPBACK
@@ -154,6 +154,14 @@ class StationLink:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+class Connect(Protocol):
+    """Opens a connection to a station: `StationLink`, or what stands for it."""
+
+    def __call__(
+        self, url: str, context: ssl.SSLContext | None, timeout_s: float, *, interface: str | None = None
+    ) -> StationLink: ...
 
 
 def refuse(answer: Answer, what: str) -> None:

@@ -26,6 +26,7 @@ from dock.transport.https import Answer, StationLink, refuse
 from dock.transport.sigv4 import EMPTY_SHA256, encoded, encoded_query, signed_headers
 from dock.transport.transport import Chunk, Outgoing, Progress
 from evidence.statements import Count, Hash, Name
+from hal import program_time
 
 LEAST_PART_BYTES: Final = 5 * 2**20
 """S3 takes no smaller part but the last."""
@@ -91,7 +92,7 @@ class S3Transport:
         link: StationLink,
         bucket: Bucket,
         book: PartBook,
-        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+        now: Callable[[], dt.datetime] = program_time.utc_now,
     ) -> None:
         self._link = link
         self._bucket = bucket

@@ -25,11 +25,12 @@ from simulator.drivers.looks import Look, Looks, small_picture
 from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
 from simulator.drivers.picture import Picture
+from simulator.drivers.runner import Steps
 from simulator.drivers.scene import Scene
 
-_BUFFERS = 6  # frames that may wait before one is lost
+BUFFERS = 6  # frames that may wait before one is lost
 _NS_PER_MS = 1_000_000
-_SMALL_EVERY_NS = 500_000_000  # two small pictures a second
+SMALL_EVERY_NS = 500_000_000  # two small pictures a second
 
 
 class _Pictures(Protocol):
@@ -87,7 +88,7 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
             raise ValueError(f"a bit rate of {percent} % is not 10 to 100 %")
         self._bitrate_percent = percent
 
-    def _deliver(self, on_item: Callable[[EncodedFrame], None]) -> None:
+    def _steps(self, on_item: Callable[[EncodedFrame], None]) -> Steps:
         pictures = self._look_at()
         picture = Picture(self._width, self._height)
         looks = Looks(self._width, self._height)
@@ -99,16 +100,17 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
         pictures.paint(picture, 0.0)  # what is prepared at first use must not cost the first frames
         pace = Pace(1 / self._rate)
         sequence = 0
-        while pace.wait(sequence, self._stop):
+        while True:
+            yield pace.instant_ns(sequence)
             due = pace.due(boottime_ns())
-            if due - sequence > _BUFFERS:
+            if due - sequence > BUFFERS:
                 sequence = due
             captured_ns = pace.instant_ns(sequence)
             if not self._is_lost(captured_ns):
                 utc_ns = self._time.utc_at_ns(captured_ns)
                 pictures.paint(picture, float(sequence / self._rate))
                 looks.show(picture, self._look, float(sequence / self._rate))
-                if self._small is None or captured_ns - self._small.captured_ns >= _SMALL_EVERY_NS:
+                if self._small is None or captured_ns - self._small.captured_ns >= SMALL_EVERY_NS:
                     self._small = small_picture(picture.y[:-clean_bottom_px], captured_ns)
                 if captured_ns < self._encoder_stalled_until_ns:
                     sequence += 1

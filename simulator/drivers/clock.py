@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from datetime import UTC, datetime
 from typing import get_args
 
+from hal import program_time
 from hal.clock import TimeSource, UtcClaim
 from hal.errors import BadDriverOption
 from simulator.drivers.hardware import HardwareSocket
@@ -35,7 +35,7 @@ class SimulatedClock:
         if not isinstance(uncertainty_ns, int) or uncertainty_ns < 0:
             raise BadDriverOption(f"uncertainty_ns = {uncertainty_ns!r}: give nanoseconds, 0 or more")
         self._boot_id = _uuid(boot_id)
-        offset_ns = 0 if utc_start is None else _utc_ns(utc_start) - time.clock_gettime_ns(time.CLOCK_REALTIME)
+        offset_ns = 0 if utc_start is None else _utc_ns(utc_start) - program_time.utc_ns()
         self._hardware = None if hardware_socket is None else HardwareSocket.open(hardware_socket)
         self._time = SimulatedTime() if self._hardware is None else self._hardware.time
         self._time.source = source

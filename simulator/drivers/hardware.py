@@ -41,6 +41,7 @@ from simulator.drivers.hardware_messages import (
     decode_request,
     encode_line,
 )
+from simulator.drivers.runner import Runner, ThreadRunner
 from simulator.drivers.simulated_time import SimulatedTime
 
 _Op = TypeVar("_Op", bound=Request)
@@ -59,11 +60,21 @@ class HardwareSocket:
         self.time = SimulatedTime()
         """What this camera believes about UTC; shared by its clock and its pictures."""
         self._users = 0
+        self.watchers: list[Callable[[PinEvent], None]] = []
+        """Who in the same process watches the outputs."""
         self._handlers: dict[type, list[Callable[[Any], Answer]]] = {}
         self._connections: set[_Connection] = set()
         self._lock = threading.Lock()
-        self._listener = _listen(path)
-        threading.Thread(target=self._accept, name="hardware-socket", daemon=True).start()
+        self.runner: Runner = ThreadRunner()
+        """Lets the drivers of this camera take their steps."""
+        self.things: dict[str, Any] = {}
+        """What a world in the same process lays ready for drivers, by the seam's name."""
+        self._listener = self._serve_on(path)
+
+    def _serve_on(self, path: str) -> socket.socket | None:
+        listener = _listen(path)
+        threading.Thread(target=self._accept, args=(listener,), name="hardware-socket", daemon=True).start()
+        return listener
 
     @classmethod
     def open(cls, path: str) -> HardwareSocket:
@@ -89,8 +100,9 @@ class HardwareSocket:
                 return
             del self._shared[self.path]
             Path(self.path).unlink(missing_ok=True)
-        self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
-        self._listener.close()
+        if self._listener is not None:
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+            self._listener.close()
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
@@ -114,6 +126,8 @@ class HardwareSocket:
     def publish(self, event: PinEvent) -> None:
         """Send an event to all that watch. Never blocks."""
         line = encode_line(event)
+        for one in tuple(self.watchers):
+            one(event)
         with self._lock:
             watching = [connection for connection in self._connections if connection.watching]
         for connection in watching:
@@ -146,10 +160,10 @@ class HardwareSocket:
             self.time.drift(request.drift_ppm)
         return Answer(ok=True)
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                peer, _ = self._listener.accept()
+                peer, _ = listener.accept()
             except OSError:  # closed by the last user
                 return
             connection = _Connection(self, peer)

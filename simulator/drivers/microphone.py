@@ -27,9 +27,10 @@ from simulator.drivers.hardware_messages import Answer, MicrophoneOp, OpRefused
 from simulator.drivers.live_source import LiveSource
 from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
+from simulator.drivers.runner import Steps
 
-_BLOCK = 1024  # samples of one AAC access unit
-_SILENCE_DBFS = -120.0
+BLOCK = 1024  # samples of one AAC access unit
+SILENCE_DBFS = -120.0
 _BUFFERED_BLOCKS = 16  # a third of a second may wait before sound is lost
 _RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
@@ -40,7 +41,7 @@ class _Sound(Protocol):
     def block(self, utc_ns: int) -> Samples: ...
 
 
-class _Tone:
+class Tone:
     """440 Hz at -26 dBFS, and a tick of 12 ms at each full second of the camera's UTC."""
 
     def __init__(self, sample_rate: int) -> None:
@@ -48,10 +49,10 @@ class _Tone:
         self._next = 0
 
     def block(self, utc_ns: int) -> Samples:
-        number = np.arange(self._next, self._next + _BLOCK)
-        self._next += _BLOCK
+        number = np.arange(self._next, self._next + BLOCK)
+        self._next += BLOCK
         tone = 0.05 * np.sin(2 * np.pi * 440 * number / self._rate)
-        since_second = (utc_ns % NS_PER_S) / NS_PER_S + np.arange(_BLOCK) / self._rate
+        since_second = (utc_ns % NS_PER_S) / NS_PER_S + np.arange(BLOCK) / self._rate
         since_second %= 1.0
         tick = np.where(since_second < 0.012, 0.35 * np.sin(2 * np.pi * 1500 * since_second), 0.0)
         sound: Samples = (tone + tick).astype(np.float32)
@@ -63,7 +64,7 @@ class _ClipSound:
         self._samples = samples
 
     def block(self, utc_ns: int) -> Samples:  # noqa: ARG002  # a clip does not know the time
-        return self._samples.take(_BLOCK)
+        return self._samples.take(BLOCK)
 
 
 class _SimulatedMicrophone(LiveSource[EncodedSound]):
@@ -82,7 +83,7 @@ class _SimulatedMicrophone(LiveSource[EncodedSound]):
             raise BadDriverOption(f"sample_rate = {sample_rate!r}: choose one of {', '.join(map(str, _RATES))}")
         self._info = info
         self._rate = sample_rate
-        self._encoder = _encoder(sample_rate, bitrate)
+        self._encoder = aac_encoder(sample_rate, bitrate)
         self._listen = listen
         self._silent_until_ns = 0
         self._clipped_until_ns = 0
@@ -96,41 +97,33 @@ class _SimulatedMicrophone(LiveSource[EncodedSound]):
 
     @property
     def format(self) -> AudioFormat:
-        return AudioFormat(self._rate, 1, bytes(self._encoder.extradata or b""), _BLOCK)
+        return AudioFormat(self._rate, 1, bytes(self._encoder.extradata or b""), BLOCK)
 
-    def _deliver(self, on_item: Callable[[EncodedSound], None]) -> None:
+    def _steps(self, on_item: Callable[[EncodedSound], None]) -> Steps:
         sound = self._listen()
-        pace = Pace(Fraction(_BLOCK, self._rate))
+        pace = Pace(Fraction(BLOCK, self._rate))
         lag: Samples = np.zeros(0, dtype=np.float32)
         # Time and level of what waits in the encoder; the priming comes out first.
-        waiting = deque([(pace.instant_ns(-1), _SILENCE_DBFS)])
+        waiting = deque([(pace.instant_ns(-1), SILENCE_DBFS)])
         number = 0
-        while pace.wait(number + 1, self._stop):  # a block is there when its last sample is
+        while True:
+            yield pace.instant_ns(number + 1)  # a block is there when its last sample is
             due = pace.due(boottime_ns())
             if due - number - 1 > _BUFFERED_BLOCKS:
                 number = due - 1
             started_ns = pace.instant_ns(number)
             samples = sound.block(self._time.utc_at_ns(started_ns))
-            lag = _lagging(np.concatenate([lag, samples]), self._late_samples + _BLOCK)
-            samples, lag = lag[:_BLOCK], lag[_BLOCK:]
+            lag = _lagging(np.concatenate([lag, samples]), self._late_samples + BLOCK)
+            samples, lag = lag[:BLOCK], lag[BLOCK:]
             if started_ns >= self._stalled_until_ns:
                 if started_ns < self._silent_until_ns:
-                    samples = np.zeros(_BLOCK, dtype=np.float32)
+                    samples = np.zeros(BLOCK, dtype=np.float32)
                 elif started_ns < self._clipped_until_ns:
                     samples = np.clip(samples * 1000, -1, 1)  # a square wave: wind, or a finger on the hole
-                waiting.append((started_ns, _level_dbfs(samples)))
-                for data in self._encode(samples):
+                waiting.append((started_ns, level_dbfs(samples)))
+                for data in encoded(self._encoder, samples, self._rate):
                     on_item(EncodedSound(data, *waiting.popleft()))
             number += 1
-
-    def _encode(self, samples: Samples) -> list[bytes]:
-        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="fltp", layout="mono")
-        frame.sample_rate = self._rate
-        frame.pts = None  # the encoder counts samples by itself; holes stand in captured_ns
-        try:
-            return [bytes(packet) for packet in self._encoder.encode(frame)]
-        except av.error.FFmpegError as error:
-            raise DeviceLost(f"the simulated microphone's encoder failed ({error.strerror})") from error
 
     def _fault(self, request: MicrophoneOp) -> Answer:
         if request.remote:
@@ -155,7 +148,7 @@ class ToneMicrophone(_SimulatedMicrophone):
 
     def __init__(self, sample_rate: int = 48_000, bitrate: int = 64_000, hardware_socket: str | None = None) -> None:
         info = SourceInfo("simulated-tone", f"tone-440Hz-{sample_rate}", "simulated")
-        super().__init__(info, sample_rate, bitrate, lambda: _Tone(sample_rate), hardware_socket)
+        super().__init__(info, sample_rate, bitrate, lambda: Tone(sample_rate), hardware_socket)
 
 
 class ClipMicrophone(_SimulatedMicrophone):
@@ -170,7 +163,7 @@ class ClipMicrophone(_SimulatedMicrophone):
         opened = open_clip(clip)
 
         def listen() -> _Sound:
-            return _ClipSound(ClipSamples(opened, sample_rate)) if opened.has_sound else _Tone(sample_rate)
+            return _ClipSound(ClipSamples(opened, sample_rate)) if opened.has_sound else Tone(sample_rate)
 
         # Without sound of its own this is a generated source, and says so.
         info = SourceInfo(
@@ -181,7 +174,8 @@ class ClipMicrophone(_SimulatedMicrophone):
         super().__init__(info, sample_rate, bitrate, listen, hardware_socket)
 
 
-def _encoder(sample_rate: int, bitrate: int) -> AudioCodecContext:
+def aac_encoder(sample_rate: int, bitrate: int) -> AudioCodecContext:
+    """AAC-LC, mono, 1024 samples a unit."""
     context = av.CodecContext.create("aac", "w")
     assert isinstance(context, AudioCodecContext)
     context.sample_rate = sample_rate
@@ -192,6 +186,17 @@ def _encoder(sample_rate: int, bitrate: int) -> AudioCodecContext:
     return context
 
 
+def encoded(encoder: AudioCodecContext, samples: Samples, sample_rate: int) -> list[bytes]:
+    """Feed one block; the access units that come out. Raises `DeviceLost`."""
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="fltp", layout="mono")
+    frame.sample_rate = sample_rate
+    frame.pts = None  # the encoder counts samples by itself; holes stand in captured_ns
+    try:
+        return [bytes(packet) for packet in encoder.encode(frame)]
+    except av.error.FFmpegError as error:
+        raise DeviceLost(f"the simulated microphone's encoder failed ({error.strerror})") from error
+
+
 def _lagging(samples: Samples, wanted: int) -> Samples:
     """Keep `wanted` samples waiting: silence before them if there are too few, the oldest lost if too many."""
     missing = wanted - len(samples)
@@ -200,6 +205,7 @@ def _lagging(samples: Samples, wanted: int) -> Samples:
     return samples[-missing:] if missing else samples
 
 
-def _level_dbfs(samples: Samples) -> float:
+def level_dbfs(samples: Samples) -> float:
+    """Peak of a block."""
     peak = float(np.abs(samples).max())
-    return _SILENCE_DBFS if peak <= 1e-6 else max(_SILENCE_DBFS, 20 * math.log10(peak))
+    return SILENCE_DBFS if peak <= 1e-6 else max(SILENCE_DBFS, 20 * math.log10(peak))

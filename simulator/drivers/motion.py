@@ -11,14 +11,20 @@ from simulator.drivers.hardware_messages import Answer, MotionOp, OpRefused
 from simulator.drivers.live_source import LiveSource
 from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
+from simulator.drivers.runner import Steps
 from simulator.movement import REST_MG, Movement, Mover
 
 
 class SimulatedMotion(LiveSource[Acceleration]):
-    """`rate` samples a second (10 to 200). Raises `hal.errors.BadDriverOption`."""
+    """`rate` samples a second (10 to 200); while it rests only `resting_rate`, as a sensor that wakes by motion does.
 
-    def __init__(self, hardware_socket: str | None = None, rate: int = 50) -> None:
+    Raises `hal.errors.BadDriverOption`.
+    """
+
+    def __init__(self, hardware_socket: str | None = None, rate: int = 50, resting_rate: int | None = None) -> None:
         self._rate = whole_number("rate", rate, 10, 200)
+        slow = self._rate if resting_rate is None else whole_number("resting_rate", resting_rate, 1, self._rate)
+        self._skip = self._rate // slow
         self._moving = threading.Lock()
         self._mover = Mover()
         super().__init__("motion", MotionOp, self._move, hardware_socket)
@@ -28,15 +34,17 @@ class SimulatedMotion(LiveSource[Acceleration]):
             moved(self._mover, request, boottime_ns())
         return Answer(ok=True)
 
-    def _deliver(self, on_item: Callable[[Acceleration], None]) -> None:
+    def _steps(self, on_item: Callable[[Acceleration], None]) -> Steps:
         pace = Pace(Fraction(1, self._rate))
         number = 0
-        while pace.wait(number, self._stop):
+        while True:
             at_ns = pace.instant_ns(number)
+            yield at_ns
             with self._moving:
                 mg = self._mover.sample_mg(at_ns)
+                skip = self._skip if self._mover.rests(at_ns) else 1
             on_item(Acceleration(*mg, at_ns))
-            number = max(number + 1, pace.due(boottime_ns()))
+            number = max(number + skip, pace.due(boottime_ns()))
 
 
 def moved(mover: Mover, request: MotionOp, now_ns: int) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from hal.program_time import boottime_ns
+
+__all__ = ["NS_PER_S", "Pace", "boottime_ns"]
+
 NS_PER_S = 1_000_000_000
-
-
-def boottime_ns() -> int:
-    """CLOCK_BOOTTIME in nanoseconds."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +18,20 @@ class Pace:
 
     period_s: Fraction
     start_ns: int = field(default_factory=boottime_ns)
+    _numerator_ns: int = field(init=False)
+    _denominator: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Whole numbers: fractions would cost more than the rest of a step.
+        object.__setattr__(self, "_numerator_ns", self.period_s.numerator * NS_PER_S)
+        object.__setattr__(self, "_denominator", self.period_s.denominator)
 
     def instant_ns(self, number: int) -> int:
         """CLOCK_BOOTTIME of instant `number`, in nanoseconds."""
-        return self.start_ns + int(number * self.period_s * NS_PER_S)
+        return self.start_ns + number * self._numerator_ns // self._denominator
 
     def due(self, now_ns: int) -> int:
         """Number of the newest instant that is not after `now_ns`; -1 before the first one."""
-        number = int(Fraction(now_ns - self.start_ns, NS_PER_S) / self.period_s)
+        number = (now_ns - self.start_ns) * self._denominator // self._numerator_ns
         # The instants are cut to whole nanoseconds: the neighbour may be due already.
         return number + 1 if self.instant_ns(number + 1) <= now_ns else number
-
-    def wait(self, number: int, stop: threading.Event) -> bool:
-        """Sleep until instant `number`. False if `stop` was set meanwhile."""
-        remaining_ns = self.instant_ns(number) - boottime_ns()
-        return not (stop.wait(remaining_ns / NS_PER_S) if remaining_ns > 0 else stop.is_set())

@@ -16,6 +16,7 @@ from simulator.drivers.hardware_messages import Answer, MicrophoneOp
 from simulator.drivers.microphone import ToneMicrophone
 from simulator.drivers.options import whole_number
 from simulator.drivers.pace import boottime_ns
+from simulator.drivers.runner import Steps
 
 _MS = 1_000_000
 
@@ -54,7 +55,7 @@ class RemoteMicrophone(ToneMicrophone):
             offset_us=self._delay_ns // 1000 if paired else None,
         )
 
-    def _deliver(self, on_item: Callable[[EncodedSound], None]) -> None:
+    def _steps(self, on_item: Callable[[EncodedSound], None]) -> Steps:
         """What is said now arrives one delay later, if it arrives."""
         on_the_way: deque[tuple[int, EncodedSound]] = deque()
 
@@ -65,7 +66,7 @@ class RemoteMicrophone(ToneMicrophone):
             while on_the_way and on_the_way[0][0] <= now_ns:
                 on_item(on_the_way.popleft()[1])
 
-        super()._deliver(radio)
+        yield from super()._steps(radio)
 
     def _fault(self, request: MicrophoneOp) -> Answer:
         if request.link is not None:

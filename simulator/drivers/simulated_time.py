@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
+from hal import program_time
 from hal.clock import TimeSource
 from simulator.drivers.pace import boottime_ns
 
@@ -25,7 +25,7 @@ class SimulatedTime:
 
     def utc_ns(self) -> int:
         """Present UTC as the camera believes, nanoseconds since 1970."""
-        return time.clock_gettime_ns(time.CLOCK_REALTIME) + self.utc_offset_ns + self._drifted_ns(boottime_ns())
+        return program_time.utc_ns() + self.utc_offset_ns + self._drifted_ns(boottime_ns())
 
     def utc_at_ns(self, at_ns: int) -> int:
         """UTC of an instant of CLOCK_BOOTTIME, as the camera believes at present; nanoseconds since 1970."""

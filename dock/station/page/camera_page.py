@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from dock.station.page.live import LiveBoard
 from dock.station.page.visit import EVERYBODY, House, Visit, guarded
 from dock.station.person import Role
 from evidence.errors import EvidenceError
+from hal import program_time
 
 _SERIAL: Final = re.compile("[A-Z0-9][A-Z0-9-]{0,31}", re.ASCII)
 DAYS: Final = (1, 7, 30, 365)
@@ -66,7 +66,7 @@ class CameraPage:
         return int(asked) if asked in {str(one) for one in DAYS} else 7
 
     async def _samples(self, serial: str, days: int, most: int) -> list[Sample]:
-        since_s = int(time.time()) - days * 86_400
+        since_s = int(program_time.utc_s()) - days * 86_400
         return await asyncio.to_thread(self._history.samples, serial, since_s, most=most)
 
     async def _one(self, visit: Visit) -> Response:

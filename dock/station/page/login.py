@@ -7,7 +7,6 @@ import logging
 import re
 import secrets
 import sqlite3
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,6 +20,7 @@ from dock.station.page.forms import from_our_page, read_form, same
 from dock.station.page.throttle import Throttle
 from dock.station.page.visit import COOKIE, EVERYBODY, House, Visit, address_of, guarded
 from dock.station.person import PASSWORD_MOST
+from hal import program_time
 
 log = logging.getLogger(__name__)
 LOGIN_COOKIE: Final = "__Host-firsthand-login"
@@ -36,7 +36,7 @@ class Login:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._throttle = Throttle(time.monotonic, burst=_BURST, every_s=_EVERY_S)
+        self._throttle = Throttle(program_time.monotonic_s, burst=_BURST, every_s=_EVERY_S)
 
     def routes(self) -> Sequence[BaseRoute]:
         return [

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 
 import uvicorn
@@ -39,6 +38,7 @@ from dock.station.page.templates import build_templates
 from dock.station.page.visit import House
 from dock.station.part import StationPart
 from dock.station.people_audit import PeopleAudit
+from hal import program_time
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,9 @@ class DockPage(StationPart):
             self.station,
             settings,
             self.station.part(PeopleAudit).people,
-            Sessions(time.monotonic, idle_s=settings.session_minutes * 60, most_s=settings.session_hours * 3600),
+            Sessions(
+                program_time.monotonic_s, idle_s=settings.session_minutes * 60, most_s=settings.session_hours * 3600
+            ),
             self._audit,
             templates,
         )

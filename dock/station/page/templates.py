@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from dock.station.page.assets import Assets
 from evidence.statements import moment, moment_ns
+from hal import program_time
 
 _DIRECTORY: Final = Path(__file__).resolve().parent / "templates"
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -46,7 +47,7 @@ def when(moment: str | None) -> Markup:
         return Markup("–")
     utc = dt.datetime.fromtimestamp(moment_ns(moment) // 10**9, dt.UTC)
     local = utc.astimezone()
-    today = dt.datetime.now(dt.UTC).astimezone().date()
+    today = program_time.utc_now().astimezone().date()
     text = f"{local:%H:%M}" if local.date() == today else f"{local.day} {local:%b %Y, %H:%M}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(moment, f"{utc:%Y-%m-%d %H:%M:%S} UTC", text)
 

@@ -1,0 +1,167 @@
+"""A shift in one process on virtual time: ten hours in a minute, and the same seed gives the same timeline.
+
+What is real: the daemon, the agent, the station, H.264 and AAC, sealing, signing, every write and sync. What is not:
+sockets between camera and station (`simulator.straight_link`), telemetry (there is no broker), and the time. Keys,
+nonces and sealing never take their randomness from the seed; the agent's jitter and the world's noise do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from evidence.export.decrypt import Vault
+from evidence.trust import Trust
+from hal.program_time import utc_ns
+from simulator import agency
+from simulator.deeds import Deeds
+from simulator.drivers.board import Board
+from simulator.hands import Hands
+from simulator.layout import RunLayout, run_layout
+from simulator.log_watch import LogWatch
+from simulator.measured import measure
+from simulator.network_words import NetworkControl
+from simulator.people import People
+from simulator.playing import Player
+from simulator.progress import Progress
+from simulator.receiver import RouteReceiver
+from simulator.receiver_controls import ReceiverControls
+from simulator.receiver_line import ReceiverLine
+from simulator.report import build_report
+from simulator.run_facts import RunFiles
+from simulator.running import Order
+from simulator.second_camera import SecondCamera
+from simulator.surroundings import begin, cell_of, route_of
+from simulator.thermal_feed import ThermalFeed
+from simulator.vault_holder import proven
+from simulator.virtual_camera import VirtualCamera
+from simulator.virtual_dock import VirtualDock, virtual_dock
+from simulator.virtual_evidence import add_evidence
+from simulator.virtual_holder import VirtualHolder
+from simulator.virtual_network import VirtualNetwork
+from simulator.virtual_time import VirtualStage, VirtualTime, virtual_time
+from simulator.virtual_timeline import Timeline
+from simulator.words import Deed
+from simulator.world import World
+
+AGENT_POLL_S = 30.0
+"""How often the agent asks a camera that tells nothing; it hears at once of what the camera tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualRunning:
+    """A department at work in this process."""
+
+    order: Order
+    layout: RunLayout
+    virtual: VirtualTime
+    camera: VirtualCamera
+    dock: VirtualDock
+    world: World
+    timeline: Timeline
+
+    def end(self) -> dict[str, int]:
+        """Switch the camera off, stop agent and station; exit codes."""
+        code = self.camera.shut_down()
+        self.dock.stop_agent()
+        self.dock.stop_station()
+        self.world.progress.event("the camera is switched off, the station is stopped")
+        return {"device": code, "agent": 0, "station": 0}
+
+
+@contextlib.contextmanager
+def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning]:
+    """Found the department, start its programs in this process, and wait until the camera answers.
+
+    Nothing else may run in this process's time meanwhile. Raises `RunError`.
+    """
+    scenario = order.scenario
+    before = random.getstate()
+    random.seed(order.seed)
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(random.setstate, before)
+        layout = cleanup.enter_context(run_layout(order.out))
+        progress.plain(f"{scenario.title}. Simulated, in virtual time: nothing of this is evidence. Files: {order.out}")
+        agency.found_agency(layout, scenario)
+        virtual = cleanup.enter_context(virtual_time(time.time_ns()))
+        battery, thermal = cell_of(layout, scenario), ThermalFeed(layout.thermal)
+        board = Board(str(layout.hardware_socket), virtual)
+        cleanup.callback(board.close)
+        gps = ReceiverControls(RouteReceiver(route_of(scenario), order.seed), ReceiverLine(order.seed))
+        begin(gps, scenario)
+        board.things["gps"] = gps
+        timeline = Timeline(virtual.boottime_ns, agency.INDICATORS)
+        board.watchers.append(timeline.pin)
+        sources = agency.Sources("", None, order.seed, in_process=True)
+        device_toml = agency.write_device_settings(layout, scenario, sources)
+        station_toml = agency.write_station_settings(layout, 443, scenario.setup.station)
+        agent_toml = agency.write_agent_settings(layout, 443, None, poll_s=AGENT_POLL_S)
+
+        def charge() -> None:
+            progress.event("    the camera has switched itself off; somebody changes its battery")
+            battery.set(percent=60)
+
+        camera = VirtualCamera(virtual, board, device_toml, on_power_off=charge)
+        camera.on_notice = timeline.notice
+        camera.start()
+        cleanup.callback(camera.shut_down)
+        network = VirtualNetwork(order.seed)
+        dock = cleanup.enter_context(virtual_dock(virtual, layout, network, station_toml, agent_toml, timeline.offload))
+        profile = agency.profile_of(scenario)
+
+        def pause(seconds: float) -> None:
+            world.pause(seconds)
+
+        deeds = Deeds(
+            camera, Hands(camera, profile, pause), gps, battery, thermal,
+            SecondCamera(layout.pki, utc_ns=utc_ns),
+            People(layout.pki, agency.SERIAL, utc_ns, officer=scenario.setup.officer),
+        )  # fmt: skip
+        holder = VirtualHolder(virtual, layout, dock, progress)
+        layout.proofs.mkdir(exist_ok=True)
+        log = LogWatch((layout.spool, layout.store))
+        world = World(camera, battery, profile, progress, deeds, log, holder, VirtualStage(virtual))
+        world.network = NetworkControl(network)
+        cleanup.callback(world.shut)
+        if scenario.setup.dock.docked:
+            deeds.do(Deed("dock"))
+        yield VirtualRunning(order, layout, virtual, camera, dock, world, timeline)
+
+
+def run_virtual(order: Order, progress: Progress) -> dict[str, Any]:
+    """Play the scenario; the report, which also lies in ``report.json`` beside ``timeline.jsonl``.
+
+    Raises `RunError` with one sentence.
+    """
+    began_s = time.monotonic()
+    with virtual_running(order, progress) as run:
+        player = Player(order.scenario, run.world, RunFiles(run.layout).facts)
+        try:
+            player.play()
+        finally:
+            run.layout.timeline.write_text(player.seen.text(), encoding="utf-8")
+        facts = {"exit_codes": run.end(), "restarts": [], **facts_of(run, began_s)}
+        layout = run.layout
+        trust = Trust.load(layout.pki / "root.pem")
+        vault = Vault.load(layout.pki / "vault.pem", layout.pki / "vault.key")
+        add_evidence(run.timeline, (layout.spool, layout.store), vault)
+        facts["timeline_lines"] = run.timeline.write(layout.out / "timeline.jsonl")
+        facts["proofs"] = proven(layout.proofs, trust)
+        report = build_report(measure(layout.store, layout.spool, trust, vault), None, order.scenario.triggers, facts)
+        report["elapsed_s"] = round(time.monotonic() - began_s, 1)
+        layout.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        return report
+
+
+def facts_of(running: VirtualRunning, began_s: float) -> dict[str, Any]:
+    """What a report says of the two times."""
+    return {
+        "virtual_s": round(running.world.now_s(), 3),
+        "elapsed_s": round(time.monotonic() - began_s, 1),
+        "seed": running.order.seed,
+    }

@@ -1,0 +1,259 @@
+"""Virtual time: one process, one loop, and a clock that stands still while anybody works (docs/simulator/time.md).
+
+1. Time is a number. It moves only from one timer of the loop to the next, and only when nothing else can happen.
+2. Whoever works on another thread holds the clock (`hold`): the writer from the first job queued until all are durable,
+   each job of an executor until its result is with the loop, each check of a self-test. Who only waits lets go.
+3. The loop and the others take turns: whoever else works does so while the loop rests, and what he says to the loop
+   (`call_soon_threadsafe`) is heard when all are done. So nothing depends on who is faster.
+4. So whatever is done at an instant happens at that instant, however long this machine takes for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import selectors
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import Context
+from typing import Any, Final, TypeVarTuple
+
+from hal import program_time
+from simulator.drivers.runner import Steps
+
+_Ts = TypeVarTuple("_Ts")
+NS_PER_S: Final = 1_000_000_000
+_WAIT_STEP_S: Final = 0.02
+"""How often a thread that waits for an event looks (virtual seconds)."""
+_STUCK_S: Final = 120.0
+"""A thread that holds the clock for so long (real seconds) is stuck: that is a defect, and it is said."""
+BOOTED_NS: Final = 30 * NS_PER_S
+"""What CLOCK_BOOTTIME says when virtual time begins."""
+
+
+class NothingWillHappen(RuntimeError):
+    """Nobody works and no timer is set: the program would wait for ever."""
+
+
+class VirtualTime:
+    """`hal.program_time.ProgramTime` of a loop of its own."""
+
+    def __init__(self, utc_ns: int) -> None:
+        """`utc_ns` is UTC at the beginning, nanoseconds since 1970."""
+        self._ns = BOOTED_NS
+        self._utc_less_boottime_ns = utc_ns - BOOTED_NS
+        self._held = 0
+        self._parked = False
+        """The loop lets the others work."""
+        self._quiet = threading.Condition()
+        self.loop = VirtualLoop(self)
+
+    def boottime_ns(self) -> int:
+        return self._ns
+
+    def monotonic_ns(self) -> int:
+        return self._ns
+
+    def utc_ns(self) -> int:
+        return self._ns + self._utc_less_boottime_ns
+
+    def hold(self) -> None:
+        with self._quiet:
+            self._held += 1
+
+    def release(self) -> None:
+        with self._quiet:
+            self._held -= 1
+            if self._held <= 0:
+                self._quiet.notify_all()
+
+    def turn(self) -> None:
+        with self._quiet:
+            self._quiet.wait_for(lambda: self._parked)
+
+    def rest(self) -> None:
+        """The loop's: let the others work until nobody does any more (rule 2). Raises `NothingWillHappen`."""
+        with self._quiet:
+            if self._held <= 0:
+                return
+            self._parked = True
+            self._quiet.notify_all()
+            quiet = self._quiet.wait_for(lambda: self._held <= 0, _STUCK_S)
+            self._parked = False
+        if not quiet:
+            raise NothingWillHappen(f"a thread has held virtual time for {_STUCK_S:g} s")
+
+    def advance(self, to_ns: int) -> None:
+        """The loop's: it is later now."""
+        self._ns = max(self._ns, to_ns)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait on another thread than the loop's, which holds the clock before and after."""
+        over = threading.Event()
+
+        def wake() -> None:
+            self.hold()  # before the clock can move on
+            over.set()
+
+        self.loop.call_soon_threadsafe(self.loop.call_later, seconds, wake)
+        self.release()
+        over.wait()
+        self.turn()
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        """As `sleep`, until somebody sets the event."""
+        end_ns = self._ns + int(timeout_s * NS_PER_S)
+        while not event.is_set() and self._ns < end_ns:
+            self.sleep(_WAIT_STEP_S)
+        return event.is_set()
+
+    # --- `simulator.drivers.runner.Runner` ----------------------------------------------------------------------------
+
+    def play(self, name: str, steps: Steps) -> Callable[[], None]:  # noqa: ARG002 - threads have names
+        """Let a driver take its steps on the loop."""
+        running = _Stepping(self, steps)
+        running.step()
+        return running.stop
+
+
+class _Stepping:
+    """One driver."""
+
+    __slots__ = ("_handle", "_steps", "_stopped", "_time")
+
+    def __init__(self, time: VirtualTime, steps: Steps) -> None:
+        self._time = time
+        self._steps = steps
+        self._handle: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    def step(self) -> None:
+        due_ns = next(self._steps, None)
+        if due_ns is not None and not self._stopped:
+            self._handle = self._time.loop.call_at(due_ns / NS_PER_S, self.step)
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._handle is not None:
+            # From a thread: the loop stands still meanwhile, or looks again before it takes the step.
+            self._handle.cancel()
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """asyncio's loop on virtual time."""
+
+    def __init__(self, clock: VirtualTime) -> None:
+        self._virtual = clock
+        self._said: deque[asyncio.Handle] = deque()
+        """What other threads said since the loop rested."""
+        super().__init__(_PatientSelector(clock, self))
+        self._clock_resolution = 1e-9
+
+    def time(self) -> float:
+        """Virtual CLOCK_BOOTTIME in seconds."""
+        return self._virtual.boottime_ns() / NS_PER_S
+
+    def call_soon_threadsafe(  # type: ignore[override]  # the stubs are narrower
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """From another thread: when the loop has rested. From its own: soon."""
+        if asyncio._get_running_loop() is self:
+            return self.call_soon(callback, *args, context=context)
+        handle = asyncio.Handle(callback, args, self, context)
+        self._said.append(handle)
+        return handle
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*_Ts], Any], *args: *_Ts
+    ) -> asyncio.Future[Any]:
+        """The job holds the clock until its result is said to the loop, and waits for its turn."""
+        virtual = self._virtual
+
+        def work() -> Any:
+            virtual.turn()
+            return func(*args)
+
+        virtual.hold()
+        if executor is None:
+            executor = self._own = self._own or ThreadPoolExecutor(32, thread_name_prefix="virtual")
+        try:
+            job = executor.submit(work)
+        except BaseException:
+            virtual.release()
+            raise
+        future = asyncio.wrap_future(job, loop=self)
+        job.add_done_callback(lambda _: virtual.release())  # after the one that tells the loop
+        return future
+
+    _own: ThreadPoolExecutor | None = None
+
+    def heard(self) -> bool:
+        """Take over what others said; whether there was anything."""
+        if not self._said:
+            return False
+        ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]  # where call_soon puts it
+        while self._said:
+            ready.append(self._said.popleft())
+        return True
+
+    def close(self) -> None:
+        if self._own is not None:
+            self._own.shutdown(wait=False)
+        super().close()
+
+
+class _PatientSelector(selectors.DefaultSelector):
+    """Where the loop would sleep, time moves on instead; but only when nobody works any more."""
+
+    def __init__(self, clock: VirtualTime, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._virtual = clock
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready now; nothing, and it is `timeout` later, if nothing is."""
+        if timeout is not None and timeout <= 0:
+            return []  # what is ready comes first; the rest is asked for when nothing is
+        self._virtual.rest()
+        if self._loop.heard():
+            return []
+        events = super().select(0)
+        if events:
+            return events
+        if timeout is None:
+            raise NothingWillHappen("nobody works, no timer is set: virtual time has come to its end")
+        self._virtual.advance(self._virtual.boottime_ns() + -int(-timeout * NS_PER_S // 1))
+        return []
+
+
+@contextlib.contextmanager
+def virtual_time(utc_ns: int) -> Iterator[VirtualTime]:
+    """This process goes by virtual time, until the end of the block; then its loop is closed."""
+    virtual = VirtualTime(utc_ns)
+    before = program_time.run_on(virtual)
+    try:
+        yield virtual
+    finally:
+        program_time.run_on(before)
+        virtual.loop.close()
+
+
+class VirtualStage:
+    """`simulator.stage.Stage`: letting time pass lets everything else work."""
+
+    look_s = 2.0
+    tick_s = 10.0
+
+    def __init__(self, virtual: VirtualTime) -> None:
+        self._virtual = virtual
+
+    def now_s(self) -> float:
+        return self._virtual.boottime_ns() / NS_PER_S
+
+    def utc_ns(self) -> int:
+        return self._virtual.utc_ns()
+
+    def sleep(self, seconds: float) -> None:
+        self._virtual.loop.run_until_complete(asyncio.sleep(max(0.0, seconds)))
