@@ -87,10 +87,10 @@ def _read_file(path: Path, file: BinaryIO, trust: Trust, vault: Vault | None, no
     found.reports[name] = report
     found.findings += [f"{name}: {finding}" for finding in report.findings]
     file.seek(0)
-    found.entries += _entries(file, name, held, vault, found.findings)
+    found.entries += entries_of(file, name, held, vault, found.findings)
 
 
-def _entries(
+def entries_of(
     file: BinaryIO, name: str, held: dict[str, AnyStatement], vault: Vault | None, findings: list[str]
 ) -> list[Entry]:
     """What holds, each with the details that stand behind it."""

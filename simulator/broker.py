@@ -1,7 +1,7 @@
 """An MQTT broker for one run: amqtt on the loopback address, with the agency's TLS certificates.
 
 It stands in for the fleet's broker. It asks for a client certificate and does not enforce topics: access rules are
-tested with mosquitto. Run as ``python -m simulator.broker PKI``; it prints one line when it is ready.
+tested with mosquitto. Run as ``python -m simulator.broker PKI [PORT]``; it prints one line when it is ready.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def serve(pki: Path) -> None:
-    """Serve until SIGTERM."""
+async def serve(pki: Path, port: int | None = None) -> None:
+    """Serve until SIGTERM, on a free port if none is given."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    port = free_port()
+    port = free_port() if port is None else port
     broker = Broker(settings(pki, port))
     await broker.start()
     print(f"{READY}{port}", flush=True)
@@ -74,11 +74,11 @@ async def serve(pki: Path) -> None:
 
 def main() -> int:
     """The process. Exit code 64 without the directory of certificates."""
-    if len(sys.argv) != 2:
-        print("usage: python -m simulator.broker PKI_DIRECTORY", file=sys.stderr)
+    if len(sys.argv) not in (2, 3) or not all(one.isdecimal() for one in sys.argv[2:]):
+        print("usage: python -m simulator.broker PKI_DIRECTORY [PORT]", file=sys.stderr)
         return 64
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    asyncio.run(serve(Path(sys.argv[1])))
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) == 3 else None))
     return 0
 
 

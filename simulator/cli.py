@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from evidence.usage import UsageParser
-from simulator import check_command, fault_command, fleet_command, indicator_show, lint_command, read_frames
+from simulator import (
+    check_command,
+    fault_command,
+    fleet_command,
+    indicator_show,
+    lint_command,
+    read_frames,
+    replay_command,
+)
 from simulator.lint import warnings
 from simulator.progress import Progress
 from simulator.run_errors import BadInput, BadScenario, Interrupted, NotAsExpected, OutRefused, RunError
@@ -95,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
     lint_command.add_parser(commands)
     fleet_command.add_parser(commands)
     read_frames.add_parser(commands)
+    replay_command.add_parser(commands)
     indicator_show.add_parser(commands)
     return top
 

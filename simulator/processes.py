@@ -140,6 +140,12 @@ class Children:
                         os.killpg(child.process.pid, signal.SIGKILL)  # a group that `start` made
                     child.process.wait()
 
+    def off_and_on(self, child: Child) -> None:
+        """Switch a program off in order (SIGTERM, as systemd does), and start it again. Main thread only."""
+        self.stop(child)
+        child.process = self._launch(child.log, child.command, None)
+        child.expected = False
+
     def wait_for_text(self, child: Child, text: str, within_s: float) -> str:
         """The first line of the child's log with `text` in it. Raises `ProcessDied` if it ends or says nothing."""
         deadline_s = time.monotonic() + within_s

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulator.processes import Child
+from simulator.processes import Child, Children
 
 
 class Programs(Protocol):
@@ -17,6 +17,10 @@ class Programs(Protocol):
 
     def kill(self, name: str) -> None:
         """End it at this instant, as a power cut would; it is started again."""
+        ...
+
+    def restart(self, name: str) -> None:
+        """It is switched off in order, and on again."""
         ...
 
     def stop(self, name: str) -> None:
@@ -32,6 +36,7 @@ class Programs(Protocol):
 class ChildPrograms:
     """Processes that we started. What was killed, `Children.check` starts again."""
 
+    all: Children
     children: Mapping[str, Child]
 
     def kill(self, name: str) -> None:
@@ -40,6 +45,10 @@ class ChildPrograms:
         with contextlib.suppress(ProcessLookupError):
             child.process.kill()
         child.process.wait()
+
+    def restart(self, name: str) -> None:
+        """SIGTERM, its end, and a new start."""
+        self.all.off_and_on(self.children[name])
 
     def stop(self, name: str) -> None:
         """SIGSTOP."""

@@ -172,10 +172,11 @@ def _start(layout: RunLayout, children: Children, order: Order, gps_port: str, p
     station_toml = agency.write_station_settings(layout, setup=station_setup)
     docks = Docks(children, layout.out, layout.pki, layout.station_socket, network_control(layout.network_socket))
     station = docks.begin(station_toml)
-    mqtt = children.start("broker", python_module("simulator.broker", str(layout.pki)))
+    mqtt = children.start("broker", python_module("simulator.broker", str(layout.pki)), service=True)
     station_port = docks.ready()
     agency.write_station_settings(layout, station_port, station_setup)  # started again, it is where it was
     broker_port = int(children.wait_for_text(mqtt, broker.READY, READY_WITHIN_S).rpartition(" ")[2])
+    mqtt.command = (*mqtt.command, str(broker_port))  # should it be started again, it is where it was
     ports = _network(layout, children, order.seed, {"station": station_port, "broker": broker_port})
     agent_toml = agency.write_agent_settings(layout, ports["station"], ports["broker"])
     agent = children.start("agent", python_module("dock", "agent", "--config", str(agent_toml)), service=True)
@@ -221,7 +222,7 @@ def _world(
     world = World(camera, battery, profile, progress, deeds, log, holder, RealStage())
     world.docks, world.network, world.station = programs.docks, programs.docks.network, programs.docks.station
     single = (programs.device, programs.agent, programs.station, programs.broker)
-    world.programs = ChildPrograms({one.name: one for one in single})
+    world.programs = ChildPrograms(children, {one.name: one for one in single})
     if order.scenario.setup.dock.docked:
         deeds.do(Deed("dock"))
     return world

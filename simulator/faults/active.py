@@ -48,6 +48,7 @@ class ActiveFaults:
         if for_s is not None and not 0 < for_s <= LONGEST_S:
             raise WorldRefused(f"{name} for {for_s:g} s: choose more than 0 and at most {LONGEST_S:g} s")
         if fault.end is not None:
+            self.look(world)  # what is due at this very moment is over
             self._refuse_second(fault)
         fault.begin(world, number)
         if fault.end is not None:

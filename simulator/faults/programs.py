@@ -28,6 +28,10 @@ def _kill(name: str) -> Begin:
     return lambda world, _: _programs(world).kill(name)
 
 
+def _restart(name: str) -> Begin:
+    return lambda world, _: _programs(world).restart(name)
+
+
 def _stop(name: str) -> Begin:
     return lambda world, _: _programs(world).stop(name)
 
@@ -53,12 +57,21 @@ FAULTS: Final = (
         "go on in a new recording at once, recover the old one, sign what was lost", _cut_camera,
     ),
     Fault(
+        "process.restart_device", "R22", "the camera's program is switched off in order and on again",
+        "close what it records and say why, keep settings and sign-in, go on with the log where it was",
+        _restart("device"),
+    ),
+    Fault(
         "process.kill_agent", "R30", "the camera's docking agent is killed and started again",
         "record on as if nothing had been; offload goes on where it was", _kill("agent"),
     ),
     Fault(
         "process.kill_station", "R38", "the docking station is killed and started again",
         "keep every file until a receipt comes, and offload it when the station is back", _kill("station"),
+    ),
+    Fault(
+        "process.kill_broker", "R21", "the fleet's broker is killed and started again",
+        "record and offload as if nothing had been; telemetry goes on when the broker is back", _kill("broker"),
     ),
     Fault(
         "process.hang_agent", "R30", "the camera's docking agent stands still",

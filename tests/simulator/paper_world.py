@@ -97,6 +97,9 @@ class PaperPrograms:
     def kill(self, name: str) -> None:
         self.said.append(("kill", name))
 
+    def restart(self, name: str) -> None:
+        self.said.append(("restart", name))
+
     def stop(self, name: str) -> None:
         self.said.append(("stop", name))
 
