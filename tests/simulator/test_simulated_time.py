@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hal import program_time
 from simulator.drivers import simulated_time
 from simulator.drivers.simulated_time import SimulatedTime
 
@@ -16,7 +17,7 @@ def later(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     """`later(ns)` lets the host's clocks go on."""
     now = [50 * 10**9]
     monkeypatch.setattr(simulated_time, "boottime_ns", lambda: now[0])
-    monkeypatch.setattr(simulated_time.time, "clock_gettime_ns", lambda _clock: TRUE_NS + now[0])
+    monkeypatch.setattr(program_time, "utc_ns", lambda: TRUE_NS + now[0])
 
     def go(ns: int) -> None:
         now[0] += ns
@@ -25,7 +26,7 @@ def later(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
 
 
 def error_ns(clock: SimulatedTime) -> int:
-    return clock.utc_ns() - simulated_time.time.clock_gettime_ns(0)
+    return clock.utc_ns() - program_time.utc_ns()
 
 
 @pytest.mark.requirement("R5")
