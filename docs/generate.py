@@ -23,6 +23,7 @@ import drawn_states
 import fleet_messages
 import listed_faults
 import listed_notices
+import listed_words
 import msgspec
 import traceability
 from msgspec import inspect as types
@@ -37,6 +38,7 @@ PAGES = (
     "telemetry.md",
     "indicators.md",
     "simulator/faults.md",
+    "simulator/scenarios.md",
 )
 ALIASES = ("Hash", "Nonce", "Serial", "Name", "Word", "Count", "Nanoseconds", "Moment")
 _BLOCK = re.compile(r"(<!-- table: (?P<what>[A-Za-z0-9_.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -183,6 +185,8 @@ def render(page: str) -> str:
             made = drawn_patterns.TABLES[what]()
         elif what in listed_notices.TABLES:
             made = listed_notices.TABLES[what]()
+        elif what in listed_words.TABLES:
+            made = listed_words.TABLES[what]()
         elif what in listed_faults.TABLES:
             made = listed_faults.TABLES[what]()
         elif what in traceability.TABLES:

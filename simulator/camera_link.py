@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from evidence.handover import Notice, Spool, Status
 from evidence.requests import Request
+from simulator.pin_watch import Change, PinWatch
 from simulator.processes import Child, Children
 from simulator.run_errors import ProcessDied, WorldRefused
 from simulator.socket_lines import LineSocket, Recorder, connected, drive_pin, outputs, tell_hardware
@@ -25,6 +26,7 @@ class CameraLink:
         self._hardware_socket = hardware_socket
         self._device = device
         self._board: LineSocket | None = None
+        self._pins: PinWatch | None = None
         self._levels: dict[int, int] = {}
         self.starts = 0
         """How often the camera was connected to: it goes up when a killed daemon is back."""
@@ -39,6 +41,7 @@ class CameraLink:
                 self._recorder.watch()
                 self._board = connected(self._hardware_socket, within_s=5.0)
                 if self._board is not None:
+                    self._pins = PinWatch(self._hardware_socket)
                     for pin, level in self._levels.items():
                         drive_pin(self._board, pin, level)
                     self.starts += 1
@@ -100,6 +103,10 @@ class CameraLink:
         except WorldRefused:
             return {}  # the next look finds out why
 
+    def changes(self) -> list[Change]:
+        """Every change of an output since the last call."""
+        return self._pins.changes() if self._pins is not None else []
+
     def level(self, pin: int) -> int | None:
         """What we last drove a pin to; None if never."""
         return self._levels.get(pin)
@@ -114,3 +121,6 @@ class CameraLink:
         if self._board is not None:
             self._board.close()
             self._board = None
+        if self._pins is not None:
+            self._pins.close()
+            self._pins = None

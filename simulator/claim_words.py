@@ -18,8 +18,22 @@ LABELS: Final = (
 """Labels that are always known; a profile's own categories come on top."""
 STARTED_BY: Final = tuple(dict.fromkeys((*TRIGGERS.values(), "speed", "function")))
 """Triggers by the names that stand in the evidence."""
+TOLD: Final = (
+    "marker", "stop_asked", "stop_confirmed", "stop_withdrawn", "trigger", "muted", "unmuted", "labelled", "low_power",
+    "dislodged", "degraded", "malfunction", "custody", "failure_began", "failure_ended", "failure_noted", "clock",
+)  # fmt: skip
+"""What a recording's own statements can tell."""
+ONLY_TOLD: Final = frozenset({"marker", "stop_asked", "stop_confirmed", "stop_withdrawn", "clock"})
+"""…and the device log does not."""
 _CAUSES: Final = get_args(GapCause)
-_WORDS: Final = {"trigger": STARTED_BY, "gap": _CAUSES, "failure": tuple(COMPONENTS), "label": None, "closed by": None}
+_WORDS: Final = {
+    "trigger": STARTED_BY,
+    "gap": _CAUSES,
+    "failure": tuple(COMPONENTS),
+    "label": None,
+    "closed by": None,
+    "tells": TOLD,
+}
 _ORDER: Final = {"first": "first", "last": "last", "newest": "last", "every": "every", "each": "every", "all": "every"}
 _COUNT: Final = rf"(\d{{1,6}}|{'|'.join(NUMBER_WORDS)})"
 _LIMIT: Final = r"(at least |at most |exactly |)"
@@ -34,6 +48,7 @@ _YES: Final[dict[str, tuple[str, bool]]] = {
     "linked to recording before": ("linked", True), "linked": ("linked", True),
     "not linked": ("linked", False), "not linked to recording before": ("linked", False),
     "marked degraded": ("degraded", True), "not marked degraded": ("degraded", False),
+    "marker": ("tells marker", True), "no marker": ("tells marker", False),
     "recovered": ("recovered", True), "not recovered": ("recovered", False),
     "closed": ("closed", True), "not closed": ("closed", False),
     "receipted": ("receipted", True), "not receipted": ("receipted", False),
@@ -48,7 +63,8 @@ _EVERY_YES: Final = frozenset({"closed", "receipted", "deleted", "quarantined"})
 EXAMPLES: Final = (
     "evidence valid", "evidence not valid",
     "3 recordings", "station has 2 recordings", "pre-event at least 25 s", "duration at least 10 s",
-    "trigger lightbar", "label arrest_search", "gap camera_silent", "failure encoder_stalled", "loss at most 2 s",
+    "trigger lightbar", "tells marker", "label arrest_search", "gap camera_silent", "failure encoder_stalled",
+    "loss at most 2 s",
     "muted at least 2 s", "muted sound between 1:05 and 1:10", "sound between 1:05 and 1:10", "closed by record_button",
     "gps points at least 5", "station told lost", *_YES,
 )  # fmt: skip
@@ -103,11 +119,12 @@ def _about(about: About | None, text: str) -> Claim | None:
     """A claim about recordings; `about` None: no subject was written."""
     if text in _YES:
         fact, so = _YES[text]
+        fact, _, word = fact.partition(" ") if fact.startswith("tells ") else (fact, "", "")
         if so:
-            return Claim(fact, about or ("every" if fact in _EVERY_YES else "any"), least=_least(fact))
-        return _without(fact, about)
+            return Claim(fact, about or ("every" if fact in _EVERY_YES else "any"), word, least=_least(fact))
+        return _without(fact, about, word)
     for word, known in _WORDS.items():
-        found = re.fullmatch(rf"(no |){word}s? ([a-z0-9_ -]+)", text)
+        found = re.fullmatch(rf"(no |){word.removesuffix('s')}s? ([a-z0-9_ -]+)", text)
         if found is not None and (found[2].partition(" ")[0] not in ("points", "between", "at")):
             fact = "closed" if word == "closed by" else word
             name = _known(found[2].replace(" ", "_").replace("-", "_"), known)

@@ -44,6 +44,8 @@ class RecordingFacts:
     labels: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    """Its own public events, by name."""
     degraded: tuple[str, ...] = ()
     gps_fixes: int = 0
     lost_s: float = 0.0
@@ -89,6 +91,7 @@ FACTS: Final[dict[str, str]] = {
     "label": "`label arrest_search`: the recording was given this category or label.",
     "gap": "`gap camera_silent`, `gap`, `no gap`: a signed gap, with that cause or any.",
     "failure": "`failure encoder_stalled`, `failure`, `no failure`: a failure to record that the recording tells of.",
+    "tells": "`tells marker`, `tells stop_withdrawn`, `marker`: the recording's own statements hold this.",
     "loss": "`loss at most 2 s`: seconds that are missing: signed gaps, and what a power cut took.",
     "muted": "`muted at least 2 s`: sound that the officer muted, in all.",
     "silent between": "`muted sound between 1:05 and 1:10`: no sound was kept of that time of the scenario.",
@@ -172,7 +175,8 @@ def _of(claim: Claim, one: RecordingFacts, began_ns: int) -> tuple[bool, str]:
     """(does it hold, what the recording has)."""
     words = {
         "trigger": ("trigger", one.triggers), "label": ("label", one.labels), "gap": ("gap", one.gaps),
-        "failure": ("failure", one.failures), "degraded": ("mark that something failed", one.degraded),
+        "failure": ("failure", one.failures), "tells": ("event", one.told),
+        "degraded": ("mark that something failed", one.degraded),
     }  # fmt: skip
     numbers = {
         "pre-event": (one.pre_event_s, "s before its trigger"), "duration": (one.duration_s, "s"),

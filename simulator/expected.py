@@ -13,7 +13,7 @@ from typing import Final
 from device.states import State
 from evidence.log_words import FILE as LOG_WORDS
 from simulator.claim_words import EXAMPLES as CLAIMS
-from simulator.claim_words import claim_of
+from simulator.claim_words import ONLY_TOLD, claim_of
 from simulator.plain_words import DURATION, did_you_mean, plain, seconds
 from simulator.words import FLAGS, LOG_S, STATES, Expectation, UnknownWord
 
@@ -40,7 +40,8 @@ STATE_EXAMPLES: Final = (
 def entry_names() -> tuple[str, ...]:
     """Entries of the device log, by name. Raises OSError."""
     entries: dict[str, object] = tomllib.loads(LOG_WORDS.read_text("utf-8"))["entries"]
-    return tuple(sorted(name for name in entries if not name.startswith(("open_", "close_"))))
+    elsewhere = ONLY_TOLD | {"gap", "recovered"}
+    return tuple(sorted(name for name in entries if not name.startswith(("open_", "close_")) and name not in elsewhere))
 
 
 def expected(text: str) -> Expectation:
@@ -79,6 +80,8 @@ def _log(text: str, what: str, lasts: bool, within_s: float) -> Expectation | No
         if name in names:
             word = "_".join(words[length:]) or None
             return Expectation(text, event=name, word=word, never=lasts, within_s=within_s)
+    if (told := "_".join(words)) in ONLY_TOLD:
+        raise UnknownWord(f"{told!r} stands in the recording, not in the device log; say: expect tells {told}")
     raise UnknownWord(did_you_mean(words[0], names))
 
 

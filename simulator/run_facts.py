@@ -16,7 +16,7 @@ import msgspec
 from dock.station.lost_cameras import FILE as LOST_FILE
 from evidence.errors import EvidenceError
 from evidence.export.decrypt import Vault
-from evidence.statements import Event, Gap, MediaFacts, Open, Sealed
+from evidence.statements import ClockStep, Event, Gap, MediaFacts, Open, Sealed
 from evidence.trust import Trust
 from evidence.verify import Report, verify_file
 from simulator.claims import RecordingFacts, RunFacts
@@ -116,6 +116,7 @@ class RunFiles:
             labels=tuple(e.word for e in log if e.event == "labelled" and e.recording == number and e.word is not None),
             gaps=tuple(one.cause for one in gaps),
             failures=tuple(dict.fromkeys(_failures(closing, log, number))),
+            told=tuple(dict.fromkeys(_told(contents))),
             degraded=tuple(map(str, opening.get("degraded") or ())),
             gps_fixes=report.gps_fixes,
             lost_s=sum((one.end_ns - one.start_ns) / 1e9 for one in gaps) + _cut_s(media, cuts_ns),
@@ -175,6 +176,14 @@ def _pre_event_s(contents: Contents, media: Sequence[MediaFacts]) -> float:
     if not media or not triggers:
         return 0.0
     return max(0, min(int(one["at_ns"]) for one in triggers) - media[0].start_ns) / 1e9
+
+
+def _told(contents: Contents) -> Iterator[str]:
+    for one in contents.statements:
+        if isinstance(one, Event):
+            yield one.event
+        elif isinstance(one, ClockStep):
+            yield "clock"
 
 
 def _failures(closing: dict[str, Any], log: Sequence[Event], number: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Final
 from evidence.handover import Notice, Status
 from simulator.agency import INDICATORS
 from simulator.drivers.pace import boottime_ns
+from simulator.pin_watch import TellsChanges
 from simulator.timeline import Moment, Timeline
 from simulator.world import World, told
 
@@ -58,6 +59,9 @@ class Seen:
         for name, pin in INDICATORS.items():
             if outputs.get(pin, 0.0) > 0:
                 self.lit_s[name] = now_s
+        camera = self.world.camera
+        lit = {one.pin for one in camera.changes() if one.level > 0} if isinstance(camera, TellsChanges) else set()
+        self.lit_s |= {name: now_s for name, pin in INDICATORS.items() if pin in lit}
         shown = ", ".join(name for name in INDICATORS if self.lit_s.get(name, -BLINK_S) > now_s - BLINK_S) or "dark"
         if shown != self._shown:
             self._shown = shown
