@@ -96,6 +96,8 @@ def parser() -> argparse.ArgumentParser:
     )
     only = "judge only what the scenario itself expects, and make no videos (as firsthand-sim check does)"
     shift.add_argument("--expected-only", action="store_true", help=only)
+    fast = "in one process and virtual time: the same programs, much faster than real time; the same seed, the same "
+    shift.add_argument("--deterministic", action="store_true", help=f"{fast}timeline (--out/timeline.jsonl), no videos")
     shift.add_argument("--json", action="store_true", help="print the report as JSON; progress goes to standard error")
     shift.set_defaults(run=run_shift)
     fault_command.add_parser(commands)
@@ -119,7 +121,14 @@ def run_shift(options: argparse.Namespace) -> int:
         for one in warnings(scenario):
             progress.plain(f"{scenario.name}:{one.line}: {one.text} (warning)")
         order = running.Order(scenario, options.out, options.clip, options.nmea, seed)
-        report = shift.run_shift(order, progress, export=not options.expected_only)
+        if options.deterministic:
+            from simulator.virtual_run import run_virtual
+
+            if order.clip is not None or order.nmea is not None:
+                raise BadInput("--deterministic films and drives by the seed alone: leave out --clip and --nmea")
+            report = run_virtual(order, progress, judged=not options.expected_only)
+        else:
+            report = shift.run_shift(order, progress, export=not options.expected_only)
     except BadScenario as error:
         print("\n".join(error.mistakes or (f"firsthand-sim shift: {error}",)), file=sys.stderr)
         return EXIT_USAGE

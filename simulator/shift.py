@@ -15,9 +15,9 @@ from simulator.playing import Player
 from simulator.processes import Children
 from simulator.progress import Progress
 from simulator.report import build_report
+from simulator.run_expected import judge_expected
 from simulator.run_facts import RunFiles
 from simulator.running import Order, running, signals
-from simulator.scenario import Scenario
 from simulator.vault_holder import proven
 
 
@@ -45,20 +45,6 @@ def run_shift(order: Order, progress: Progress, *, export: bool = True) -> dict[
         report["elapsed_s"] = round(time.monotonic() - began_s, 1)
         run.layout.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         return report
-
-
-def judge_expected(scenario: Scenario, layout: RunLayout, extra: dict[str, Any]) -> dict[str, Any]:
-    """The report of a run whose expectations all came true: what is left is that files and programs are in order.
-
-    A scenario that says itself what the evidence is worth is believed.
-    """
-    facts = RunFiles(layout).facts()
-    said = any(one.claim is not None and one.claim.fact == "evidence" for step in scenario.steps for one in step.expect)
-    problems = [] if said else list(facts.problems)
-    ended = {name: code for name, code in extra["exit_codes"].items() if code}
-    problems += [f"{name} ended with code {code}" for name, code in ended.items()]
-    recordings = [one.stem for one in facts.recordings]
-    return {"title": scenario.title, "recordings": recordings, "problems": problems, **extra, "ok": not problems}
 
 
 def _judge(

@@ -27,6 +27,7 @@ from evidence.requests import ListRequest, Request, StatusRequest
 from hal.storage import DirectoryStorage
 from simulator.drivers.board import Board
 from simulator.drivers.hardware_messages import OpRefused, PinOp, PinsOp, decode_request
+from simulator.pin_watch import Change
 from simulator.run_errors import ProcessDied, WorldRefused
 from simulator.virtual_time import VirtualTime
 
@@ -89,6 +90,8 @@ class VirtualCamera:
         self.on_cut: Callable[[], None] = lambda: None
         """Is called when the power is away: what was not durable is lost now."""
         self.on_notice: Callable[[Notice], None] = lambda _: None
+        self._changes: queue.SimpleQueue[Change] = queue.SimpleQueue()
+        board.watchers.append(lambda event: self._changes.put(Change(event.pin, event.level, event.at_ns)))
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -219,6 +222,10 @@ class VirtualCamera:
 
     def outputs(self) -> dict[int, float]:
         return {one.pin: one.level for one in self.board.answer(PinsOp()).pins or () if one.function == "output"}
+
+    def changes(self) -> list[Change]:
+        """`simulator.pin_watch.TellsChanges`."""
+        return [self._changes.get_nowait() for _ in range(self._changes.qsize())]
 
     def close(self) -> None:
         """Nothing to hang up."""

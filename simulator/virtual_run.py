@@ -33,6 +33,7 @@ from simulator.receiver import RouteReceiver
 from simulator.receiver_controls import ReceiverControls
 from simulator.receiver_line import ReceiverLine
 from simulator.report import build_report
+from simulator.run_expected import judge_expected
 from simulator.run_facts import RunFiles
 from simulator.running import Order
 from simulator.second_camera import SecondCamera
@@ -133,10 +134,10 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
         yield VirtualRunning(order, layout, virtual, camera, dock, world, timeline)
 
 
-def run_virtual(order: Order, progress: Progress) -> dict[str, Any]:
+def run_virtual(order: Order, progress: Progress, *, judged: bool = True) -> dict[str, Any]:
     """Play the scenario; the report, which also lies in ``report.json`` beside ``timeline.jsonl``.
 
-    Raises `RunError` with one sentence.
+    Unless `judged`, only what the scenario itself expects counts. Raises `RunError` with one sentence.
     """
     began_s = time.monotonic()
     with virtual_running(order, progress) as run:
@@ -145,14 +146,19 @@ def run_virtual(order: Order, progress: Progress) -> dict[str, Any]:
             player.play()
         finally:
             run.layout.timeline.write_text(player.seen.text(), encoding="utf-8")
-        facts = {"exit_codes": run.end(), "restarts": [], **facts_of(run, began_s)}
+            scenario_s = round(player.seen.at_s, 1)
+        facts = {"exit_codes": run.end(), "restarts": [], "scenario_s": scenario_s, **facts_of(run, began_s)}
         layout = run.layout
         trust = Trust.load(layout.pki / "root.pem")
         vault = Vault.load(layout.pki / "vault.pem", layout.pki / "vault.key")
         add_evidence(run.timeline, (layout.spool, layout.store), vault)
         facts["timeline_lines"] = run.timeline.write(layout.out / "timeline.jsonl")
         facts["proofs"] = proven(layout.proofs, trust)
-        report = build_report(measure(layout.store, layout.spool, trust, vault), None, order.scenario.triggers, facts)
+        if judged:
+            measured = measure(layout.store, layout.spool, trust, vault)
+            report = build_report(measured, None, order.scenario.triggers, facts)
+        else:
+            report = judge_expected(order.scenario, layout, facts)
         report["elapsed_s"] = round(time.monotonic() - began_s, 1)
         layout.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         return report
