@@ -105,8 +105,13 @@ _CLOCK: Final = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2}(?:\.\d{1,3})?)", re
 
 
 def plain(text: str) -> str:
-    """Small letters, single spaces, no full stop at the end, usual spellings."""
-    folded = " ".join(text.replace("’", "'").split()).lower().rstrip(" .!;,")
+    """Small letters, single spaces, no full stop at the end."""
+    return " ".join(text.replace("’", "'").split()).lower().rstrip(" .!;,")
+
+
+def spelt(text: str) -> str:
+    """…and the spellings that the simulator's deeds have."""
+    folded = plain(text)
     for pattern, meant in SPELLINGS:
         folded = re.sub(pattern, meant, folded)
     return " ".join(folded.split())
@@ -159,7 +164,7 @@ _KNOWN: Final = {
 
 def plain_deed(text: str) -> Deed:
     """What a sentence tells the world to do. Raises `UnknownWord` with the nearest known words."""
-    said = plain(text)
+    said = spelt(text)
     known = _KNOWN.get(key(said))
     if known is not None:
         return deed(known)
