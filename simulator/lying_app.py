@@ -41,6 +41,7 @@ from simulator.lies import (
     Told,
     stage_of,
 )
+from simulator.run_errors import WorldRefused
 
 _ELSEWHERE: Final = "https://127.0.0.1:9/elsewhere"
 _GARBAGE: Final = b"\x30\x82\xff\xff" * 9
@@ -63,7 +64,7 @@ def _die() -> None:
 class LyingApp:
     """An ASGI application around the station's own. Commands and requests come on one event loop."""
 
-    def __init__(self, app: ASGIApp, station: Station, pki: Path, *, die: Callable[[], None] = _die) -> None:
+    def __init__(self, app: ASGIApp, station: Station, pki: Path, *, die: Callable[[], None] | None = _die) -> None:
         self._app = app
         self._station = station
         self._forger = Forger(station.signer, pki, station.utc_ns)
@@ -75,10 +76,12 @@ class LyingApp:
         """Uploads that are confirmed and not whole."""
 
     def do(self, op: StationOp) -> dict[str, Any]:
-        """One command. Raises `WorldRefused` for a lie whose key is not here."""
+        """One command. Raises `WorldRefused` for a lie whose key is not here, or that this world cannot have."""
         match op:
             case Lie():
                 self._forger.can(op.what)
+                if op.what == "killed" and self._die is None:
+                    raise WorldRefused("this world is one process: its station cannot be killed by itself")
                 self._standing.append(_Standing(op, op.times))
             case Honest():
                 for one in [one for one in self._standing if op.label in ("", one.lie.label)]:
@@ -190,7 +193,7 @@ class LyingApp:
         """A wrong answer whatever was asked; the body of the request is read, and kept only by `killed`."""
         lie = standing.lie
         self._tell(standing)
-        if lie.what == "killed":
+        if lie.what == "killed" and self._die is not None:
             await self._answer(scope, receive)
             self._die()
             return

@@ -53,12 +53,15 @@ class _Call:
 
     def __init__(self) -> None:
         self.over = threading.Event()
+        self.gone = asyncio.Event()
+        """Nobody waits for an answer any more."""
         self.answer: Answer | Exception | None = None
 
     def end(self, answer: Answer | Exception) -> None:
         """Loop only; the first end counts."""
         if self.answer is None:
             self.answer = answer
+            self.gone.set()
             program_time.hold()
             self.over.set()
 
@@ -165,22 +168,27 @@ async def _asked(
         "state": {"peer": line.peer},
     }  # fmt: skip
     pieces = [body[at : at + _PIECE_BYTES] for at in range(0, len(body), _PIECE_BYTES)] or [b""]
-    status, told, data = 0, Message(), bytearray()
+    status, told, data, whole = 0, Message(), bytearray(), False
 
     async def receive() -> MutableMapping[str, Any]:
-        if call.answer is not None or not pieces:
+        if not pieces:
+            await call.gone.wait()
+        if call.answer is not None:
             return {"type": "http.disconnect"}
         piece = pieces.pop(0)
         return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
 
     async def send(message: MutableMapping[str, Any]) -> None:
-        nonlocal status
+        nonlocal status, whole
         if message["type"] == "http.response.start":
             status = message["status"]
             for key, value in message.get("headers", ()):
                 told[bytes(key).decode("latin-1")] = bytes(value).decode("latin-1")
         elif message["type"] == "http.response.body":
             data.extend(message.get("body", b""))
+            whole = not message.get("more_body", False)
 
     await application(scope, receive, send)
+    if not whole:
+        raise ConnectionResetError("the answer broke off" if status else "the connection was closed without an answer")
     return Answer(status, told, bytes(data))

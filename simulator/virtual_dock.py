@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from starlette.types import ASGIApp
 
 from dock.agent.daemon import NoTelemetry, work_on
 from dock.agent.ledger import open_ledger
@@ -20,6 +21,9 @@ from dock.station.station import Station
 from dock.tls import peer_of
 from evidence.handover import Status
 from simulator.layout import RunLayout
+from simulator.lies import StationOp
+from simulator.lying_app import LyingApp
+from simulator.run_errors import WorldRefused
 from simulator.straight_link import StraightLine
 from simulator.virtual_network import VirtualNetwork
 from simulator.virtual_time import VirtualTime
@@ -48,6 +52,8 @@ class VirtualDock:
         told: Told,
     ) -> None:  # fmt: skip
         self._virtual = virtual
+        self._pki = layout.pki
+        self._liar: LyingApp | None = None
         self._station_config = load_station(station_toml)
         self._agent_config = load_agent(agent_toml)
         self._told = told
@@ -65,13 +71,23 @@ class VirtualDock:
         async def begin() -> None:
             self._stack = contextlib.AsyncExitStack()
             self.station = await self._stack.enter_async_context(at_work(self._station_config))
-            self.line.application = app_of(self.station)
+            self.line.application = app_of(self.station, self._around)
 
         self._virtual.loop.run_until_complete(begin())
 
+    def _around(self, app: ASGIApp, station: Station) -> ASGIApp:
+        self._liar = LyingApp(app, station, self._pki, die=None)
+        return self._liar
+
+    def do(self, op: StationOp) -> dict[str, Any]:
+        """`simulator.lies.Doer`. Raises `WorldRefused`."""
+        if self._liar is None:
+            raise WorldRefused("the station does not run: start it first")
+        return self._liar.do(op)
+
     def stop_station(self) -> None:
         """Nobody answers any more. May be called twice."""
-        self.line.application = None
+        self.line.application = self._liar = None
         stack, self._stack, self.station = self._stack, None, None
         if stack is not None:
             self._virtual.loop.run_until_complete(stack.aclose())

@@ -32,6 +32,10 @@ class VirtualNetwork:
         self._mishap: tuple[Mishap, int] | None = None
         self._up, self._down = Way(f"{seed} up", Wire()), Way(f"{seed} down", Wire())
         self._changed = asyncio.Event()
+        self._resets = 0
+        """How often all that was under way was torn."""
+        self._losses = 0
+        """How often all that was under way was lost, and nobody told."""
         self.counts = Counts()
 
     def do(self, op: NetworkOp) -> dict[str, Any]:
@@ -68,10 +72,11 @@ class VirtualNetwork:
 
     async def _carry(self, way: Way, size_bytes: int, *, upward: bool) -> None:
         await self._usable()
+        resets, losses = self._resets, self._losses
         if upward:
             self.counts.up_bytes += size_bytes
             self._look_out()
-            await self._usable()
+            await self._arrives(resets, losses)
         else:
             self.counts.down_bytes += size_bytes
         if self._conditions == PERFECT:
@@ -84,7 +89,7 @@ class VirtualNetwork:
                 await changed.wait()
         except TimeoutError:
             return
-        await self._usable()
+        await self._arrives(resets, losses)
 
     async def _usable(self) -> None:
         """Raises `Torn` if the line is cut; waits while nothing arrives."""
@@ -94,15 +99,23 @@ class VirtualNetwork:
             self.counts.refused += 1
             raise Torn("the network is cut")
 
+    async def _arrives(self, resets: int, losses: int) -> None:
+        """What was sent while those were the counts arrives now, or is torn, or never comes."""
+        await self._usable()
+        if self._resets != resets:
+            raise Torn("connection reset by peer")
+        if self._losses != losses:
+            await asyncio.Event().wait()
+
     def _look_out(self) -> None:
         if self._mishap is None or self.counts.up_bytes < self._mishap[1]:
             return
         what, self._mishap = self._mishap[0], None
-        if what == "reset":  # only this once
-            self._changed.set()
-            self._changed = asyncio.Event()
-            raise Torn("connection reset by peer")
-        self._set("cut" if what == "cut" else "silent")
+        if what == "reset":
+            self._resets += 1
+        elif what == "half_open":
+            self._losses += 1
+        self._set(what if what in ("cut", "silent") else self._line)
 
     def _set(self, line: Line) -> None:
         self._line = line

@@ -23,6 +23,7 @@ from simulator.deeds import Deeds
 from simulator.drivers.board import Board
 from simulator.hands import Hands
 from simulator.layout import RunLayout, run_layout
+from simulator.lies import StationControl
 from simulator.log_watch import LogWatch
 from simulator.measured import measure
 from simulator.network_words import NetworkControl
@@ -127,7 +128,7 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
         layout.proofs.mkdir(exist_ok=True)
         log = LogWatch((layout.spool, layout.store))
         world = World(camera, battery, profile, progress, deeds, log, holder, VirtualStage(virtual))
-        world.network = NetworkControl(network)
+        world.network, world.station = NetworkControl(network), StationControl(dock)
         cleanup.callback(world.shut)
         if scenario.setup.dock.docked:
             deeds.do(Deed("dock"))
