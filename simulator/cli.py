@@ -43,6 +43,7 @@ examples:
   firsthand-sim shift --out build/shift
   firsthand-sim shift quick --out /tmp/quick
   firsthand-sim shift --out build/real --clip street.mp4 --nmea receiver.log
+  firsthand-sim shift quick --out build/drive --route commute.gpx
 
 exit code: 0 everything verified, 1 something did not (it says what), 64 wrong usage
 """
@@ -92,6 +93,12 @@ def parser() -> argparse.ArgumentParser:
         "--nmea", type=Path, metavar="FILE", help="play this GPS receiver's log (NMEA 0183) instead of a made-up drive"
     )
     shift.add_argument(
+        "--route",
+        type=Path,
+        metavar="FILE",
+        help="drive along the track or route of this GPX file instead of the blocks",
+    )
+    shift.add_argument(
         "--seed", type=_seed, metavar="N", help="another town for the generated street (default: the scenario's, or 1)"
     )
     only = "judge only what the scenario itself expects, and make no videos (as firsthand-sim check does)"
@@ -120,7 +127,7 @@ def run_shift(options: argparse.Namespace) -> int:
         seed = scenario.seed if options.seed is None else options.seed
         for one in warnings(scenario):
             progress.plain(f"{scenario.name}:{one.line}: {one.text} (warning)")
-        order = running.Order(scenario, options.out, options.clip, options.nmea, seed)
+        order = running.Order(scenario, options.out, options.clip, options.nmea, seed, options.route)
         if options.deterministic:
             from simulator.virtual_run import run_virtual
 

@@ -10,14 +10,16 @@ KNOTS_PER_M_S: Final = 3600 / 1852
 GEOID_M: Final = -33.4
 """The sea level of the place is that far from the ellipsoid."""
 NO_DOP: Final = 99.99
+_FOLDS: Final = tuple(8 << power for power in range(7, -1, -1))
+"""Halves of 256 octets, of 128, and so on: all octets of a sentence are combined in a few steps."""
 
 
 def sentence(body: str) -> str:
-    """A whole sentence without its line end: ``$BODY*CHECKSUM``."""
-    checksum = 0
-    for letter in body.encode("ascii"):
-        checksum ^= letter
-    return f"${body}*{checksum:02X}"
+    """A whole sentence without its line end: ``$BODY*CHECKSUM``. At most 256 letters (the standard has 82)."""
+    folded = int.from_bytes(body.encode("ascii"), "big")
+    for bits in _FOLDS:
+        folded ^= folded >> bits
+    return f"${body}*{folded & 0xFF:02X}"
 
 
 @dataclass(frozen=True, slots=True)

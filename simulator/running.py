@@ -44,7 +44,6 @@ from simulator.world import World
 from simulator.world_door import WorldDoor
 from simulator.world_place import announced
 
-DESIGN_MAH: Final = 3100
 READY_WITHIN_S: Final = 60.0
 """A small board may take long to import everything."""
 
@@ -58,6 +57,8 @@ class Order:
     clip: Path | None = None
     nmea: Path | None = None
     seed: int = 1
+    route: Path | None = None
+    """A GPX file; None: the scenario's own route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,9 @@ def _charge(battery: BatteryFeed, progress: Progress) -> None:
 
 
 def _receiver(order: Order) -> GpsFeed:
-    route = route_of(order.scenario)
+    if order.nmea is not None and order.route is not None:
+        raise BadInput("--nmea plays a log and --route drives a route: give one of them")
+    route = route_of(order.scenario, order.route)
     try:
         gps = GpsFeed(order.nmea, route=route, seed=order.seed)
     except (OSError, ValueError) as error:

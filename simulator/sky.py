@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from simulator.nmea import NO_DOP, Dilution, Satellite
@@ -53,29 +53,34 @@ class Sky:
         in_view: list[Satellite] = []
         for index, (prn, height, azimuth, level) in enumerate(_SATELLITES):
             self._fading[index] = _LEVEL_KEEPS * self._fading[index] + self._chance.gauss(0, _LEVEL_DB)
-            one = Satellite(prn, height, round(azimuth + _TURN_PER_S * second) % 360, level)
-            in_view.append(self._heard(one, self._fading[index], view, course, spoofed))
+            now = round(azimuth + _TURN_PER_S * second) % 360
+            heard = self._level(height, now, level, self._fading[index], view, course, spoofed)
+            in_view.append(Satellite(prn, height, now, heard))
         used = [one for one in in_view if one.level is not None and (one.level >= _USED_DB or spoofed)]
-        used = sorted(used, key=lambda one: one.level or 0, reverse=True)[:most]
-        numbers = tuple(one.prn for one in in_view if one in used)
-        return Seen(tuple(in_view), numbers, self._dilution(used))
+        if len(used) > most:
+            loud = sorted(used, key=lambda one: one.level or 0, reverse=True)[:most]
+            used = [one for one in used if one in loud]
+        return Seen(tuple(in_view), tuple(one.prn for one in used), self._dilution(used))
 
     @staticmethod
-    def _heard(one: Satellite, fading: float, view: View, course: float, spoofed: bool) -> Satellite:
+    def _level(
+        height: int, azimuth: int, level: int | None, fading: float, view: View, course: float, spoofed: bool
+    ) -> int | None:
+        """How loud a satellite is heard, dBHz; None: not at all."""
         if spoofed:
-            return replace(one, level=SPOOFER_DB + round(fading / 3))
-        if one.level is None or view == "none":
-            return replace(one, level=None)
-        level = one.level + fading
-        if view == "canyon":
-            off = abs((one.azimuth - course + 90) % 180 - 90)  # a street runs both ways
-            if one.height < _ROOFS and off > _ALONG:
-                level -= 21  # what comes round the corner of a house
-        heard = round(level)
-        return replace(one, level=heard if heard >= 8 else None)
+            return SPOOFER_DB + round(fading / 3)
+        if level is None or view == "none":
+            return None
+        faded = level + fading
+        if view == "canyon" and height < _ROOFS:
+            off = abs((azimuth - course + 90) % 180 - 90)  # a street runs both ways
+            if off > _ALONG:
+                faded -= 21  # what comes round the corner of a house
+        heard = round(faded)
+        return heard if heard >= 8 else None
 
     def _dilution(self, used: list[Satellite]) -> Dilution:
-        key = tuple(sorted((one.height, one.azimuth) for one in used))
+        key = tuple((one.height, one.azimuth) for one in used)
         if key not in self._dilutions:
             if len(self._dilutions) > 500:
                 self._dilutions.clear()

@@ -28,14 +28,15 @@ def cell_of(layout: RunLayout, scenario: Scenario) -> BatteryFeed:
     )
 
 
-def route_of(scenario: Scenario) -> Route:
-    """``[gps] route``. Raises `BadInput`."""
+def route_of(scenario: Scenario, given: Path | None = None) -> Route:
+    """The GPX file that the command line gives, else ``[gps] route``, else the blocks. Raises `BadInput`."""
     wanted = scenario.setup.gps.route
-    file = Path(scenario.name).parent / wanted
+    file = given if given is not None else Path(scenario.name).parent / wanted if wanted else None
     try:
-        return read_gpx(file) if wanted else BLOCKS
+        return BLOCKS if file is None else read_gpx(file)
     except (OSError, ValueError) as error:
-        raise BadInput(f"[gps] route {file} cannot be played: {error}") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise BadInput(f"{'[gps] route' if given is None else '--route'} {file} cannot be played: {why}") from error
 
 
 def begin(gps: ReceiverControls, scenario: Scenario) -> None:

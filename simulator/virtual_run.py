@@ -94,7 +94,7 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
         battery, thermal = cell_of(layout, scenario), ThermalFeed(layout.thermal)
         board = Board(str(layout.hardware_socket), virtual)
         cleanup.callback(board.close)
-        gps = ReceiverControls(RouteReceiver(route_of(scenario), order.seed), ReceiverLine(order.seed))
+        gps = ReceiverControls(RouteReceiver(route_of(scenario, order.route), order.seed), ReceiverLine(order.seed))
         begin(gps, scenario)
         board.things["gps"] = gps
         timeline = Timeline(virtual.boottime_ns, agency.INDICATORS)

@@ -31,6 +31,7 @@ class PaperStage:
     """Time that passes only when somebody lets it."""
 
     at_s: float = 100.0
+    look_s: float = 0.1
 
     def now_s(self) -> float:
         return self.at_s

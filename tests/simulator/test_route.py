@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.cli import main
 from simulator.gpx import MOST_BYTES, parse_gpx, read_gpx
 from simulator.route import BLOCKS, CORNER_M_S, Drive, Place, Route, RouteRefused, Waypoint, drawn_route
 
@@ -142,3 +143,25 @@ def test_a_file_that_is_no_route_is_refused_in_one_sentence(text: str, why: str)
 def test_too_large_a_file_is_refused_before_it_is_read() -> None:
     with pytest.raises(RouteRefused, match="8 MiB"):
         parse_gpx(b" " * (MOST_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--route", "nowhere.gpx"], "--route nowhere.gpx cannot be played: No such file"),
+        (["--route", "bad.gpx"], "bad.gpx: begins with <html> and is no GPX file"),
+        (["--route", "bad.gpx", "--nmea", "bad.gpx"], "give one of them"),
+    ],
+)
+def test_a_shift_refuses_a_route_that_is_none_before_it_starts_anything(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    why: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.gpx").write_text("<html/>")
+    assert main(["shift", "quick", "--out", "out", *arguments]) == 64
+    assert why in capsys.readouterr().err
+    assert not Path("out").exists()
