@@ -32,6 +32,7 @@ class PaperStage:
 
     at_s: float = 100.0
     look_s: float = 0.1
+    tick_s: float = 1.0
 
     def now_s(self) -> float:
         return self.at_s
