@@ -53,6 +53,16 @@ class RunLayout:
         return self.station / "store"
 
     @property
+    def stations(self) -> tuple[Path, ...]:
+        """Directories of the department's stations; the second is there once a scenario wants it."""
+        return self.station, self.out / "station-second"
+
+    @property
+    def stores(self) -> tuple[Path, ...]:
+        """Where all of them keep evidence and receipts."""
+        return tuple(directory / self.store.name for directory in self.stations)
+
+    @property
     def proofs(self) -> Path:
         """What the vault's holder signed."""
         return self.out / "proofs"

@@ -7,7 +7,7 @@ believed only with the camera's signed tombstone in its log.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,11 +131,11 @@ def check_receipt(path: Path, report: Report, trust: Trust) -> Receipt:
     return receipt
 
 
-def measure(store: Path, spool: Path, trust: Trust, vault: Vault) -> Measured:
+def measure(stores: Sequence[Path], spool: Path, trust: Trust, vault: Vault) -> Measured:
     """Verify and read everything of a run. Problems are collected, nothing is raised for bad evidence."""
     measured = Measured()
     log_events: list[Event] = []
-    segments = {path.name: path for place in (spool, store) for path in place.glob("*-log-*.evidence")}
+    segments = {path.name: path for place in (spool, *stores) for path in place.glob("*-log-*.evidence")}
     for _, path in sorted(segments.items()):  # of a segment in both places the stored one counts
         report, contents = _read(path, trust, vault, measured.problems)
         measured.logs.append((path, report))
@@ -146,7 +146,7 @@ def measure(store: Path, spool: Path, trust: Trust, vault: Vault) -> Measured:
         if measured.self_test is None:
             measured.self_test = _self_test(contents)
     tombstones = {(one.file.name, one.file.sha256) for one in log_events if one.event == "tombstone" and one.file}
-    for path in sorted(store.glob("*.evidence")):
+    for path in sorted((path for store in stores for path in store.glob("*.evidence")), key=lambda path: path.name):
         if "-log-" not in path.name:
             recording = _recording(path, spool, tombstones, trust, vault, measured.problems)
             measured.recordings.append(recording)

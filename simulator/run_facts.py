@@ -53,7 +53,7 @@ class RunFiles:
 
     def facts(self, cuts_ns: Sequence[int] = (), began_ns: int = 0) -> RunFacts:
         """What they say now. Raises OSError if the department itself cannot be read."""
-        places = (self.layout.store, self._quarantine, self.layout.spool)
+        places = (*self.layout.stores, self._quarantine, self.layout.spool)
         found: dict[str, Path] = {}
         for place in reversed(places):  # of a file in several places the stored one counts
             found.update({path.name: path for path in sorted(place.glob("*.evidence"))})
@@ -104,7 +104,9 @@ class RunFiles:
         gaps = [one for one in contents.statements if isinstance(one, Gap)]
         opening, closing = _part(contents, "opening"), _part(contents, "closing")
         carries_on = opened is not None and (opened.resumes is not None or opened.continues is not None)
-        stored = self.layout.store / name
+        stored = next(
+            (path for store in self.layout.stores if (path := store / name).exists()), self.layout.store / name
+        )
         return RecordingFacts(
             stem=name.removesuffix(".evidence"),
             valid=report.valid,

@@ -221,7 +221,7 @@ def _world(
     people = People(layout.pki, agency.SERIAL, officer=order.scenario.setup.officer)
     deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki), people)
     holder = VaultHolder(layout, children, progress)
-    log = LogWatch((layout.spool, layout.store))
+    log = LogWatch((layout.spool, *layout.stores))
     world = World(camera, battery, profile, progress, deeds, log, holder, RealStage())
     world.docks, world.network, world.station = programs.docks, programs.docks.network, programs.docks.station
     single = (programs.device, programs.agent, programs.station, programs.broker)

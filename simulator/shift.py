@@ -52,9 +52,10 @@ def _judge(
 ) -> dict[str, Any]:
     trust = Trust.load(layout.pki / "root.pem")
     vault = Vault.load(layout.pki / "vault.pem", layout.pki / "vault.key")
-    recordings = sorted(path for path in layout.store.glob("*.evidence") if "-log-" not in path.name)
+    stored = (path for store in layout.stores for path in store.glob("*.evidence"))
+    recordings = sorted(path for path in stored if "-log-" not in path.name)
     progress.event(f"exporting {len(recordings)} recordings and reading every frame of the videos")
     exports = export_all(layout, children, recordings)
     extra = {**extra, "proofs": proven(layout.proofs, trust)}
-    measured = measure(layout.store, layout.spool, trust, vault)
+    measured = measure(layout.stores, layout.spool, trust, vault)
     return build_report(measured, exports, order.scenario.triggers, extra)

@@ -7,6 +7,7 @@ just have been killed.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -42,6 +43,9 @@ class VaultHolder:
         self._running: tuple[Child, Then] | None = None
         self._not_before_s = 0.0
         self._brought: set[Path] = set()
+        self._stations = itertools.cycle(layout.stations)
+        self._station = layout.station
+        """Whose list is worked on."""
 
     @property
     def _list(self) -> Path:
@@ -59,6 +63,7 @@ class VaultHolder:
             if code == 0:
                 then()
         elif status.proof_missing and time.monotonic() >= self._not_before_s:
+            self._station = next(one for one in self._stations if (one / "station.toml").exists())
             self._run("proofs-wanted", self._dock("wanted", "--json"), self._open, out=self._list)
 
     def _run(self, name: str, command: Sequence[str], then: Then, *, out: Path | None = None) -> None:
@@ -67,7 +72,7 @@ class VaultHolder:
         self._running = child, then
 
     def _dock(self, *words: str) -> list[str]:
-        return python_module("dock", "proofs", "--config", str(self._layout.station / "station.toml"), *words)
+        return python_module("dock", "proofs", "--config", str(self._station / "station.toml"), *words)
 
     def _open(self) -> None:
         if not json.loads(self._list.read_bytes())["files"]:

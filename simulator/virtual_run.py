@@ -156,7 +156,7 @@ def run_virtual(order: Order, progress: Progress, *, judged: bool = True) -> dic
         facts["timeline_lines"] = run.timeline.write(layout.out / "timeline.jsonl")
         facts["proofs"] = proven(layout.proofs, trust)
         if judged:
-            measured = measure(layout.store, layout.spool, trust, vault)
+            measured = measure(layout.stores, layout.spool, trust, vault)
             report = build_report(measured, None, order.scenario.triggers, facts)
         else:
             report = judge_expected(order.scenario, layout, facts)

@@ -101,14 +101,15 @@ def test_a_bad_dock_costs_no_file_and_no_receipt(run: Running) -> None:
     assert world.status.docked
     world.faults.end(world, "dock.no_power")
 
-    # Out again, bouncing: undocked once. Then a recording comes first, and is offloaded in the end.
+    # Out again, bouncing: undocked once. A second dock takes the next recording, proof and all.
     world.faults.begin(world, "dock.bounces_out")
     world.wait_for("undocked", WITHIN_S)
+    world.faults.begin(world, "dock.two_docks")
     record(run)
     world.act(deed("dock"))
     world.wait_for("offloaded", WITHIN_S)
-    stored = {one.name for one in run.layout.store.glob("SIM-0001-00000?.evidence")}
-    assert stored == {first, first.replace("000001", "000002")}
+    at_first, at_second = ({one.name for one in place.glob("SIM-0001-00000?.evidence")} for place in run.layout.stores)
+    assert (at_first, at_second) == ({first}, {first.replace("000001", "000002")})
     assert told(run, "docked") == 3
     assert told(run, "undocked") == 2
     assert set(run.end().values()) == {0}

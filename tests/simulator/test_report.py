@@ -136,7 +136,7 @@ class Station:
         (self.store / (facts.name + RECEIPT_SUFFIX)).write_bytes(document)
 
     def measure(self) -> Measured:
-        return measure(self.store, self.spool, self.trust, self.vault)
+        return measure((self.store,), self.spool, self.trust, self.vault)
 
 
 @pytest.fixture
