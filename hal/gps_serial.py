@@ -107,6 +107,91 @@ class NmeaSerialReceiver:
             thread.join(1.0)
 
 
+class LineListener:
+    """What a camera makes of a receiver's bytes: epochs, and one sentence when nothing readable comes.
+
+    No port and no clock: whoever reads a line calls `begin`, then `hear` with every piece and often without one, and
+    `end`. `name` stands in the sentences.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        baud: int,
+        silence_ns: int,
+        on_epoch: Callable[[GpsEpoch], None],
+        on_fault: Callable[[str], None],
+    ) -> None:
+        self._name, self._baud, self._silence_ns = name, baud, silence_ns
+        self._on_epoch, self._on_fault = on_epoch, on_fault
+        self._assembler = EpochAssembler()
+        self._lines = LineBuffer()
+        self._heard_bytes = False
+        self._last_sentence_ns = 0
+        self._said: set[str] = set()
+        """Faults already reported; a valid sentence clears it."""
+        self._long_line_said_ns: int | None = None
+
+    @property
+    def accepted(self) -> int:
+        """How many valid sentences came so far."""
+        return self._assembler.accepted
+
+    def begin(self, now_ns: int) -> None:
+        """The line is open from `now_ns` (CLOCK_BOOTTIME) on."""
+        self._lines, self._heard_bytes, self._last_sentence_ns = LineBuffer(), False, now_ns
+
+    def hear(self, data: bytes, now_ns: int) -> None:
+        """These bytes came; empty: nothing did."""
+        self._heard_bytes = self._heard_bytes or bool(data)
+        accepted = self._assembler.accepted
+        for line in self._lines.feed(data):
+            self._deliver(self._assembler.add(line, now_ns))
+        self._deliver(self._assembler.flush(now_ns))
+        if self._assembler.accepted > accepted:
+            self._last_sentence_ns = now_ns
+            self._said.clear()
+            self._heard_bytes = False
+        self._say_silence(now_ns)
+        self._say_overlong(now_ns)
+
+    def end(self) -> None:
+        """The line is closed: the epoch that was open is whole."""
+        self._deliver(self._assembler.finish())
+
+    def fault_once(self, kind: str, sentence: str) -> None:
+        """Say it, unless it was said since the last valid sentence."""
+        if kind not in self._said:
+            self._said.add(kind)
+            self._on_fault(sentence)
+
+    def _deliver(self, epoch: GpsEpoch | None) -> None:
+        if epoch is not None:
+            self._on_epoch(epoch)
+
+    def _say_silence(self, now_ns: int) -> None:
+        silent_ns = now_ns - self._last_sentence_ns
+        if silent_ns < self._silence_ns:
+            return
+        what = (
+            f"sends no readable NMEA: check that it talks at {self._baud} baud"
+            if self._heard_bytes
+            else "is silent: check its power and its cable"
+        )
+        self.fault_once("silent", f"GPS receiver {self._name} {what} (for {silent_ns // 1_000_000_000} s)")
+
+    def _say_overlong(self, now_ns: int) -> None:
+        if not self._lines.overlong:
+            return
+        self._lines.overlong = 0
+        if self._long_line_said_ns is None or now_ns - self._long_line_said_ns >= LONG_LINE_FAULT_EVERY_NS:
+            self._long_line_said_ns = now_ns
+            self._on_fault(
+                f"GPS receiver {self._name} sent over {MAX_UNENDED_BYTES} bytes without a line end: "
+                f"check that it talks NMEA at {self._baud} baud"
+            )
+
+
 class _Reading:
     """What the thread knows between start and stop."""
 
@@ -120,76 +205,36 @@ class _Reading:
         on_epoch: Callable[[GpsEpoch], None],
         on_fault: Callable[[str], None],
     ) -> None:
-        self._port, self._baud, self._clock, self._silence_ns = port, baud, clock, silence_ns
-        self._stop, self._on_epoch, self._on_fault = stop, on_epoch, on_fault
-        self._assembler = EpochAssembler()
-        self._last_sentence_ns = clock()
-        self._said: set[str] = set()
-        """Faults already reported; a valid sentence clears it."""
-        self._long_line_said_ns: int | None = None
+        self._port, self._baud, self._clock, self._stop = port, baud, clock, stop
+
+        def deliver(epoch: GpsEpoch) -> None:
+            if not stop.is_set():
+                on_epoch(epoch)
+
+        def tell(sentence: str) -> None:
+            if not stop.is_set():
+                on_fault(sentence)
+
+        self._listener = LineListener(port, baud, silence_ns, deliver, tell)
 
     def run(self, retry_max_s: float) -> None:
-        pause_s = FIRST_RETRY_S
+        listener, pause_s = self._listener, FIRST_RETRY_S
         while not self._stop.is_set():
-            accepted = self._assembler.accepted
+            accepted = listener.accepted
             try:
                 with serial.Serial(self._port, self._baud, timeout=READ_TIMEOUT_S, exclusive=True) as port:
                     self._listen(port)
             except (OSError, termios.error) as error:  # SerialException is an OSError; termios.error is not
-                self._fault_once("lost", f"GPS receiver {self._port} is lost ({error}): check its plug and cable")
-            self._deliver(self._assembler.finish())
-            if self._assembler.accepted > accepted:
+                listener.fault_once("lost", f"GPS receiver {self._port} is lost ({error}): check its plug and cable")
+            listener.end()
+            if listener.accepted > accepted:
                 pause_s = FIRST_RETRY_S
             self._stop.wait(min(pause_s, retry_max_s) * _jitter.uniform(0.5, 1.0))
             pause_s = min(pause_s * 2, retry_max_s)
 
     def _listen(self, port: serial.Serial) -> None:
         """Read until stopped. Raises OSError when the device has gone."""
-        lines = LineBuffer()
-        heard_bytes = False
-        self._last_sentence_ns = self._clock()
+        self._listener.begin(self._clock())
         while not self._stop.is_set():
             data = port.read(max(1, min(port.in_waiting, MAX_READ_BYTES)))
-            now_ns = self._clock()
-            heard_bytes = heard_bytes or bool(data)
-            accepted = self._assembler.accepted
-            for line in lines.feed(data):
-                self._deliver(self._assembler.add(line, now_ns))
-            self._deliver(self._assembler.flush(now_ns))
-            if self._assembler.accepted > accepted:
-                self._last_sentence_ns = now_ns
-                self._said.clear()
-                heard_bytes = False
-            self._say_silence(now_ns, heard_bytes)
-            self._say_overlong(lines, now_ns)
-
-    def _deliver(self, epoch: GpsEpoch | None) -> None:
-        if epoch is not None and not self._stop.is_set():
-            self._on_epoch(epoch)
-
-    def _fault_once(self, kind: str, sentence: str) -> None:
-        if kind not in self._said and not self._stop.is_set():
-            self._said.add(kind)
-            self._on_fault(sentence)
-
-    def _say_silence(self, now_ns: int, heard_bytes: bool) -> None:
-        silent_ns = now_ns - self._last_sentence_ns
-        if silent_ns < self._silence_ns:
-            return
-        what = (
-            f"sends no readable NMEA: check that it talks at {self._baud} baud"
-            if heard_bytes
-            else "is silent: check its power and its cable"
-        )
-        self._fault_once("silent", f"GPS receiver {self._port} {what} (for {silent_ns // 1_000_000_000} s)")
-
-    def _say_overlong(self, lines: LineBuffer, now_ns: int) -> None:
-        if not lines.overlong:
-            return
-        lines.overlong = 0
-        if self._long_line_said_ns is None or now_ns - self._long_line_said_ns >= LONG_LINE_FAULT_EVERY_NS:
-            self._long_line_said_ns = now_ns
-            self._on_fault(
-                f"GPS receiver {self._port} sent over {MAX_UNENDED_BYTES} bytes without a line end: "
-                f"check that it talks NMEA at {self._baud} baud"
-            )
+            self._listener.hear(data, self._clock())

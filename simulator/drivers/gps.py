@@ -7,15 +7,18 @@ driver reads them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from hal.errors import BadDriverOption
 from hal.gps import GpsEpoch
-from hal.gps_serial import LineBuffer
-from hal.nmea import EpochAssembler
+from hal.gps_serial import LineListener
 from hal.program_time import boottime_ns, utc_ns
 from simulator.drivers.hardware import HardwareSocket
 from simulator.drivers.runner import NS_PER_S, Steps
+
+BAUD: Final = 9600
+SILENCE_NS: Final = 5 * NS_PER_S
+"""As the real driver has it."""
 
 
 class Receiver(Protocol):
@@ -37,8 +40,9 @@ class SimulatedGps:
         self._receiver: Receiver = self._hardware.things["gps"]
         self._end: Callable[[], None] | None = None
 
-    def start(self, on_epoch: Callable[[GpsEpoch], None], on_fault: Callable[[str], None]) -> None:  # noqa: ARG002 - its line cannot break
-        self._end = self._hardware.runner.play("gps", self._steps(on_epoch))
+    def start(self, on_epoch: Callable[[GpsEpoch], None], on_fault: Callable[[str], None]) -> None:
+        listener = LineListener("of this world", BAUD, SILENCE_NS, on_epoch, on_fault)
+        self._end = self._hardware.runner.play("gps", self._steps(listener))
 
     def stop(self) -> None:
         if self._end is not None:
@@ -46,13 +50,11 @@ class SimulatedGps:
             self._end = None
             self._hardware.close()
 
-    def _steps(self, on_epoch: Callable[[GpsEpoch], None]) -> Steps:
-        assembler, lines, at_ns = EpochAssembler(), LineBuffer(), boottime_ns()
+    def _steps(self, listener: LineListener) -> Steps:
+        at_ns = boottime_ns()
+        listener.begin(at_ns)
         while True:
             at_ns += NS_PER_S
             yield at_ns
-            for line in lines.feed(self._receiver.epoch_bytes(utc_ns())):
-                assembler.add(line, at_ns)
-            epoch = assembler.finish()
-            if epoch is not None:
-                on_epoch(epoch)
+            listener.hear(self._receiver.epoch_bytes(utc_ns()), at_ns)
+            listener.end()  # all that comes of a second comes at once
