@@ -12,7 +12,7 @@ PYTEST ?=
 WORKERS ?= 2
 SECONDS ?= 60
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
-DEBIAN := chromium chrony curl e2fsprogs ffmpeg libimage-exiftool-perl mosquitto mount openssl poppler-utils softhsm2 $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
+DEBIAN := chromium chrony curl e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mosquitto mount openssl poppler-utils softhsm2 $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run test lint docs fuzz bench clean debian-packages

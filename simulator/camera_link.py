@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from evidence.handover import Notice, Spool, Status
 from evidence.requests import Request
+from simulator.card.mounted import NoCard
+from simulator.card.orders import CardOrders
 from simulator.pin_watch import Change, PinWatch
 from simulator.processes import Child, Children
 from simulator.run_errors import ProcessDied, WorldRefused
@@ -28,6 +30,10 @@ class CameraLink:
         self._board: LineSocket | None = None
         self._pins: PinWatch | None = None
         self._levels: dict[int, int] = {}
+        self.card: CardOrders = NoCard()
+        """Loses its power with the camera."""
+        self.also: tuple[Child, ...] = ()
+        """What else runs on the camera, and loses its power with it."""
         self.starts = 0
         """How often the camera was connected to: it goes up when a killed daemon is back."""
 
@@ -91,9 +97,17 @@ class CameraLink:
         self._recorder.request(request)
 
     def cut_power(self) -> None:
-        """Take the power away at this instant, and give it back. Raises `ProcessDied` if the camera stays away."""
-        self._device.process.kill()
-        self._device.process.wait()
+        """Take the power away at this instant, and give it back. Raises `ProcessDied` if the camera stays away.
+
+        The card forgets what nobody synced; then everything that runs on the camera loses what it had in mind.
+        """
+        self.card.cut()
+        dead = (self._device, *self.also)
+        for one in dead:
+            one.process.kill()
+        self.card.power_on()  # what the dead still wait for is answered, else they could not end
+        for one in dead:
+            one.process.wait()
         self._again()
 
     def outputs(self) -> dict[int, float]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from simulator.card.mounts import unmount
 from simulator.run_errors import OutRefused
 
 MARKER: Final = ".firsthand-run"
@@ -108,6 +109,11 @@ class RunLayout:
         return self.sockets / "network.sock"
 
     @property
+    def card_socket(self) -> Path:
+        """Orders the camera's card about."""
+        return self.sockets / "card.sock"
+
+    @property
     def station_socket(self) -> Path:
         """Commands the station's lies."""
         return self.sockets / "station.sock"
@@ -132,6 +138,7 @@ def run_layout(out: Path) -> Iterator[RunLayout]:
             fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise OutRefused(f"another run works in {out}: wait for its end, or choose another --out") from error
+        unmount(out.resolve())  # a card whose program was killed
         for name in found:
             _remove(out / name)
         if marker.tell() == 0:

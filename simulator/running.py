@@ -18,6 +18,7 @@ from hal.errors import HalError
 from simulator import agency, broker
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
+from simulator.card.mounted import MountedCard, NoCard, mount_card
 from simulator.deeds import Deeds
 from simulator.docks import Docks
 from simulator.drivers.clip import open_clip
@@ -31,7 +32,7 @@ from simulator.people import People
 from simulator.processes import Child, Children, python_module
 from simulator.programs import ChildPrograms
 from simulator.progress import Progress
-from simulator.run_errors import BadInput, Interrupted
+from simulator.run_errors import BadInput, Interrupted, WorldRefused
 from simulator.scenario import Scenario
 from simulator.second_camera import SecondCamera
 from simulator.socket_lines import Recorder
@@ -86,6 +87,9 @@ class Running:
     def end(self) -> dict[str, int]:
         """End the programs in the order of a real switch-off; their exit codes."""
         self.world.shut()
+        card = self.world.card
+        if isinstance(card, MountedCard):
+            card.make_whole()  # what a stalled card makes wait cannot end
         self.world.camera.close()
         self.recorder.close()
         programs, progress = self.programs, self.world.progress
@@ -120,10 +124,13 @@ def running(order: Order, progress: Progress) -> Iterator[Running]:
         battery = cell_of(layout, order.scenario)
         thermal = ThermalFeed(layout.thermal)
         children.on_power_off = partial(_charge, battery, progress)
+        card = cleanup.enter_context(_card(layout, children, progress))
         gps.start()
         programs = _start(layout, children, order, gps.port, progress)
         recorder = cleanup.enter_context(contextlib.closing(Recorder(layout.recorder_socket)))
-        world = _world(layout, children, programs, recorder, gps, battery, thermal, order, progress)
+        camera = _camera(layout, children, programs, recorder, card)
+        world = _world(layout, children, programs, camera, gps, battery, thermal, order, progress)
+        world.card = card
         cleanup.callback(world.camera.close)
         world.door = WorldDoor(layout.world_socket)
         cleanup.callback(world.shut)
@@ -146,6 +153,22 @@ def signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _card(layout: RunLayout, children: Children, progress: Progress) -> Iterator[MountedCard | NoCard]:
+    """A card that can fail, under everything the camera keeps; whole again before the programs are ended."""
+    card, _ = mount_card(children, layout.camera, layout.card_socket)
+    if isinstance(card, NoCard):
+        progress.plain(f"The camera's card cannot fail in this run: {card.why}.")
+        yield card
+        return
+    try:
+        yield card
+    finally:
+        with contextlib.suppress(WorldRefused):  # it ended: its mount is gone, and nobody waits for it
+            card.make_whole()
+        card.close()
 
 
 def _charge(battery: BatteryFeed, progress: Progress) -> None:
@@ -198,11 +221,22 @@ def _network(layout: RunLayout, children: Children, seed: int, targets: dict[str
     return ports_of(children.wait_for_text(network, NETWORK_READY, READY_WITHIN_S))
 
 
+def _camera(
+    layout: RunLayout, children: Children, programs: Programs, recorder: Recorder, card: MountedCard | NoCard
+) -> CameraLink:
+    """A camera that answers."""
+    camera = CameraLink(children, recorder, layout.hardware_socket, programs.device)
+    if isinstance(card, MountedCard):
+        camera.card, camera.also = card, (programs.agent,)
+    camera.connect(READY_WITHIN_S)
+    return camera
+
+
 def _world(
     layout: RunLayout,
     children: Children,
     programs: Programs,
-    recorder: Recorder,
+    camera: CameraLink,
     gps: GpsFeed,
     battery: BatteryFeed,
     thermal: ThermalFeed,
@@ -210,8 +244,6 @@ def _world(
     progress: Progress,
 ) -> World:
     """The world around a camera that answers."""
-    camera = CameraLink(children, recorder, layout.hardware_socket, programs.device)
-    camera.connect(READY_WITHIN_S)
     profile = agency.profile_of(order.scenario)
 
     def pause(seconds: float) -> None:

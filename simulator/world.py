@@ -11,6 +11,8 @@ from evidence.handover import Notice, Spool, Status
 from simulator.agency import INDICATORS
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_end import CameraEnd
+from simulator.card.mounted import NoCard
+from simulator.card.orders import CardOrders
 from simulator.cell import Load
 from simulator.deeds import Deeds
 from simulator.docks import DockControl, OneDock
@@ -50,6 +52,8 @@ class World:
     """Which docking station the camera stands in."""
     network: NetworkControl = field(default_factory=no_network)
     """What lies between the camera and station and broker."""
+    card: CardOrders = field(default_factory=NoCard)
+    """The camera's card, which can fail."""
     watchers: list[Callable[[Status, Sequence[Notice]], None]] = field(default_factory=list)
     """Told of each look, also while somebody waits. One that raises ends what is being done."""
     programs: Programs | None = None
@@ -81,6 +85,10 @@ class World:
 
     def look(self) -> Status:
         """One look at everything: are all processes alive, what does the camera say, how is the battery."""
+        if self.card.power_is_lost():
+            self.progress.event("    the power is gone, in the middle of what the camera wrote")
+            self.deeds.clock_offset_ns = 0  # the clock chip kept its time
+            self.camera.cut_power()
         self.status, notices = self.camera.look()
         for notice in notices:
             if notice.event not in _QUIET:

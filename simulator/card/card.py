@@ -125,6 +125,10 @@ class SimulatedCard:
         """The camera gets its power back, and finds what the cut left."""
         self.medium.power_on()
 
+    def power_is_lost(self) -> bool:
+        """Whether the power is away."""
+        return self.medium.off
+
     # --- what adapters ask --------------------------------------------------------------------------------------------
 
     def ask(self, what: Ask, size: int = 0) -> int:

@@ -12,6 +12,7 @@ from simulator.run_errors import WorldRefused
 __all__ = ["Amount", "Fault", "catalogue", "find_fault"]
 
 KINDS: Final[tuple[str, ...]] = (
+    "card",
     "dock",
     "network",
     "station",
