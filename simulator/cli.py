@@ -43,6 +43,7 @@ examples:
   firsthand-sim shift --out build/shift
   firsthand-sim shift quick --out /tmp/quick
   firsthand-sim shift --out build/real --clip street.mp4 --nmea receiver.log
+  firsthand-sim shift whole-shift --deterministic --seed 7 --out build/whole
   firsthand-sim shift quick --out build/drive --route commute.gpx
 
 exit code: 0 everything verified, 1 something did not (it says what), 64 wrong usage

@@ -9,22 +9,24 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any, Final
 from urllib.parse import unquote
 
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
+from starlette.types import ASGIApp
+
+from dock.config_base import Tls
 from dock.errors import StationUnreachable
-from dock.tls import Peer
+from dock.tls import Peer, peer_of, valid_at
 from dock.transport.https import Answer, Body, StationLink
 from hal import program_time
 from simulator.virtual_network import VirtualNetwork
 
-Application = Callable[
-    [MutableMapping[str, Any], Callable[[], Awaitable[Any]], Callable[[MutableMapping[str, Any]], Awaitable[None]]],
-    Awaitable[None],
-]
 _PIECE_BYTES: Final = 64 * 1024
 
 
@@ -34,18 +36,49 @@ class StraightLine:
 
     loop: asyncio.AbstractEventLoop
     network: VirtualNetwork
-    peer: Peer | None
-    """The camera, as its TLS certificate names it."""
-    station_der: bytes
-    """The station's TLS certificate."""
-    application: Application | None = None
+    camera: Tls
+    station: Tls
+    application: ASGIApp | None = None
     """None: no station is there."""
+    station_der: bytes = field(init=False)
+    """The station's TLS certificate."""
+    peer: Peer | None = field(init=False)
+    """The camera, as its TLS certificate names it."""
+
+    def __post_init__(self) -> None:
+        self.peer = peer_of(_der(self.camera))
+        self.station_der = _der(self.station)
+
+    def answer_by(self, station: Tls, application: ASGIApp) -> None:
+        """From now on that one answers."""
+        self.station, self.station_der, self.application = station, _der(station), application
+
+    def strange(self) -> str | None:
+        """Why the camera would end the TLS handshake with this station, in words; None if it would not."""
+        if not valid_at(self.station_der, program_time.utc_now()):
+            return "certificate has expired"
+        certificate = x509.load_der_x509_certificate(self.station_der)
+        ours = x509.load_pem_x509_certificates(self.camera.ca.read_bytes())
+        chain = [*x509.load_pem_x509_certificates(self.station.certificate.read_bytes())[1:], *ours]
+        return None if any(_issued(certificate, one) for one in chain) else "unable to get local issuer certificate"
 
     def connect(
         self, url: str, context: ssl.SSLContext | None, timeout_s: float, *, interface: str | None = None
     ) -> StationLink:
         """`dock.transport.https.Connect`."""
         return StraightLink(self, url, context, timeout_s, interface=interface)
+
+
+def _der(tls: Tls) -> bytes:
+    return x509.load_pem_x509_certificates(tls.certificate.read_bytes())[0].public_bytes(Encoding.DER)
+
+
+def _issued(certificate: x509.Certificate, by: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(by)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 class _Call:
@@ -98,6 +131,8 @@ class StraightLink(StationLink):
             self._certificate = self._line.station_der
             return call.answer
         error = call.answer
+        if isinstance(error, StationUnreachable):
+            raise error
         raise StationUnreachable(f"{method} {path}: {error or type(error).__name__}") from error
 
     def _shut_down(self) -> None:
@@ -119,6 +154,9 @@ class StraightLink(StationLink):
                 await line.network.up(len(body))
                 if line.application is None:
                     raise ConnectionRefusedError("connection refused")
+                strange = line.strange()
+                if strange is not None:
+                    raise StationUnreachable(f"the station's certificate is not one of ours: {strange}")
                 answer = await _asked(line, line.application, call, method, path, headers, body)
                 await line.network.down(len(answer.body))
                 return answer
@@ -137,7 +175,7 @@ def _said(done: asyncio.Task[Answer]) -> Answer | Exception:
 
 async def _asked(
     line: StraightLine,
-    application: Application,
+    application: ASGIApp,
     call: _Call,
     method: str,
     path: str,

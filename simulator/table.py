@@ -50,10 +50,18 @@ def closing_words(report: Mapping[str, Any], out: Path, tool: str = "firsthand-e
             f"  {tool} unpack {stored} --out {check}",
             f"  openssl cms -verify -inform DER -in {check}/000000-open.p7s -CAfile {out}/pki/root.pem",
         ]
+    elif report["recordings"]:
+        first = report["recordings"][0]["id"]
+        lines += [
+            f"Everything that happened, to be compared: {out}/timeline.jsonl",
+            "Make a video of a recording (SIMULATED, not evidence):",
+            f"  {tool} export {out}/station/store/{first}.evidence --root {out}/pki/root.pem \\",
+            f"    --vault-cert {out}/pki/vault.pem --vault-key {out}/pki/vault.key --out {out}/export",
+        ]
     problems = list(report["problems"])
     lines += ["", *(f"PROBLEM: {one}" for one in problems)] if problems else [""]
     lines.append(
-        "OK: everything is verified, receipted, deleted on the camera, and plays."
+        f"OK: everything is verified, receipted, deleted on the camera{', and plays' if videos else ''}."
         if report["ok"]
         else f"NOT OK: {len(problems)} problem{'s' if len(problems) != 1 else ''}. Logs: {out}/logs, all facts: "
         f"{out}/report.json"

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from evidence.export.decrypt import Vault
@@ -23,7 +25,6 @@ from simulator.deeds import Deeds
 from simulator.drivers.board import Board
 from simulator.hands import Hands
 from simulator.layout import RunLayout, run_layout
-from simulator.lies import StationControl
 from simulator.log_watch import LogWatch
 from simulator.measured import measure
 from simulator.network_words import NetworkControl
@@ -36,7 +37,7 @@ from simulator.receiver_line import ReceiverLine
 from simulator.report import build_report
 from simulator.run_expected import judge_expected
 from simulator.run_facts import RunFiles
-from simulator.running import Order
+from simulator.running import Order, signals
 from simulator.second_camera import SecondCamera
 from simulator.surroundings import begin, cell_of, route_of
 from simulator.thermal_feed import ThermalFeed
@@ -88,6 +89,7 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(random.setstate, before)
         layout = cleanup.enter_context(run_layout(order.out))
+        cleanup.enter_context(_logged(layout.logs / "virtual.log"))
         progress.plain(f"{scenario.title}. Simulated, in virtual time: nothing of this is evidence. Files: {order.out}")
         agency.found_agency(layout, scenario)
         virtual = cleanup.enter_context(virtual_time(time.time_ns()))
@@ -128,11 +130,28 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
         layout.proofs.mkdir(exist_ok=True)
         log = LogWatch((layout.spool, layout.store))
         world = World(camera, battery, profile, progress, deeds, log, holder, VirtualStage(virtual))
-        world.network, world.station = NetworkControl(network), StationControl(dock)
+        world.network, world.docks, world.station, world.programs = NetworkControl(network), dock, dock.control, dock
         cleanup.callback(world.shut)
         if scenario.setup.dock.docked:
             deeds.do(Deed("dock"))
         yield VirtualRunning(order, layout, virtual, camera, dock, world, timeline)
+
+
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """What the programs log goes to one file, for the time of the block."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+        handler.close()
 
 
 def run_virtual(order: Order, progress: Progress, *, judged: bool = True) -> dict[str, Any]:
@@ -141,7 +160,7 @@ def run_virtual(order: Order, progress: Progress, *, judged: bool = True) -> dic
     Unless `judged`, only what the scenario itself expects counts. Raises `RunError` with one sentence.
     """
     began_s = time.monotonic()
-    with virtual_running(order, progress) as run:
+    with signals(), virtual_running(order, progress) as run:
         player = Player(order.scenario, run.world, RunFiles(run.layout).facts)
         try:
             player.play()

@@ -96,7 +96,7 @@ class OnceCamera(SceneCamera):
         hardware_socket: str | None = None,
         night: bool = False,
         label: str = "",
-        repeat_s: int = 20,
+        repeat_s: int = 4,
     ) -> None:
         self._seconds = whole_number("repeat_s", repeat_s, 1, 600)
         super().__init__(width, height, frame_rate, bitrate, seed, hardware_socket, night, label)

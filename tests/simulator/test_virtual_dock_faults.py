@@ -89,7 +89,29 @@ def test_a_broken_line_costs_nothing(run: VirtualRunning, name: str) -> None:
     assert (run.layout.store / f"{file}.receipt.p7s").exists()
 
 
-@pytest.mark.parametrize("name", ["station.killed_storing", "dock.two_docks", "network.broker_cut"])
+@pytest.mark.parametrize("name", ["process.hang_agent", "process.kill_broker", "network.broker_cut"])
 def test_what_one_process_cannot_have_is_refused_with_a_sentence(run: VirtualRunning, name: str) -> None:
     with pytest.raises(WorldRefused, match=r"this world|in virtual time"):
         run.world.faults.begin(run.world, name)
+
+
+@pytest.mark.requirement("R6")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("dock.other_agency", "other_agency"),
+        ("dock.expired_certificate", "expired"),
+        ("dock.other_system", "other_system"),
+    ],
+)
+def test_a_stranger_in_the_stations_place_gets_not_one_byte(run: VirtualRunning, name: str, kind: str) -> None:
+    world = run.world
+    recorded(run)
+    world.faults.begin(world, name)
+    world.act(deed("dock"))
+    world.pause(30)
+    there = run.layout.out / f"station-{kind}"
+    assert (there / "store").is_dir()
+    assert not [path for path in there.rglob("*.evidence*") if path.is_file()]
+    world.faults.end(world, name)
+    world.wait_for("offloaded", WITHIN_S)
