@@ -15,10 +15,11 @@ SECONDS ?= 60
 DEBIAN := chromium chrony curl e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mosquitto mount openssl poppler-utils softhsm2 $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint docs fuzz bench clean debian-packages
+.PHONY: help run panel test lint docs fuzz bench clean debian-packages
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
+	@echo "make panel   the same in your browser: press the buttons, see the evidence grow, verify and play it"
 	@echo "make test    all tests (installs what is missing; Debian packages only as root)"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make fuzz    hostile bytes for every reader, SECONDS=$(SECONDS) for each"
@@ -28,6 +29,9 @@ help:
 
 run: $(VENV)/.run
 	$(BIN)/firsthand-sim shift $(SCENARIO) --out $(OUT)
+
+panel: $(VENV)/.run
+	$(BIN)/firsthand-sim panel
 
 test: debian-packages $(VENV)/.test
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ from simulator import (
     replay_command,
 )
 from simulator.lint import warnings
+from simulator.panel import command as panel
 from simulator.progress import Progress
 from simulator.run_errors import BadInput, BadScenario, Interrupted, NotAsExpected, OutRefused, RunError
 from simulator.scenario import bundled, find_scenario, load_scenario
@@ -111,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
     fault_command.add_parser(commands)
     check_command.add_parser(commands)
     lint_command.add_parser(commands)
+    panel.add_parser(commands)
     fleet_command.add_parser(commands)
     read_frames.add_parser(commands)
     replay_command.add_parser(commands)

@@ -76,7 +76,9 @@ class GpsFeed(ReceiverControls):
     def _run(self) -> None:
         due_s = time.monotonic()
         for lines, pause_s in self._epochs():
-            self._write(self.line.carry(lines))
+            data = self.line.carry(lines)
+            self.said = tuple(data.decode("ascii", errors="replace").splitlines())
+            self._write(data)
             due_s += pause_s
             if self._stop.wait(max(0.0, due_s - time.monotonic())):
                 return

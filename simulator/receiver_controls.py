@@ -12,6 +12,8 @@ class ReceiverControls:
     def __init__(self, receiver: RouteReceiver, line: ReceiverLine) -> None:
         self.receiver = receiver
         self.line = line
+        self.said: tuple[str, ...] = ()
+        """What arrived of the newest epoch, line by line."""
 
     @property
     def plays_log(self) -> bool:

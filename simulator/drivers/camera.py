@@ -18,7 +18,7 @@ from hal.errors import BadDriverOption
 from simulator import strip
 from simulator.drivers.caption import Caption
 from simulator.drivers.clip import ClipPictures, open_clip
-from simulator.drivers.hardware_messages import Answer, CameraOp
+from simulator.drivers.hardware_messages import Answer, CameraOp, PictureOp
 from simulator.drivers.live_encoder import LiveEncoder, gop_frames
 from simulator.drivers.live_source import LiveSource
 from simulator.drivers.looks import Look, Looks, small_picture
@@ -27,6 +27,7 @@ from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
 from simulator.drivers.picture import Picture
 from simulator.drivers.runner import Steps
 from simulator.drivers.scene import Scene
+from simulator.drivers.shown import Shown
 
 BUFFERS = 6  # frames that may wait before one is lost
 _NS_PER_MS = 1_000_000
@@ -68,7 +69,9 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
         self._look: Look = "normal"
         self._small: SmallPicture | None = None
         self._bitrate_percent = 100
+        self._shown = Shown()
         super().__init__("camera", CameraOp, self._fault, hardware_socket)
+        self._hide = None if self._hardware is None else self._hardware.register(PictureOp, self._shown.answer)
 
     @property
     def info(self) -> SourceInfo:
@@ -77,6 +80,12 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
     @property
     def format(self) -> VideoFormat:
         return VideoFormat(self._width, self._height, float(self._rate))
+
+    def stop(self) -> None:
+        """Stop, and show nothing any more. May be called twice."""
+        if self._hide is not None:
+            self._hide()
+        super().stop()
 
     def small_picture(self) -> SmallPicture | None:
         """The newest small picture, at most half a second older than the newest frame; None before the first."""
@@ -113,11 +122,13 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
                 if self._small is None or captured_ns - self._small.captured_ns >= SMALL_EVERY_NS:
                     self._small = small_picture(picture.y[:-clean_bottom_px], captured_ns)
                 if captured_ns < self._encoder_stalled_until_ns:
+                    self._shown.offer(picture)
                     sequence += 1
                     continue
                 picture.neutral_bottom(clean_bottom_px)
                 caption.draw(picture.y, utc_ns, sequence)
                 strip.draw(picture.y, sequence, utc_ns // _NS_PER_MS % strip.MS_PER_DAY)
+                self._shown.offer(picture)
                 encoder.set_bitrate(self._bitrate * self._bitrate_percent // 100)
                 data, keyframe = encoder.encode(picture, sequence, keyframe=sequence // gop > newest_gop)
                 newest_gop = sequence // gop

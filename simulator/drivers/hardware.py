@@ -10,6 +10,8 @@ understood is answered ``{"ok":false,"error":"one sentence"}`` and the connectio
   "drift_ppm":...}``: any of the four;
 * ``{"op":"camera","stall_s":2.5}``, ``"encoder_stall_s"`` (the sensor goes on), ``"drop_frames":3``, or
   ``"look":"normal|black|covered|frozen|defocused|upside_down"`` (from now on);
+* ``{"op":"picture","width":480}`` answers with what the sensor delivers at this moment, ``{"ok":true,"picture":"…"}``,
+  a JPEG in base64: for people who look at the world, never out of the evidence;
 * ``{"op":"motion","x_mg":5000,"y_mg":1000,"z_mg":0,"for_s":0.2}`` accelerates the camera (thousandths of g, rest is
   0, 1000, 0); with ``"pattern":"walk|run|struggle|drive|fall|crash|lies|hangs|rest"`` and a ``"seed"`` it moves so;
 * ``{"op":"microphone","silent_s":5}``, ``"clipped_s"``, ``"stall_s"``, or ``"late_s"`` (the sound lags by that from

@@ -75,6 +75,13 @@ class MicrophoneOp(msgspec.Struct, tag_field="op", tag="microphone", forbid_unkn
         return any(one is not None for one in (self.link, self.battery_percent, self.wearer_muted))
 
 
+class PictureOp(msgspec.Struct, tag_field="op", tag="picture", forbid_unknown_fields=True, frozen=True):
+    """One picture as the sensor delivers it now, for people who look at the world: a JPEG, outside of all evidence."""
+
+    width: Annotated[int, msgspec.Meta(ge=64, le=640)] = 480
+    """At most so many pixels wide."""
+
+
 _Mg = Annotated[int, msgspec.Meta(ge=-16_000, le=16_000)]
 
 
@@ -92,7 +99,7 @@ class MotionOp(msgspec.Struct, tag_field="op", tag="motion", forbid_unknown_fiel
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
 
 
-Request = PinOp | PinsOp | WatchOp | ClockOp | CameraOp | MicrophoneOp | MotionOp
+Request = PinOp | PinsOp | WatchOp | ClockOp | CameraOp | MicrophoneOp | MotionOp | PictureOp
 
 
 class PinState(msgspec.Struct, frozen=True):
@@ -119,6 +126,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     ok: bool
     error: str | None = None
     pins: list[PinState] | None = None
+    picture: str | None = None
+    """A JPEG in base64."""
 
 
 _decoder = msgspec.json.Decoder(Request)

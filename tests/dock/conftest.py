@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from chromium import chromium
 from dock_bench import Process
 from dock_camera import Camera, FakeRecorder
 from lying_bench import LyingWorld, Visitor, lying_world, visitor_of
-from page_bench import chromium
 from playwright.sync_api import Browser, BrowserContext
 from weed import Weed
 

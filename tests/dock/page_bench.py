@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
-import pytest
 from dock_bench import Process, write_station
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext
 
 from dock.bay_report import BayReport, KeptFile, PowerReport, UpdateReport
 from dock.station.people import People
@@ -29,26 +26,12 @@ from evidence.requests import Offloading
 from fleet.ca import create_agency, write_credential
 
 PASSWORD = "correct horse battery"
-CHROMIUM = "/usr/bin/chromium"
 PEOPLE: dict[str, tuple[str, list[Role]]] = {
     "ofc1": ("Ada Okafor", ["officer"]),
     "tech1": ("Tom Reyes", ["technician"]),
     "sup1": ("Grace Lindqvist", ["supervisor", "officer"]),
     "adm1": ("Nora Haddad", ["administrator"]),
 }
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium; without it a user's test is skipped, and CI fails."""
-    if not Path(CHROMIUM).exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("chromium is not installed: apt-get install chromium")
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @dataclass

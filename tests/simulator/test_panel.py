@@ -1,0 +1,194 @@
+"""The control panel in a browser: a stranger's first minute, by mouse, by keyboard, on a phone; and who it refuses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from chromium import chromium
+from panel_bench import Tab, looked_at, order, served
+from playwright.sync_api import Browser, expect
+
+LOOK = (Path(__file__).parents[1] / "dock" / "page_look.js").read_text("utf-8")
+SOON_MS = 40_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One panel for this file: its world begins anew only where a test says so."""
+    with served(tmp_path_factory.mktemp("panel")) as url:
+        yield url
+
+
+def record_and_stop(tab: Tab) -> None:
+    """With the keyboard, as the page says it."""
+    tab.press("r")
+    tab.press("r")
+    tab.until("#state-pill", "recording")
+    tab.press("l")
+    expect(tab.page.locator("[data-line=lightbar]")).to_have_attribute("aria-pressed", "true", timeout=SOON_MS)
+    tab.press("r")  # a marker
+    expect(tab.page.locator("#files")).to_contain_text("marker", timeout=SOON_MS)
+    tab.press("r", 2.0)
+    tab.until("#state-pill", "confirming stop")
+    tab.press("r")
+    tab.until("#state-pill", "ready")
+
+
+def test_the_first_minute_by_keyboard_from_the_press_to_the_verified_video(browser: Browser, panel: str) -> None:
+    with looked_at(browser, panel) as tab:
+        page = tab.page
+        tab.begin()
+        assert page.evaluate(LOOK) == []
+        record_and_stop(tab)
+        tab.press("d")
+        tab.until("#state-pill", "docked")
+        tab.until("#stored", "Recording 1")
+        page.get_by_role("button", name="Verify and play").click()
+        tab.until(".verdict", "Everything holds")
+        assert page.locator(".verdicts li.good").count() == 6
+        page.evaluate("document.querySelector('video').play()")
+        tab.until(".player .time", "0:01 of")
+        assert page.locator(".markers li").count() >= 3
+        dot = page.locator("circle.dot")
+        before = dot.get_attribute("cx") or ""
+        page.evaluate(
+            "video = document.querySelector('video'); video.pause(); video.currentTime = video.duration - 0.2"
+        )
+        expect(dot).not_to_have_attribute("cx", before, timeout=SOON_MS)
+        page.get_by_role("button", name="Change one bit of a copy").click()
+        tab.until(".forged.good", "refused")
+        assert page.locator("#guide li.done").count() == 6
+        assert all(one.startswith(panel) for one in tab.asked), "a request went elsewhere"
+        assert tab.complaints == []
+
+
+def test_a_mouse_presses_the_drawn_button_and_drags_the_camera_into_its_dock(browser: Browser, panel: str) -> None:
+    with looked_at(browser, panel) as tab:
+        page = tab.page
+        tab.begin()
+        red = page.locator("#camera [data-hold=record_button]")
+        for _ in range(2):
+            red.click(delay=120)
+        tab.until("#state-pill", "recording")
+        expect(page.locator("#rec-mark")).to_contain_text("REC SIM-0001")
+        red.click(delay=2000)
+        tab.until("#state-pill", "confirming stop")
+        red.click(delay=120)
+        tab.until("#state-pill", "ready")
+        body = page.locator("#camera .ring").bounding_box()
+        well = page.locator("#bay .bay-well").bounding_box()
+        assert body is not None
+        assert well is not None
+        page.mouse.move(body["x"] + 5, body["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(well["x"] + well["width"] / 2, well["y"] + 120, steps=8)
+        page.mouse.up()
+        tab.until("#state-pill", "docked")
+        assert tab.complaints == []
+
+
+def test_a_finger_that_leaves_the_window_lets_go_of_the_button(browser: Browser, panel: str) -> None:
+    with looked_at(browser, panel) as tab:
+        tab.begin()
+        tab.page.keyboard.down("f")
+        expect(tab.page.locator(".keys [data-hold=function]")).to_have_class("down")
+        tab.page.evaluate("window.dispatchEvent(new Event('blur'))")
+        expect(tab.page.locator(".keys [data-hold=function]")).not_to_have_class("down")
+
+
+def test_sliders_lines_and_faults_reach_the_real_camera(browser: Browser, panel: str) -> None:
+    with looked_at(browser, panel) as tab:
+        page = tab.page
+        tab.begin()
+        page.locator("#battery").fill("41")
+        tab.until("#battery-word", "41 %")
+        page.get_by_role("button", name="Lose GPS").click()
+        tab.until("#gps-word", "no fix")
+        page.get_by_role("button", name="Find GPS").click()
+        tab.until("#gps-word", "satellites")
+        page.get_by_text("Camera", exact=False).filter(has=page.locator(".count")).first.click()
+        stall = page.locator('[data-fault="camera.stall"]')
+        stall.click()
+        expect(stall).to_have_attribute("aria-pressed", "true", timeout=SOON_MS)
+        tab.until("#told", "must")
+        expect(page.locator("#blind")).to_be_visible(timeout=SOON_MS)
+        stall.click()
+        expect(stall).to_have_attribute("aria-pressed", "false", timeout=SOON_MS)
+        expect(page.locator("#blind")).to_be_hidden(timeout=SOON_MS)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, panel: str, scheme: str) -> None:
+    with looked_at(browser, panel, viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True) as tab:
+        tab.begin()
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert tab.page.evaluate(LOOK) == []
+        tab.page.locator(".keys [data-hold=emergency]").tap()
+        tab.until("#state-pill", "recording")
+        order(panel, {"order": "do", "words": "hold record button"})
+        order(panel, {"order": "do", "words": "press record button once"})
+        tab.until("#state-pill", "ready")
+
+
+def test_a_scenario_begins_a_new_world_and_tells_its_steps(browser: Browser, panel: str) -> None:
+    with looked_at(browser, panel) as tab:
+        tab.begin()
+        tab.page.get_by_role("button", name="Show me").click()
+        tab.until("#tell", "The camera has tested itself")
+        expect(tab.page.locator("#stored article")).to_have_count(0)
+        refused = order(panel, {"order": "do", "words": "press record button twice"})
+        assert refused.status_code == 409
+        assert "a scenario is playing" in refused.json()["error"]
+        tab.page.get_by_role("button", name="Leave the scenario").click()
+        expect(tab.page.get_by_role("button", name="Show me")).to_be_visible(timeout=SOON_MS)
+        assert order(panel, {"order": "line", "line": "siren", "active": False}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({}, 200),
+    ],
+)
+def test_only_its_own_page_on_this_computer_may_ask(panel: str, headers: dict[str, str], status: int) -> None:
+    answer = order(panel, {"order": "line", "line": "siren", "active": False}, **headers)
+    assert answer.status_code == status
+
+
+def test_an_order_without_the_panels_header_is_refused(panel: str) -> None:
+    answer = httpx.post(f"{panel}order", content=b'{"order":"anew"}')
+    assert answer.status_code == 403
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["export/../pki/root.pem", "export/%2e%2e%2fpki%2froot.pem", "export/x.pem", "assets/../app.py", "assets/%2e%2e"],
+)
+def test_nothing_but_exports_and_assets_is_given_out(panel: str, path: str) -> None:
+    assert httpx.get(f"{panel}{path}").status_code == 404
+
+
+def test_pages_that_never_close_do_not_pile_up(panel: str) -> None:
+    with httpx.Client(timeout=10) as client:
+        streams = [client.stream("GET", f"{panel}events").__enter__() for _ in range(15)]
+        answers = [one.status_code for one in streams]
+        for one in streams:
+            one.close()
+    assert answers[0] == 200
+    deadline_s = time.monotonic() + 60
+    while httpx.get(f"{panel}facts.json").status_code != 200:
+        assert time.monotonic() < deadline_s, "the panel does not answer any more"
