@@ -12,9 +12,6 @@ import pytest
 from camera_alone import Told, camera_alone
 from paper_world import make_agency, paper_world
 
-from evidence.cms import parse_signed
-from evidence.splitter import Splitter, StatementBytes
-from evidence.statements import ClockStep, decode
 from simulator.faults import catalogue
 from simulator.faults.fault import Fault
 from simulator.receiver import RouteReceiver
@@ -84,7 +81,7 @@ def test_a_real_receivers_log_has_only_faults_of_its_line(paper: World) -> None:
     assert paper.deeds.gps.line.garbage == 0.2
 
 
-# --- the real camera --------------------------------------------------------------------------------------------------
+# --- the real camera, in real time; `test_bad_day` has the rest in virtual time ---------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -99,28 +96,8 @@ def world() -> Iterator[World]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def steps(world: World) -> set[str]:
-    """Causes of the clock steps in the camera's device log."""
-    found = set()
-    for place in world.log.places:
-        for path in place.glob("*-log-*.evidence"):
-            for item in Splitter().feed(path.read_bytes()):
-                if isinstance(item, StatementBytes):
-                    statement = decode(parse_signed(item.data).payload)
-                    if isinstance(statement, ClockStep):
-                        found.add(statement.cause)
-    return found
-
-
-def until_step(world: World, cause: str, within_s: float = 20.0) -> None:
-    end_s = world.now_s() + within_s
-    while cause not in steps(world):
-        assert world.now_s() < end_s, f"no step {cause}: {steps(world)}"
-        world.pause(0.25)
-
-
 @pytest.mark.requirement("R5", "R22", "R29")
-def test_many_faults_at_once_are_each_told_and_stop_no_recording(world: World) -> None:
+def test_many_faults_at_once_are_each_told_by_the_real_drivers_and_stop_no_recording(world: World) -> None:
     recording, told = world.status.recording, Told(world)
     for name in ("heat.hot", "battery.gauge_lost", "gps.silent", "clock.jump"):
         world.faults.begin(world, name)
@@ -132,46 +109,3 @@ def test_many_faults_at_once_are_each_told_and_stop_no_recording(world: World) -
         world.faults.end(world, name)
     told.wait(("clock", "stepped_back"), ("queue", "clock_stepped"))
     assert world.status.recording == recording
-
-
-@pytest.mark.requirement("R5")
-def test_a_receiver_with_another_time_is_noted_and_not_followed(world: World) -> None:
-    told = Told(world)
-    world.faults.begin(world, "gps.week_rollover")
-    until_step(world, "gnss_went_back")
-    world.faults.end(world, "gps.week_rollover")
-    world.faults.begin(world, "gps.spoof_time")
-    until_step(world, "gnss_jumped")
-    world.faults.end(world, "gps.spoof_time")
-    assert ("clock", "stepped_forward") not in told.words()
-    assert ("clock", "stepped_back") not in told.words()
-
-
-@pytest.mark.requirement("R12", "R18", "R19")
-def test_a_run_and_a_struggle_are_no_crash_and_a_fall_is_noticed(world: World) -> None:
-    told = Told(world)
-    for name in ("motion.run", "motion.struggle"):
-        world.faults.begin(world, name)
-        world.pause(1.2)
-        world.faults.end(world, name)
-    assert not {event for event, _ in told.words()} & {"trigger", "dislodged"}
-    world.faults.begin(world, "motion.fall")
-    told.wait(("dislodged", None))
-    world.faults.end(world, "motion.fall")
-    world.faults.begin(world, "motion.crash")
-    told.wait(("trigger", None))
-
-
-@pytest.mark.requirement("R13", "R15", "R29")
-def test_noise_on_the_lines_neither_stops_nor_splits_a_recording(world: World) -> None:
-    recording, told = world.status.recording, Told(world)
-    world.faults.begin(world, "lines.lightbar_bounce", 2)
-    assert ("trigger", None) not in told.words()
-    world.faults.begin(world, "lines.chatter", 3)
-    told.wait(("line_fault", "chatter"))
-    world.faults.begin(world, "lines.lightbar_dips", 2)
-    told.wait(("trigger", None))
-    world.faults.end(world, "lines.lightbar_dips")
-    world.look()
-    assert world.status.recording == recording
-    assert "recording_closed" not in {event for event, _ in told.words()}
