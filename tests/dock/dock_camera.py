@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import socketserver
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,6 @@ from cryptography import x509
 from dock_bench import SERIAL, sha256
 
 from evidence import cms
-from evidence.durable import AppendFile
-from evidence.evidence_file import EvidenceWriter
 from evidence.handover import (
     Answer,
     Done,
@@ -44,87 +40,25 @@ from evidence.requests import (
     request_decoder,
 )
 from evidence.sealed import Recipient
-from evidence.statements import CameraFacts, FileFacts, MediaFacts, ProfileRef, Source, Stamp, UploadClass, Utc, moment
+from evidence.statements import UploadClass
 from evidence.trust import Trust
+from simulator.full_card import Card
 
 
-@dataclass
-class Camera:
-    """Writes evidence files with a camera's key into a spool."""
+class Camera(Card):
+    """Writes evidence files with the key of an agency's camera into a spool."""
 
-    pki: Path
-    spool: Path
-    serial: str = SERIAL
-    mono_ns: int = 10**9
-
-    def stamp(self) -> Stamp:
-        self.mono_ns += 10**6
-        now = moment(time.time_ns())
-        return Stamp(
-            boot="7e4a1c52-0000-4000-8000-000000000001",
-            mono_ns=self.mono_ns,
-            utc=Utc(earliest=now, latest=now, source="gnss"),
-        )
+    def __init__(self, pki: Path, spool: Path, serial: str = SERIAL) -> None:
+        vault = x509.load_pem_x509_certificate((pki / "vault.pem").read_bytes())
+        signer = FileSigner.load(pki / "camera.key", pki / "camera.pem")
+        boot = "7e4a1c52-0000-4000-8000-000000000001"
+        super().__init__(serial, spool, signer, Recipient.of(vault), boot, model="bench")
 
     def record(
         self, number: int, *, size: int = 0, upload_class: UploadClass = "normal", name: str | None = None
     ) -> SpoolFile:
         """A recording of about `size` bytes that verifies."""
-        writer = self._open(name or f"{self.serial}-{number:06d}.evidence", "recording", number, upload_class)
-        writer.seal_mp4("init", [b"\0" * 64])
-        for place in range(max(1, size // 100_000)):
-            facts = MediaFacts(start_ns=place * 10**9, duration_ns=10**9, frames=30, first_frame=30 * place)
-            writer.seal_mp4("media", [os.urandom(100_000 if size else 2000)], facts)
-        return self._close(writer, upload_class)
-
-    def log(self, number: int, recordings: Sequence[SpoolFile] = ()) -> SpoolFile:
-        """A log segment that verifies, and that names some recordings as opened and closed."""
-        writer = self._open(f"{self.serial}-log-{number:06d}.evidence", "log", number, "log")
-        for file in recordings:
-            data = (self.spool / file.name).read_bytes()
-            facts = FileFacts(name=file.name, bytes=file.bytes, sha256=sha256(data), close_hash=file.close_hash)
-            writer.event("recording_opened", recording=file.number)
-            writer.event("recording_closed", recording=file.number, word="button", file=facts)
-        writer.event("state", word="docked")
-        return self._close(writer, "log")
-
-    def _open(self, name: str, stream: Any, number: int, upload_class: UploadClass) -> EvidenceWriter:
-        vault = x509.load_pem_x509_certificate((self.pki / "vault.pem").read_bytes())
-        signer = FileSigner.load(self.pki / "camera.key", self.pki / "camera.pem")
-        writer = EvidenceWriter(
-            AppendFile.create(self.spool / name),
-            signer,
-            [Recipient.of(vault)],
-            self.stamp,
-            serial=self.serial,
-            stream=stream,
-            number=number,
-        )
-        writer.open(
-            camera=CameraFacts(model="bench", firmware="0", firmware_sha256="0" * 64),
-            sources=(Source(role="camera", driver="bench", sensor="none", kind="simulated"),),
-            profile=ProfileRef(name="bench", version=1, sha256="0" * 64),
-            upload_class=upload_class,
-            retention_class="standard",
-            hold=False,
-        )
-        return writer
-
-    def _close(self, writer: EvidenceWriter, upload_class: UploadClass) -> SpoolFile:
-        writer.close("button")
-        writer.commit()
-        writer.file.close()
-        facts = writer.facts()
-        stream = writer._identity["stream"]
-        return SpoolFile(
-            name=facts.name,
-            stream=stream,
-            number=writer._identity["number"],
-            bytes=facts.bytes,
-            close_hash=facts.close_hash,
-            upload_class=upload_class,
-            state="waiting",
-        )
+        return self.fill(number, [100_000 if size else 2000] * max(1, size // 100_000), upload_class, name)
 
 
 @dataclass

@@ -14,7 +14,6 @@ from dock_bench import TUS, Client, Process, poll_until, write_station
 from dock_camera import Camera
 
 from evidence.durable import AppendFile
-from evidence.evidence_file import EvidenceWriter
 from evidence.keys import FileSigner
 from evidence.statements import FileFacts
 from evidence.unwrap_ledger import UnwrapLedger
@@ -61,13 +60,14 @@ class Told:
             sha256=hashlib.sha256(self.path.read_bytes()).hexdigest(),
             close_hash=self.file.close_hash,
         )
-        writer: EvidenceWriter = self.camera._open(f"SIM-0001-log-{number:06d}.evidence", "log", number, "log")
+        begun = self.camera.begin(f"SIM-0001-log-{number:06d}.evidence", "log", number, "log")
+        writer = begun.writer
         writer.event("recording_opened", recording=1, details={"trigger": "light_bar"})
         writer.event("recording_closed", recording=1, word="record_button", file=facts)
         writer.event("recording_opened", recording=2)
         writer.event("receipt_taken", recording=1, file=facts)
         writer.event("tombstone", recording=1, file=facts)
-        return self.camera.spool / self.camera._close(writer, "log").name
+        return self.camera.spool / self.camera.end(begun).name
 
 
 @pytest.fixture(scope="module")
