@@ -144,7 +144,7 @@ def accept(document: bytes, offered: Path, state: Path) -> None:
 
     What lies at `offered` is noted as outdone, so that each start from now on does not complain that it is older.
     """
-    state.mkdir(parents=True, exist_ok=True, mode=0o750)
+    durable.make_directory(state)
     older = offered.read_bytes() if offered.exists() else b""
     durable.replace(_outdone_path(state / "profile.p7s"), hashlib.sha256(older).hexdigest().encode())
     durable.replace(state / "profile.p7s", document)
@@ -193,7 +193,7 @@ def load_profile(
             new = path == offered and (current is None or candidate.sha256 != current.sha256)
             current = candidate  # it rules, even if the card does not take the copy
             if new and keep:
-                accepted.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+                durable.make_directory(accepted.parent)
                 durable.replace(accepted, document)
         except (ProfileRefused, OSError) as error:
             complaints.append(str(error))

@@ -81,7 +81,7 @@ class ProofBook:
         elif not here and proof.stream == "log":
             raise ProofRefused(f"the proof is of {proof.name}, which is not on this camera")
         with self._writing:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+            durable.make_directory(self._directory)
             if here:
                 path = self._directory / f"{proof.name}{SUFFIX}"
                 durable.replace(path, document)

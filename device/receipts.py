@@ -141,7 +141,7 @@ class Receipts:
         known = self._known(name)
         self.check(name, document)
         path = self._spool.receipt_path(name)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        durable.make_directory(path.parent)
         durable.replace(path, document)
         self._held.setdefault(name, 0)
         self._writer.put(Job(f"{name} receipt", lambda: self._log_entry("receipt_taken", known, document)))

@@ -23,7 +23,7 @@ from device.fragments import Fragment, follows, joined
 from device.losses import Gap, Losses, gap_of
 from device.muxing import Muxed, Muxer
 from device.signing_pace import PacedSigner
-from evidence.durable import AppendFile, sync_directory, write_new
+from evidence.durable import AppendFile, make_directory, sync_directory, write_new
 from evidence.errors import MediaError, RecordingClosed
 from evidence.evidence_file import EvidenceWriter
 from evidence.fmp4 import salt_box
@@ -201,9 +201,7 @@ class RecordingFile:
         directory = self._spool / ASIDE
         name = f"{self.name}.unsigned-{muxed.facts.first_frame:09d}.p7"
         try:
-            if not directory.is_dir():
-                directory.mkdir(mode=0o750)
-                sync_directory(self._spool)
+            make_directory(directory)
             write_new(directory / name, sealed)
         except OSError as error:
             log.error("%s: not kept aside: %s", name, error)

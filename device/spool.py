@@ -16,6 +16,7 @@ from msgspec import Meta
 from device.appended import Appended
 from device.state_file import write_state
 from evidence.cms import parse_signed
+from evidence.durable import make_directory
 from evidence.errors import EvidenceError, NotEvidence
 from evidence.handover import PAGE_FILES, SpoolFile
 from evidence.handover import Spool as Listing
@@ -86,7 +87,7 @@ class Spool:
         Of each file only the end is looked at: a camera must record at once, however much lies on its card.
         Raises OSError if the directory cannot be read.
         """
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+        make_directory(self.directory)
         self.counters = self._load_counters()
         self.appended.load()
         unclosed: list[tuple[str, int, Path]] = []

@@ -38,5 +38,5 @@ def read_state(path: Path, kind: Any, limit_bytes: int = STATE_BYTES) -> Any:
 
 def write_state(path: Path, value: Any) -> None:
     """Make it durable; the directory is made if need be. May block. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    durable.make_directory(path.parent)
     durable.replace(path, msgspec.json.encode(value))

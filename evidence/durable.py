@@ -53,6 +53,8 @@ class FileLayer(Protocol):
 
     def unlink(self, path: Path) -> None: ...
 
+    def make_directory(self, path: Path, mode: int) -> None: ...
+
     def free_bytes(self, path: Path) -> int:
         """What an unprivileged process may still write where `path` lies."""
         ...
@@ -97,6 +99,9 @@ class OperatingSystem:
 
     def unlink(self, path: Path) -> None:
         path.unlink()
+
+    def make_directory(self, path: Path, mode: int) -> None:
+        path.mkdir(mode, exist_ok=True)
 
     def free_bytes(self, path: Path) -> int:
         space = os.statvfs(path)
@@ -243,6 +248,15 @@ def rename(old: Path, new: Path) -> None:
 def unlink(path: Path) -> None:
     """Remove a name durably. Raises OSError."""
     _layer.unlink(path)
+    sync_directory(path.parent)
+
+
+def make_directory(path: Path, *, mode: int = 0o750) -> None:
+    """A directory whose name is durable, with those above it; nothing if it is there. Raises OSError."""
+    if path.is_dir():
+        return
+    make_directory(path.parent, mode=mode)
+    _layer.make_directory(path, mode)
     sync_directory(path.parent)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from evidence.chain import Chain
-from evidence.durable import AppendFile, rename, sync_directory
+from evidence.durable import AppendFile, make_directory, rename
 from evidence.errors import EvidenceError, NotEvidence
 from evidence.evidence_file import EvidenceWriter
 from evidence.keys import Signer
@@ -172,9 +172,7 @@ def _digest(path: Path) -> str:
 
 def _aside_directory(path: Path) -> Path:
     directory = path.parent / ASIDE
-    if not directory.exists():
-        directory.mkdir(mode=0o750)
-        sync_directory(path.parent)
+    make_directory(directory)
     return directory
 
 

@@ -110,6 +110,14 @@ class CardLayer:
         self.card.ask("name")
         self.card.medium.unlink(on_card)
 
+    def make_directory(self, path: Path, mode: int) -> None:
+        on_card = self._on_card(path)
+        if on_card is None:
+            self._below.make_directory(path, mode)
+            return
+        self.card.ask("name")
+        self.card.medium.make_directory(on_card, mode)
+
     def free_bytes(self, path: Path) -> int:
         real = self._below.free_bytes(path)
         return real if self._on_card(path) is None else self.card.free_bytes(real)

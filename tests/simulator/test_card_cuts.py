@@ -76,6 +76,11 @@ def work(module: Any, card: Path, told: Told) -> None:
     told.doing("aside/moved", None)
     module.unlink(card / "aside" / "moved")
     told.did("aside/moved", None)
+    append(b"in between")
+    module.make_directory(card / "state" / "receipts" / "of a year")
+    told.doing("state/receipts/of a year/one", b"receipt")
+    module.replace(card / "state" / "receipts" / "of a year" / "one", b"receipt")
+    told.did("state/receipts/of a year/one", b"receipt")
     append(b"the end")
 
 
