@@ -93,14 +93,19 @@ def run(checks: Sequence[Check], profile: AcceptedProfile, *, limit_s: float = L
             seen = Seen("fail", f"the check itself failed: {error}", "", "have the camera repaired")
         duration_ms = (time.monotonic_ns() - began) // 1_000_000
         rows[index] = rate(name, seen, profile.severity(name), duration_ms)
-        with counting:
-            working.discard(index)
-            if working:
-                program_time.release()  # the last one's hold is ours again
+
+    def counted(index: int, name: str, check: Callable[[], Seen]) -> None:
+        try:
+            one(index, name, check)
+        finally:
+            with counting:
+                working.discard(index)
+                if working:
+                    program_time.release()  # the last one's hold is ours again
 
     deadline = time.monotonic() + limit_s
     threads = [
-        threading.Thread(target=one, args=(index, name, check), name=f"check {name}", daemon=True)
+        threading.Thread(target=counted, args=(index, name, check), name=f"check {name}", daemon=True)
         for index, (name, check) in enumerate(checks)
     ]
     for thread in threads:

@@ -139,11 +139,18 @@ class Writer:
             return batch or None
 
     def _run(self) -> None:
-        while (batch := self._take_batch()) is not None:
-            program_time.turn()
-            self._write(batch)
+        try:
+            while (batch := self._take_batch()) is not None:
+                program_time.turn()
+                self._write(batch)
+                with self._wake:
+                    self._bytes -= sum(job.bytes for job in batch)
+        finally:
             with self._wake:
-                self._bytes -= sum(job.bytes for job in batch)
+                self._stopping = True
+                if self._working:  # however it ended, nobody waits for it any more
+                    self._working = False
+                    program_time.release()
 
     def _write(self, batch: list[Job]) -> None:
         """Append and commit a batch, with retries; what the storage does not take is given up, job by job."""

@@ -2,7 +2,7 @@
 
 Its power can be cut: from that instant it writes nothing, and its next start finds what is on the card. While virtual
 time stands still the writer has nothing left to do, so a cut falls between two durable writes; cuts within one are the
-simulated card's (`simulator.card_model`).
+simulated card's (`simulator.card`), which forgets in every cut what nobody synced.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from typing import Any, Final
 import msgspec
 
 from device.beside import Beside
-from device.config import DeviceSettings, load_settings
+from device.config import load_settings
 from device.daemon import Daemon
 from device.hardware import load_hardware
 from device.identity import load_identity
 from device.profile import load_profile, vault_faults
 from evidence.handover import Answer, Notice, Refused, Spool, Status
 from evidence.requests import ListRequest, Request, StatusRequest
-from hal.storage import DirectoryStorage
+from simulator.card.card import SimulatedCard
+from simulator.card.storage import CardStorage
 from simulator.drivers.board import Board
 from simulator.drivers.hardware_messages import OpRefused, PinOp, PinsOp, decode_request
 from simulator.pin_watch import Change
@@ -33,8 +34,6 @@ from simulator.virtual_time import VirtualTime
 
 START_S: Final = 20.0
 """How long, in virtual time, a camera may take until it answers."""
-_PROBE_STEP_NS: Final = 20_000_000
-"""How long each step of a card's speed test takes here: this machine's disk says nothing about a card."""
 EXIT_POWER_OFF: Final = 20
 
 
@@ -73,10 +72,17 @@ class VirtualCamera:
     """`simulator.camera_end.CameraEnd`."""
 
     def __init__(
-        self, virtual: VirtualTime, board: Board, device_toml: Path, *, on_power_off: Callable[[], None] = lambda: None
+        self,
+        virtual: VirtualTime,
+        board: Board,
+        card: SimulatedCard,
+        device_toml: Path,
+        *,
+        on_power_off: Callable[[], None] = lambda: None,
     ) -> None:
         self._virtual = virtual
         self.board = board
+        self.card = card
         self._device_toml = device_toml
         self._on_power_off = on_power_off
         self._levels: dict[int, int] = {}
@@ -87,8 +93,6 @@ class VirtualCamera:
         self.starts = 0
         self.exit_code: int | None = None
         """Of the last orderly end."""
-        self.on_cut: Callable[[], None] = lambda: None
-        """Is called when the power is away: what was not durable is lost now."""
         self.on_notice: Callable[[Notice], None] = lambda _: None
         self._changes: queue.SimpleQueue[Change] = queue.SimpleQueue()
         board.watchers.append(lambda event: self._changes.put(Change(event.pin, event.level, event.at_ns)))
@@ -103,7 +107,7 @@ class VirtualCamera:
             Path(settings.profile), Path(settings.state) / "profile.p7s", identity.trust
         )
         hardware = load_hardware(settings, allow_simulated=True, wanted=accepted.profile.drivers)
-        hardware.storage = _card(settings)
+        hardware.storage = CardStorage(self.card)
         self.daemon = daemon = _CutOffDaemon(settings, identity, accepted, hardware, beside=_Inline)
         for complaint in complaints:
             daemon.log("profile_refused", details={"why": complaint[:500]})
@@ -129,11 +133,12 @@ class VirtualCamera:
         assert daemon is not None
         assert running is not None
         daemon.cut = True
+        self.card.cut()  # what was not synced is gone; and who writes from now on, dies of it
         running.cancel()
         self._virtual.loop.run_until_complete(asyncio.wait([running]))
         self._unfollow()
         self.daemon = self._running = None
-        self.on_cut()
+        self.card.power_on()
 
     def shut_down(self) -> int:
         """Ask it to end in order; its exit code."""
@@ -244,15 +249,3 @@ class VirtualCamera:
         if isinstance(answer, Refused):
             raise WorldRefused(f"the recorder refuses: {answer.error}")
         return answer
-
-
-def _card(settings: DeviceSettings) -> DirectoryStorage:
-    """A card whose speed is always the same."""
-    now_ns = 0
-
-    def timer() -> int:
-        nonlocal now_ns
-        now_ns += _PROBE_STEP_NS
-        return now_ns
-
-    return DirectoryStorage(Path(settings.spool), timer=timer)

@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import random
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from evidence.export.decrypt import Vault
 from evidence.trust import Trust
 from hal.program_time import utc_ns
 from simulator import agency
+from simulator.card.layer import installed
+from simulator.card.medium import PowerLost
 from simulator.deeds import Deeds
 from simulator.drivers.board import Board
 from simulator.hands import Hands
@@ -94,6 +97,8 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
         agency.found_agency(layout, scenario)
         virtual = cleanup.enter_context(virtual_time(time.time_ns()))
         battery, thermal = cell_of(layout, scenario), ThermalFeed(layout.thermal)
+        card = cleanup.enter_context(installed(layout.camera, wait=virtual.wait_here, really_sync=True))
+        cleanup.enter_context(_quiet_dead())
         board = Board(str(layout.hardware_socket), virtual)
         cleanup.callback(board.close)
         gps = ReceiverControls(RouteReceiver(route_of(scenario, order.route), order.seed), ReceiverLine(order.seed))
@@ -110,7 +115,7 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
             progress.event("    the camera has switched itself off; somebody changes its battery")
             battery.set(percent=60)
 
-        camera = VirtualCamera(virtual, board, device_toml, on_power_off=charge)
+        camera = VirtualCamera(virtual, board, card, device_toml, on_power_off=charge)
         camera.on_notice = timeline.notice
         camera.start()
         cleanup.callback(camera.shut_down)
@@ -131,10 +136,27 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
         log = LogWatch((layout.spool, layout.store))
         world = World(camera, battery, profile, progress, deeds, log, holder, VirtualStage(virtual))
         world.network, world.docks, world.station, world.programs = NetworkControl(network), dock, dock.control, dock
+        world.card = camera.card
         cleanup.callback(world.shut)
         if scenario.setup.dock.docked:
             deeds.do(Deed("dock"))
         yield VirtualRunning(order, layout, virtual, camera, dock, world, timeline)
+
+
+@contextlib.contextmanager
+def _quiet_dead() -> Iterator[None]:
+    """A thread that dies of a power cut says nothing."""
+    before = threading.excepthook
+
+    def hook(one: threading.ExceptHookArgs) -> None:
+        if not issubclass(one.exc_type, PowerLost):
+            before(one)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 @contextlib.contextmanager

@@ -48,6 +48,9 @@ class VirtualTime:
         self._parked = False
         """The loop lets the others work."""
         self._quiet = threading.Condition()
+        self._waited_s, self._waited_ns = 0.0, 0
+        self._home = threading.get_ident()
+        """The thread on which the loop runs."""
         self.loop = VirtualLoop(self)
 
     def boottime_ns(self) -> int:
@@ -101,6 +104,20 @@ class VirtualTime:
         self.release()
         over.wait()
         self.turn()
+
+    def wait_here(self, seconds: float) -> None:
+        """As `sleep`, or on the loop's own thread: then everybody else waits too, and it is later afterwards.
+
+        Raises `NothingWillHappen` when the loop waits for a thing that only the loop could bring about.
+        """
+        if threading.get_ident() != self._home:
+            self.sleep(seconds)
+            return
+        self._waited_s = self._waited_s + seconds if self._ns == self._waited_ns else seconds
+        if self._waited_s > _STUCK_S:
+            raise NothingWillHappen(f"the loop itself has waited for {_STUCK_S:g} s of virtual time")
+        self._ns += int(seconds * NS_PER_S)
+        self._waited_ns = self._ns
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
         """As `sleep`, until somebody sets the event."""
@@ -236,6 +253,11 @@ def virtual_time(utc_ns: int) -> Iterator[VirtualTime]:
     try:
         yield virtual
     finally:
+        left = asyncio.all_tasks(virtual.loop)
+        for task in left:
+            task.cancel()
+        if left:
+            virtual.loop.run_until_complete(asyncio.wait(left, timeout=1.0))
         program_time.run_on(before)
         virtual.loop.close()
 

@@ -22,9 +22,11 @@ from simulator.card.medium import Medium, PowerLost
 class CardLayer:
     """A `FileLayer` for what lies on the card; `below` is for what does not."""
 
-    def __init__(self, card: SimulatedCard, below: FileLayer) -> None:
+    def __init__(self, card: SimulatedCard, below: FileLayer, *, really_sync: bool = False) -> None:
+        """With `really_sync` the host's disk is asked as well: what is measured then costs what it costs."""
         self.card = card
         self._below = below
+        self._really_sync = really_sync
         self._root = str(card.medium.root.resolve())
         self._mine: dict[int, int] = {}
         """Descriptors of files on the card, and how many power cuts there had been when they were opened."""
@@ -76,6 +78,8 @@ class CardLayer:
             self._below.sync(descriptor, mode=mode)
             return
         self.card.ask("sync")
+        if self._really_sync:
+            self._below.sync(descriptor, mode=mode)
         self.card.medium.sync(descriptor)
 
     def sync_directory(self, path: Path) -> None:
@@ -84,6 +88,8 @@ class CardLayer:
             self._below.sync_directory(path)
             return
         self.card.ask("sync")
+        if self._really_sync:
+            self._below.sync_directory(path)
         self.card.medium.sync_directory(on_card)
 
     def replace(self, old: Path, new: Path) -> None:
@@ -146,11 +152,13 @@ def _first(views: Sequence[memoryview], size: int) -> Iterator[memoryview]:
 
 
 @contextlib.contextmanager
-def installed(root: Path, *, wait: Callable[[float], None] = time.sleep) -> Iterator[SimulatedCard]:
+def installed(
+    root: Path, *, wait: Callable[[float], None] = time.sleep, really_sync: bool = False
+) -> Iterator[SimulatedCard]:
     """A card at the directory `root` under all cameras of this process while the ``with`` block lasts."""
     card = SimulatedCard(Medium(root), wait=wait)
     below = durable.install(durable.OperatingSystem())
-    durable.install(CardLayer(card, below))
+    durable.install(CardLayer(card, below, really_sync=really_sync))
     try:
         yield card
     finally:
