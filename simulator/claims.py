@@ -5,6 +5,7 @@ The facts come from the files themselves (`simulator.run_facts`); none is taken 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -127,7 +128,7 @@ def wrong(claim: Claim, facts: RunFacts) -> str | None:
         said = {stem: (not holds, text) for stem, (holds, text) in said.items()}
     held = [stem for stem, (holds, _) in said.items() if holds]
     if claim.about == "none":
-        return f"{', '.join(held)} is so" if held else None
+        return "; ".join(f"{stem} has {said[stem][1]}" for stem in held) or None
     if claim.about == "any":
         return None if held else "; ".join(f"{stem} has {text}" for stem, (_, text) in said.items())
     return "; ".join(f"{stem} has {text}" for stem, (holds, text) in said.items() if not holds) or None
@@ -183,7 +184,8 @@ def _of(claim: Claim, one: RecordingFacts, began_ns: int) -> tuple[bool, str]:
         "loss": (one.lost_s, "s missing"), "muted": (one.muted_s, "s muted"), "gps": (one.gps_fixes, "gps points"),
     }  # fmt: skip
     yes = {
-        "time unverified": (one.time_unverified, "a time that holds"), "linked": (one.linked, "no earlier recording"),
+        "time unverified": (one.time_unverified, "no doubt about its time"),
+        "linked": (one.linked, "no link to an earlier one"),
         "recovered": (one.recovered, "no recovery"), "receipted": (one.receipted, "no receipt"),
         "quarantined": (one.quarantined, "no place in quarantine"), "deleted": (one.deleted, "no signed tombstone"),
     }  # fmt: skip
@@ -195,7 +197,8 @@ def _of(claim: Claim, one: RecordingFacts, began_ns: int) -> tuple[bool, str]:
         number, unit = numbers[claim.fact]
         return claim.least <= number <= claim.most, f"{number:.3g} {unit}"
     if claim.fact in yes:
-        return yes[claim.fact]
+        holds, without = yes[claim.fact]
+        return holds, re.sub(r"^no ", "a ", without) if holds and without.startswith("no ") else without
     if claim.fact == "closed":
         holds = one.closed is not None and claim.word in ("", one.closed)
         return holds, "no end" if one.closed is None else f"the end {one.closed}"
