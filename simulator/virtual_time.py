@@ -47,6 +47,7 @@ class VirtualTime:
         self._held = 0
         self._parked = False
         """The loop lets the others work."""
+        self._over = False
         self._quiet = threading.Condition()
         self._waited_s, self._waited_ns = 0.0, 0
         self._home = threading.get_ident()
@@ -74,7 +75,15 @@ class VirtualTime:
 
     def turn(self) -> None:
         with self._quiet:
-            self._quiet.wait_for(lambda: self._parked)
+            self._quiet.wait_for(lambda: self._parked or self._over)
+            if self._over:
+                raise NothingWillHappen("virtual time is over, and with it what still waited for its turn")
+
+    def end(self) -> None:
+        """Nothing happens any more: who waits for a turn is let go, so that the program can end."""
+        with self._quiet:
+            self._over = True
+            self._quiet.notify_all()
 
     def rest(self) -> None:
         """The loop's: let the others work until nobody does any more (rule 2). Raises `NothingWillHappen`."""
@@ -259,6 +268,7 @@ def virtual_time(utc_ns: int) -> Iterator[VirtualTime]:
         if left:
             virtual.loop.run_until_complete(asyncio.wait(left, timeout=1.0))
         program_time.run_on(before)
+        virtual.end()
         virtual.loop.close()
 
 
