@@ -19,6 +19,7 @@ from simulator import agency, broker
 from simulator.battery_feed import BatteryFeed
 from simulator.camera_link import CameraLink
 from simulator.card.mounted import MountedCard, NoCard, mount_card
+from simulator.card.orders import CardOrders
 from simulator.deeds import Deeds
 from simulator.docks import Docks
 from simulator.drivers.clip import open_clip
@@ -129,8 +130,7 @@ def running(order: Order, progress: Progress) -> Iterator[Running]:
         programs = _start(layout, children, order, gps.port, progress)
         recorder = cleanup.enter_context(contextlib.closing(Recorder(layout.recorder_socket)))
         camera = _camera(layout, children, programs, recorder, card)
-        world = _world(layout, children, programs, camera, gps, battery, thermal, order, progress)
-        world.card = card
+        world = _world(layout, children, programs, camera, card, gps, battery, thermal, order, progress)
         cleanup.callback(world.camera.close)
         world.door = WorldDoor(layout.world_socket)
         cleanup.callback(world.shut)
@@ -237,6 +237,7 @@ def _world(
     children: Children,
     programs: Programs,
     camera: CameraLink,
+    card: CardOrders,
     gps: GpsFeed,
     battery: BatteryFeed,
     thermal: ThermalFeed,
@@ -253,8 +254,9 @@ def _world(
     people = People(layout.pki, agency.SERIAL, officer=order.scenario.setup.officer)
     deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki), people)
     holder = VaultHolder(layout, children, progress)
-    log = LogWatch((layout.spool, *layout.stores))
+    log = LogWatch((card.seen(layout.spool), *layout.stores))
     world = World(camera, battery, profile, progress, deeds, log, holder, RealStage())
+    world.card = card
     world.docks, world.network, world.station = programs.docks, programs.docks.network, programs.docks.station
     single = (programs.device, programs.agent, programs.station, programs.broker)
     world.programs = ChildPrograms(children, {one.name: one for one in single})

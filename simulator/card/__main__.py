@@ -31,10 +31,10 @@ class _Mounted:
     def __init__(self, directory: Path) -> None:
         unmount(directory)  # an earlier one that died
         self.directory = directory
-        self._below = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        """The directory as it is below the mount."""
+        self.below = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """The directory as it is below the mount: /proc/PID/fd/THIS, for whoever only looks."""
         kept = directory.with_name(f".{directory.name}.kept")
-        self.card = SimulatedCard(Medium(Path(f"/proc/self/fd/{self._below}"), kept))
+        self.card = SimulatedCard(Medium(Path(f"/proc/self/fd/{self.below}"), kept))
         self.changed = asyncio.Event()
         self.usable = False
         self.error: str | None = None
@@ -85,7 +85,7 @@ async def _serve(options: argparse.Namespace) -> None:
     try:
         await mounted.changed.wait()
         if mounted.usable:
-            print(READY + str(mounted.directory), flush=True)
+            print(f"{READY}{mounted.directory} below {mounted.below}", flush=True)
             mounted.changed.clear()
             await mounted.changed.wait()
         print(f"python -m simulator.card: {mounted.error}", file=sys.stderr)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 from simulator.card.answers import ASKS, Ask, Faults, answer, rotten
@@ -124,6 +125,10 @@ class SimulatedCard:
     def power_on(self) -> None:
         """The camera gets its power back, and finds what the cut left."""
         self.medium.power_on()
+
+    def seen(self, path: Path) -> Path:
+        """Who only looks in this process asks nobody."""
+        return path
 
     def power_is_lost(self) -> bool:
         """Whether the power is away."""

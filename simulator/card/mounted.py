@@ -38,6 +38,9 @@ class MountedCard:
     """The orders of `simulator.card.orders.CardOrders`, carried to the process at a control socket."""
 
     control: Path
+    directory: Path
+    below: Path
+    """The same directory as it lies below the mount."""
     _line: ControlLine = field(init=False)
     _armed: bool = False
     """The power may go by itself."""
@@ -83,6 +86,10 @@ class MountedCard:
     def power_on(self) -> None:
         self._armed = False
         self._tell(PowerOn())
+
+    def seen(self, path: Path) -> Path:
+        """Past the mount: a world that waited for its own card would wait for ever."""
+        return self.below / path.relative_to(self.directory) if path.is_relative_to(self.directory) else path
 
     def power_is_lost(self) -> bool:
         """Asks only if somebody armed it: the world looks often."""
@@ -147,6 +154,9 @@ class NoCard:
     def power_on(self) -> None:
         """It has no power of its own."""
 
+    def seen(self, path: Path) -> Path:
+        return path
+
     def power_is_lost(self) -> bool:
         return False
 
@@ -160,11 +170,12 @@ def mount_card(children: Children, directory: Path, control: Path) -> tuple[Moun
         return NoCard(f"{_FUSE} cannot be opened here (install fuse3, and run as root or let users mount)"), None
     child = children.start("card", python_module("simulator.card", str(directory), "--control", str(control)))
     try:
-        children.wait_for_text(child, "card ready: ", READY_WITHIN_S)
+        ready = children.wait_for_text(child, "card ready: ", READY_WITHIN_S)
     except ProcessDied:
         child.expected = True
         children.stop(child)
         unmount(directory)
         said = child.text().strip().splitlines()
         return NoCard(said[-1].partition("simulator.card: ")[2] if said else "it was not ready in time"), None
-    return MountedCard(control), child
+    below = Path(f"/proc/{child.process.pid}/fd/{ready.rpartition(' ')[2]}")
+    return MountedCard(control, directory, below), child

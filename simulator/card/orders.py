@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
@@ -32,6 +33,10 @@ class CardOrders(Protocol):
         self, *, written_bytes: int | None = None, requests: int | None = None, survives: Survives = "nothing"
     ) -> None: ...
     def power_on(self) -> None: ...
+
+    def seen(self, path: Path) -> Path:
+        """Where somebody outside the camera looks at a file of the card, and never waits for it."""
+        ...
 
     def power_is_lost(self) -> bool:
         """Whether the power went by itself, after `cut_after`, and is not back."""

@@ -213,6 +213,8 @@ def test_a_stalled_card_makes_wait_who_writes_and_nobody_who_only_looks(rig: Rig
     durable.replace(here / "a", b"x")
     card.stall()
     writer = subprocess.Popen([sys.executable, "-c", f"open({str(here / 'b')!r}, 'w').write('late')"])
+    assert [one.name for one in card.seen(here).iterdir()] == ["a"], "the world looks past the mount"
+    assert card.seen(here / "a").read_bytes() == b"x"
     assert (here / "a").stat().st_size == 1
     assert durable.free_bytes(here) > 0
     assert writer.poll() is None
