@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 from pathlib import Path
 
@@ -337,3 +338,30 @@ def test_no_text_brings_the_reader_down() -> None:
         steps, mistakes = read_script(text)
         assert all(isinstance(one, Step) for one in steps)
         assert all(isinstance(one, Mistake) and "\n" not in one.text for one in mistakes)
+
+
+# --- the page that trainers read --------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parents[2] / "docs" / "simulator" / "scenarios.md"
+
+
+def test_every_word_that_can_be_done_stands_on_the_page() -> None:
+    page = PAGE.read_text("utf-8")
+    words = [*(one for one in ACTIONS if not one.endswith(" off")), *(one.example for one in AMOUNTS), *SAID]
+    assert [one for one in words if f"`{one}`" not in page] == []
+
+
+def test_every_example_of_the_page_is_a_good_scenario(tmp_path: Path) -> None:
+    examples = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert len(examples) == 2
+    for number, text in enumerate(examples):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(text, encoding="utf-8")
+        assert lint(path) == ([], [])
+
+
+def test_every_expectation_of_the_page_is_understood() -> None:
+    section = PAGE.read_text("utf-8").partition("### State, lamps, log")[2].partition("### Names")[0]
+    for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE):
+        for text in re.findall(r"`([^`]+)`", row):
+            assert isinstance(expected(text), Expectation), text
