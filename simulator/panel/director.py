@@ -100,6 +100,14 @@ class Director:
     # --- on the world's thread ----------------------------------------------------------------------------------------
 
     def _main(self) -> None:
+        try:
+            self._worlds()
+        finally:
+            if not self._closing:  # a mistake of ours: the page must not look as if all were well
+                why = "the panel itself has failed, see the terminal where it was started; start it again"
+                self.feed.set("run", {"state": "failed", "why": why})
+
+    def _worlds(self) -> None:
         while not self._closing:
             self.feed.forget()
             self.told.begin()

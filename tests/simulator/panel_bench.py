@@ -22,7 +22,7 @@ keep_after_receipt_h = 0
 pre_event_s = 3
 stop_reason_s = 0
 double_press_ms = 2000
-hold_to_stop_ms = 1500
+hold_to_stop_ms = 1000
 confirm_stop_s = 10
 [camera]
 width = 320

@@ -38,7 +38,7 @@ def record_and_stop(tab: Tab) -> None:
     expect(tab.page.locator("[data-line=lightbar]")).to_have_attribute("aria-pressed", "true", timeout=SOON_MS)
     tab.press("r")  # a marker
     expect(tab.page.locator("#files")).to_contain_text("marker", timeout=SOON_MS)
-    tab.press("r", 2.0)
+    tab.press("r", 1.3)
     tab.until("#state-pill", "confirming stop")
     tab.press("r")
     tab.until("#state-pill", "ready")
@@ -66,7 +66,7 @@ def test_the_first_minute_by_keyboard_from_the_press_to_the_verified_video(brows
         )
         expect(dot).not_to_have_attribute("cx", before, timeout=SOON_MS)
         page.get_by_role("button", name="Change one bit of a copy").click()
-        tab.until(".forged.good", "refused")
+        tab.until(".forged.good", "One bit was changed, and the copy is refused")
         assert page.locator("#guide li.done").count() == 6
         assert all(one.startswith(panel) for one in tab.asked), "a request went elsewhere"
         assert tab.complaints == []
@@ -81,7 +81,7 @@ def test_a_mouse_presses_the_drawn_button_and_drags_the_camera_into_its_dock(bro
             red.click(delay=120)
         tab.until("#state-pill", "recording")
         expect(page.locator("#rec-mark")).to_contain_text("REC SIM-0001")
-        red.click(delay=2000)
+        red.click(delay=1300)
         tab.until("#state-pill", "confirming stop")
         red.click(delay=120)
         tab.until("#state-pill", "ready")

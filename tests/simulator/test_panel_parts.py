@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from device.states import TABLE, State
 from simulator.cli import main
+from simulator.drivers.hardware_messages import OpRefused, PictureOp
+from simulator.drivers.picture import Picture
+from simulator.drivers.shown import Shown, jpeg
 from simulator.nmea import sentence
 from simulator.panel import machine_drawing
 from simulator.panel.director import fault_list
 from simulator.panel.feed import Feed
+from simulator.panel.files import Files
 from simulator.panel.opening import layers
 from simulator.panel.orders import MOST_BYTES, Do, Line, read_order, takes_a_while
 from simulator.panel.track import HERE, metres, place
 from simulator.run_errors import WorldRefused
 
+VECTORS = Path(__file__).parents[1] / "vectors"
 RMC = sentence("GPRMC,120000.00,A,4132.29200,N,07248.42000,W,20.000,90.00,010126,,,A")
 
 
@@ -94,6 +102,44 @@ def test_a_place_is_what_the_receiver_says_of_it() -> None:
     assert abs(said["north_m"]) < 1
     assert place([sentence("GPRMC,120000.00,V,,,,,,,010126,,,N")])["fix"] is False
     assert metres(HERE[0] + 0.001, HERE[1])[1] == pytest.approx(111.2, abs=0.1)
+
+
+def test_the_picture_is_what_the_sensor_delivers_in_its_own_colours() -> None:
+    """Limited range in, a JPEG's full range out; nothing is copied while nobody asks."""
+    shown, picture = Shown(), Picture(64, 48)
+    picture.y[:], picture.u[:], picture.v[:] = 235, 128, 128
+    shown.offer(picture)
+    with pytest.raises(OpRefused, match="delivers no picture"):
+        shown.answer(PictureOp())
+    data = jpeg((picture.y, picture.u, picture.v), 32)
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    assert image.size == (32, 24)
+    assert all(level >= 253 for level in image.getpixel((5, 5)))  # type: ignore[union-attr]
+
+
+def test_an_evidence_file_is_told_as_it_grows(tmp_path: Path) -> None:
+    spool, store = tmp_path / "spool", tmp_path / "store"
+    spool.mkdir()
+    store.mkdir()
+    whole = next(VECTORS.glob("**/*.evidence")).read_bytes()
+    growing = spool / "SIM-0001-000001.evidence"
+    files = Files(spool, store)
+    seen = []
+    for end in (10, len(whole) // 2, len(whole)):
+        growing.write_bytes(whole[:end])
+        seen.append(files.look()[0])
+    assert [one["count"] for one in seen] == sorted(one["count"] for one in seen)
+    assert seen[0]["count"] == 0
+    assert seen[-1]["closed"]
+    assert seen[-1]["statements"] > seen[1]["statements"]
+    assert files.recordings() == [], "no receipt, nothing to open"
+    growing.rename(store / growing.name)
+    (store / f"{growing.name}.receipt.p7s").write_bytes(b"")
+    assert files.look()[0]["place"] == "station"
+    assert files.recordings() == ["SIM-0001-000001"]
+    growing.write_bytes(b"no evidence at all, whatever its name says")
+    (store / growing.name).unlink()
+    assert files.look()[0]["broken"]
 
 
 def report(**changes: Any) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ function opened(name, found) {
   one.open.disabled = Boolean(found.step);
   if (found.forged) {
     const forged = found.forged;
-    one.forged.textContent = forged.step || (forged.valid ? "The changed copy VERIFIES. That must not be: tell us." : `The changed copy is refused: ${forged.findings.slice(0, 2).join("; ")}.`);
+    one.forged.textContent = forged.step || (forged.valid ? "The changed copy VERIFIES. That must not be: tell us." : `One bit was changed, and the copy is refused. The tool says: ${forged.findings.slice(0, 2).join("; ")}.`);
     one.forged.className = `forged ${forged.step ? "" : forged.valid ? "bad" : "good"}`;
   }
   if (found.step || !found.video || one.shown === found.video) return;

@@ -1,12 +1,12 @@
 // What the camera shows and says: lamps, vibration, tone, state, and the guided first minute.
-import { $, on, order, make } from "./link.js";
+import { $, on, order, make, clock } from "./link.js";
 
 let facts = { states: {} };
 let audio = null;
 let tone = null;
 let state = null;
-let camera = null;
 const done = new Set();
+let since = null; // when this page saw the recording begin
 
 export function facts_are(known) {
   facts = known;
@@ -66,9 +66,10 @@ function pill(name, kind) {
 const KIND = { recording: "rec", confirming_stop: "rec", stating_reason: "rec", post_event: "rec", ready: "ready", docked: "docked", out_of_service: "bad" };
 
 function told(now) {
-  camera = now;
   pill(now.state.replaceAll("_", " "), KIND[now.state] || "busy");
   machine(now.state);
+  if (now.recording !== since?.name) since = now.recording ? { name: now.recording, at: performance.now() } : null;
+  count();
   document.body.classList.toggle("recording", Boolean(now.recording));
   $("rec-mark").hidden = !now.recording;
   $("rec-mark").textContent = now.recording ? `REC ${now.recording}` : "";
@@ -85,6 +86,12 @@ function told(now) {
   $("bay").classList.toggle("full", now.docked);
   if (!["boot", "self_test", "out_of_service"].includes(now.state)) tick("ready");
   if (now.docked && done.has("stop")) tick("dock");
+}
+
+function count() {
+  if (!since || state !== "recording") return;
+  const seconds = Math.floor((performance.now() - since.at) / 1000);
+  $("state-means").textContent = `${clock(seconds)}, and the ${$("ring").max} s before the press. Sealed and signed every second.`;
 }
 
 export function tick(step) {
@@ -131,6 +138,7 @@ function sentences(many) {
 }
 
 export function show() {
+  setInterval(count, 1000);
   on("lamps", lamps);
   on("camera", told);
   on("world", (world) => {

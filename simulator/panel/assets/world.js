@@ -87,7 +87,7 @@ function faults(list) {
   $("faults").replaceChildren(
     ...kinds.map((kind) => {
       const of = list.filter((one) => one.kind === kind);
-      return make("details", {}, make("summary", {}, `${kind} `, make("span", { class: "count" }, String(of.length))), make("ul", {}, ...of.map(fault)));
+      return make("details", {}, make("summary", {}, `${kind === "gps" ? "GPS" : kind} `, make("span", { class: "count" }, String(of.length))), make("ul", {}, ...of.map(fault)));
     }),
     ...(list.length ? [] : [make("p", { class: "empty" }, "This world knows no faults.")]),
   );
