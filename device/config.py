@@ -44,6 +44,8 @@ class Keys(Settings, frozen=True, kw_only=True):
     """This camera's evidence key: a file (mode 0600), or ``pkcs11:token=…;object=…?module-path=…&pin-source=…``."""
     evidence_chain: str
     """Its certificate and intermediates."""
+    signer: Driver | None = None
+    """A driver for a secure element that is neither: it gets `key` and `chain`, the two above."""
     vault: Annotated[list[str], Meta(min_length=1, max_length=8)]
     """Vault certificates that every object is sealed to."""
     revocation_lists: tuple[str, ...] = ()

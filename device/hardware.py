@@ -77,7 +77,8 @@ def channel_drivers(settings: DeviceSettings) -> list[tuple[str, Driver]]:
 def simulated_drivers(settings: DeviceSettings) -> list[str]:
     """Names of the configured drivers that come out of the simulator. Unknown names are not among them."""
     found: list[str] = []
-    for seam, driver in [*configured(settings).items(), *channel_drivers(settings)]:
+    signer = [("signer", settings.keys.signer)] if settings.keys.signer is not None else []
+    for seam, driver in [*configured(settings).items(), *channel_drivers(settings), *signer]:
         try:
             find_driver(seam, driver.driver, allow_simulated=False)
         except SimulatedDriverRefused:

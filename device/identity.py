@@ -16,6 +16,8 @@ from evidence.roles import is_simulated, serial_of
 from evidence.sealed import Recipient
 from evidence.statements import CameraFacts
 from evidence.trust import Trust
+from hal.errors import HalError
+from hal.registry import load_driver
 
 FIRMWARE: Final = version("firsthand")
 
@@ -48,7 +50,7 @@ def load_identity(settings: DeviceSettings, *, allow_simulated: bool) -> Identit
     """Load keys and certificates. Raises `CannotStart`: without a key there is no evidence at all."""
     try:
         trust = Trust.load(Path(settings.keys.root))
-        signer = load_signer(settings.keys.evidence_key, Path(settings.keys.evidence_chain))
+        signer = _signer(settings, allow_simulated=allow_simulated)
         recipients = tuple(Recipient.of(load_certificates(Path(name))[0]) for name in settings.keys.vault)
     except EvidenceError as error:
         raise CannotStart(str(error)) from error
@@ -63,6 +65,19 @@ def load_identity(settings: DeviceSettings, *, allow_simulated: bool) -> Identit
     camera = CameraFacts(model=settings.model, firmware=FIRMWARE, firmware_sha256=firmware_sha256())
     others, complaint = _with_lists(settings, trust)
     return Identity(settings.serial, signer, trust, recipients, camera, others, complaint)
+
+
+def _signer(settings: DeviceSettings, *, allow_simulated: bool) -> Signer:
+    """The evidence key, by its file, its token, or its own driver. Raises `EvidenceError` or `CannotStart`."""
+    keys = settings.keys
+    if keys.signer is None:
+        return load_signer(keys.evidence_key, Path(keys.evidence_chain))
+    options = {"key": keys.evidence_key, "chain": keys.evidence_chain, **keys.signer.options}
+    try:
+        signer: Signer = load_driver("signer", keys.signer.driver, options, allow_simulated=allow_simulated)
+    except (HalError, ImportError) as error:
+        raise CannotStart(f"the signer's driver cannot be used: {error}") from error
+    return signer
 
 
 def _with_lists(settings: DeviceSettings, trust: Trust) -> tuple[Trust, str | None]:

@@ -54,6 +54,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     replay.add_argument("--camera", metavar="SERIAL", help="which camera, if the files are of several")
     replay.add_argument("--out", type=Path, required=True, metavar="TOML", help="the scenario to write; replaced")
     replay.add_argument("--run", dest="run_in", type=Path, metavar="DIR", help="play it in DIR at once, and compare")
+    replay.add_argument("--deterministic", action="store_true", help="with --run: in one process and virtual time")
     replay.set_defaults(run=run)
 
 
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         if not log.details:
             print("firsthand-sim replay: without the vault's key what started a recording is unknown", file=sys.stderr)
         progress.plain(f"{options.out}: {len(log.entries)} entries of {log.serial} as a scenario")
-        return 0 if options.run_in is None else _played(log, options.out, options.run_in, progress)
+        return 0 if options.run_in is None else _played(log, options, progress)
     except (BadInput, BadScenario, OutRefused, EvidenceError) as error:
         print(f"firsthand-sim replay: {error}", file=sys.stderr)
         return _USAGE
@@ -110,7 +111,7 @@ def _write(log: ReadLog, out: Path) -> None:
     out.write_text(text, encoding="utf-8")
 
 
-def _played(log: ReadLog, scenario: Path, out: Path, progress: Progress) -> int:
+def _played(log: ReadLog, options: argparse.Namespace, progress: Progress) -> int:
     """Play it, and hold what the simulated camera logged against what the other one did."""
     from evidence.trust import Trust
     from simulator.playing import Player
@@ -119,9 +120,11 @@ def _played(log: ReadLog, scenario: Path, out: Path, progress: Progress) -> int:
     from simulator.run_facts import RunFiles
     from simulator.running import Order, running, signals
     from simulator.scenario import load_scenario
+    from simulator.virtual_run import virtual_running
 
-    order, trouble = Order(load_scenario(scenario), out), ""
-    with signals(), running(order, progress) as playing:
+    order, trouble = Order(load_scenario(options.out), options.run_in), ""
+    began = virtual_running(order, progress) if options.deterministic else running(order, progress)
+    with signals(), began as playing:
         try:
             Player(order.scenario, playing.world, RunFiles(playing.layout).facts).play()
         except Interrupted:

@@ -34,6 +34,8 @@ NOTICED_S: Final[Mapping[str, float]] = {
 """How long a camera takes to notice it, where the log does not say since when it was so."""
 BETWEEN_S: Final = 0.3
 """One fault of the picture ends so long before the next one begins."""
+WORKS_S: Final[Mapping[str, float]] = {"picture": 2.8, "microphone": 2.5, "encoder": 1.5}
+"""How long a camera takes to be sure that a component works again."""
 GONE_S: Final = 2.0
 """A failure is told to be over so long after it was."""
 BY_OTHERS: Final = frozenset({"clock_stepped", "power_lost", "recorder_restarted", "died_last_shift", "shutting_down"})
@@ -64,7 +66,8 @@ class Failures:
         word, at_s = one.statement.word, self.time.at(one)
         match one.name:
             case "background_test" if word.endswith("_works"):
-                self._over(word.removesuffix("_works"), self._since(one, "end_ns", at_s - GONE_S / 2))
+                component = word.removesuffix("_works")
+                self._over(component, at_s - WORKS_S.get(component, GONE_S))
             case "background_test" | "failure_began":
                 self._begin(one, word, at_s)
             case "failure_ended":

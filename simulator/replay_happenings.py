@@ -16,8 +16,10 @@ from evidence.statements import Open, moment_ns
 NS: Final = 1_000_000_000
 RESTART_S: Final = 1.5
 """From a cut of the power to the first entry of the next start, in the simulator."""
-AFTER_LAST_S: Final = 0.3
-"""The power went so long after the last thing that we know of."""
+AFTER_LAST_S: Final = 1.5
+"""The power went so long after the last thing that we know of: what is newer was not on the card yet."""
+IN_ORDER_S: Final = 0.3
+"""After the last entry of a camera that was switched off in order."""
 LONGEST_NS: Final = 20 * 3600 * NS
 """A recording that was cut off is not longer than this."""
 JUST_S: Final = 3.0
@@ -56,7 +58,8 @@ class ReplayTime:
             first_ns = min(one.statement.mono_ns for one in mine)
             if before:
                 last_s = self.base_s[before] + _last_ns(boots[before], mine) / NS
-                self.cut_s[before] = last_s + AFTER_LAST_S
+                in_order = any(one.name == "shutdown" for one in boots[before])
+                self.cut_s[before] = last_s + (IN_ORDER_S if in_order else AFTER_LAST_S)
                 self.off_s[before] = _off_s(boots[before], mine)
                 begin_s = self.cut_s[before] + RESTART_S
             self.base_s[boot], before = begin_s - first_ns / NS, boot

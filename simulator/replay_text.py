@@ -16,40 +16,42 @@ from simulator.settings_text import toml_text
 
 AT_ONCE_S: Final = 6.0
 SLOW_S: Final = 15.0
-CALM_S: Final = 1.5
-"""What comes by itself is only expected if nobody did anything so shortly before it: it might come before that."""
-AT_ONCE: Final = frozenset({
-    "recording_opened", "recording_closed", "muted", "unmuted", "docked", "undocked", "assigned", "suppressed",
-    "stealth", "override", "lock", "peer_start_taken", "peer_start_refused", "marker",
+CALM_BEFORE_S: Final = 1.5
+"""What comes by itself is only waited for if nobody did anything so shortly before it: it might come before that."""
+CALM_AFTER_S: Final = 12.0
+"""An entry may take as long to be on the card; a wait for it must not delay the next deed."""
+STATUS_OF: Final = {
+    "recording_opened": "recording", "recording_closed": "stopped", "docked": "docked", "undocked": "undocked",
+}  # fmt: skip
+"""Entries that show in the camera's state at once."""
+LOGGED: Final = frozenset({
+    "muted", "unmuted", "assigned", "suppressed", "stealth", "override", "lock", "peer_start_taken",
+    "peer_start_refused", "failure_began", "failure_ended", "stop_reason", "labelled", "battery", "thermal",
+    "low_power", "rolled_over", "recording_recovered", "session_ended", "reminded", "battery_empty",
 })  # fmt: skip
-"""Entries that answer to a deed."""
-BY_THEMSELVES: Final = frozenset({
-    "failure_began", "failure_ended", "stop_reason", "labelled", "battery", "thermal", "low_power", "rolled_over",
-    "recording_recovered", "session_ended", "reminded", "battery_empty",
-})  # fmt: skip
-"""Entries that come when the camera has noticed something, or a time is over."""
+"""Entries that only the log shows."""
 STATES: Final = frozenset({"confirming_stop", "stating_reason", "sleep", "out_of_service"})
 _SENSOR: Final = re.compile(r"scene-([0-9]{2,4})x([0-9]{2,4})")
 _PICTURE: Final = {"width": 320, "height": 180, "frame_rate": 15, "bitrate": 200_000, "clip_bitrate": 400_000}
 
 
 def expected(entries: Sequence[Entry], deeds: Sequence[Happening]) -> Iterator[Happening]:
-    """What the camera logged, where a replay can wait for it."""
+    """What the camera did, where a replay can wait for it without being late for what comes next."""
     time = ReplayTime(entries)
-    starts = [one.at_s for one in deeds if one.kind == "do"]
+    starts = sorted(one.at_s for one in deeds if one.kind == "do")
     for one in entries:
         if one.statement.stream != "log" or not isinstance(one.statement, Event):
             continue
         at_s, word = time.at(one), one.statement.word or ""
-        slow = one.name in BY_THEMSELVES
-        if not slow and one.name not in AT_ONCE and not (one.name == "state" and word in STATES):
+        if not starts or at_s < starts[0]:
             continue
-        if slow and any(0 <= at_s - start_s < CALM_S for start_s in starts):
-            continue
-        if not any(start_s <= at_s for start_s in starts):
-            continue
-        within_s = SLOW_S if slow else AT_ONCE_S
-        yield Happening(at_s, "expect", f"expect log {f'{one.name} {word}'.strip()} within {within_s:g} s")
+        shown = STATUS_OF.get(one.name) if word != "rolled_over" and not one.details.get("continues") else None
+        if shown is not None:
+            yield Happening(at_s, "expect", f"expect {shown} within {AT_ONCE_S:g} s")
+        elif one.name == "state" and word in STATES:
+            yield Happening(at_s, "expect", f"expect state {word.replace('_', ' ')} within {AT_ONCE_S:g} s")
+        elif one.name in LOGGED and not any(-CALM_AFTER_S < at_s - start_s < CALM_BEFORE_S for start_s in starts):
+            yield Happening(at_s, "expect", f"expect log {f'{one.name} {word}'.strip()} within {SLOW_S:g} s")
 
 
 def scenario_text(log: ReadLog, plan: Plan) -> str:

@@ -15,7 +15,8 @@ understood is answered ``{"ok":false,"error":"one sentence"}`` and the connectio
 * ``{"op":"motion","x_mg":5000,"y_mg":1000,"z_mg":0,"for_s":0.2}`` accelerates the camera (thousandths of g, rest is
   0, 1000, 0); with ``"pattern":"walk|run|struggle|drive|fall|crash|lies|hangs|rest"`` and a ``"seed"`` it moves so;
 * ``{"op":"microphone","silent_s":5}``, ``"clipped_s"``, ``"stall_s"``, or ``"late_s"`` (the sound lags by that from
-  now on); of a remote one also ``"link":false``, ``"battery_percent":15``, ``"wearer_muted":true``.
+  now on); of a remote one also ``"link":false``, ``"battery_percent":15``, ``"wearer_muted":true``;
+* ``{"op":"key","away":true}``: the evidence key does not sign, until ``false``.
 
 The drivers of one process share one server per path: each opens it, registers its handlers, and closes it again. A peer
 that does not read what it is sent is dropped: no driver ever waits for the world.

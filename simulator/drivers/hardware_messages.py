@@ -99,7 +99,13 @@ class MotionOp(msgspec.Struct, tag_field="op", tag="motion", forbid_unknown_fiel
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
 
 
-Request = PinOp | PinsOp | WatchOp | ClockOp | CameraOp | MicrophoneOp | MotionOp | PictureOp
+class KeyOp(msgspec.Struct, tag_field="op", tag="key", forbid_unknown_fields=True, frozen=True):
+    """The evidence key's secure element is `away` (pulled out, hung), or there again."""
+
+    away: bool
+
+
+Request = PinOp | PinsOp | WatchOp | ClockOp | CameraOp | MicrophoneOp | MotionOp | PictureOp | KeyOp
 
 
 class PinState(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ KINDS: Final[tuple[str, ...]] = (
     "people",
     "peers",
     "programs",
+    "key",
     "gps",
     "motion",
     "battery",
