@@ -139,6 +139,7 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
             "options": {**hardware, **({"resting_rate": 10} if sources.in_process else {})},
         },
         "inputs": _inputs(profile_of(scenario)),
+        **_more_cameras(scenario, sources, hardware),
     }
     return _write(layout.camera / "device.toml", values, "How the simulated camera is wired.")
 
@@ -182,6 +183,21 @@ def _microphone(sources: Sources, hardware: dict[str, str]) -> dict[str, Any]:
     if sources.clip is None:
         return {"driver": "simulated-tone", "options": hardware}
     return {"driver": "simulated-clip", "options": {"clip": str(sources.clip), **hardware}}
+
+
+def _more_cameras(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> dict[str, Any]:
+    """A vehicle's other cameras: with one the camera is a dash camera (R2, R17)."""
+    more = {
+        name: {
+            "driver": "simulated-scene",
+            "options": {
+                "width": picture.width, "height": picture.height, "frame_rate": picture.frame_rate,
+                "bitrate": picture.bitrate, "seed": sources.seed + number, "label": f"{SERIAL} {name}", **hardware,
+            },
+        }
+        for number, (name, picture) in enumerate(scenario.setup.cameras.items(), 1)
+    }  # fmt: skip
+    return {"role": "dash", "vehicle": scenario.setup.officer.vehicle, "cameras": more} if more else {}
 
 
 def _camera(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> dict[str, Any]:

@@ -104,6 +104,10 @@ class ScenarioText(SetUp, frozen=True, kw_only=True):
     profile: dict[str, Any] = msgspec.field(default_factory=dict)
     """What differs from the default policy."""
     camera: Picture = Picture()
+    cameras: dict[Annotated[str, Meta(pattern=r"^(cabin|rear|left|right)\Z")], Picture] = msgspec.field(
+        default_factory=dict
+    )
+    """More cameras of a vehicle, `[cameras.rear]` say: each records a file of its own, together with the first one."""
     gps: Gps = Gps()
     clock: Clock = Clock()
     battery: Battery = Battery()

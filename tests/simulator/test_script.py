@@ -290,6 +290,14 @@ def test_the_world_is_set_up_in_the_file(tmp_path: Path) -> None:
     assert loaded.setup.officer.fields["name"] == "A. Weiss"
 
 
+@pytest.mark.requirement("R2")
+def test_a_vehicle_has_more_cameras(tmp_path: Path) -> None:
+    loaded = load_scenario(scenario(tmp_path, "dock", "[cameras.rear]\nwidth = 320\n"))
+    assert loaded.setup.cameras["rear"].width == 320
+    mistakes, _ = lint(scenario(tmp_path, "dock", "[cameras.roof]\nwidth = 320\n"))
+    assert "roof" in mistakes[0] or "(cabin|rear|left|right)" in mistakes[0]
+
+
 def test_a_script_and_steps_do_not_go_together(tmp_path: Path) -> None:
     path = scenario(tmp_path, "dock", "[[step]]\nat = 'start'\ndo = 'dock'\n")
     assert "not in both" in lint(path)[0][0]
