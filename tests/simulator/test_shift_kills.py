@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from simulator.read_frames import read_frames
+from simulator.scenario import find_scenario
 
 
 def process_of(module: str, settings: Path) -> int | None:
@@ -45,10 +46,16 @@ def kill_when(log: Path, text: str, victims: list[tuple[str, Path]], within_s: f
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_killed_programs_come_back_and_the_shift_ends_well(tmp_path: Path) -> None:
-    out, log = tmp_path / "run", tmp_path / "log.txt"
+    out, log, scenario = tmp_path / "run", tmp_path / "log.txt", tmp_path / "killed.toml"
+    # What the camera recorded when it was killed is a recording of its own: one more, without the seconds before it.
+    words = find_scenario("quick").read_text(encoding="utf-8").replace("expect 3 recordings", "expect 4 recordings")
+    for only_undisturbed in ("expect every recording has pre-event at least 2 s\n", "expect no gap\n"):
+        assert only_undisturbed in words
+        words = words.replace(only_undisturbed, "")
+    scenario.write_text(words, encoding="utf-8")
     with log.open("wb") as said:
         shift = subprocess.Popen(
-            [sys.executable, "-m", "simulator", "shift", "quick", "--out", str(out)],
+            [sys.executable, "-m", "simulator", "shift", str(scenario), "--out", str(out)],
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
