@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import selectors
 import threading
 from collections import deque
@@ -167,11 +168,25 @@ class _Stepping:
             self._handle.cancel()
 
 
+class _Timer(asyncio.TimerHandle):
+    """One of a loop's timers, with its place among those of the same instant."""
+
+    __slots__ = ("number",)
+    number: int
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, _Timer):
+            return NotImplemented
+        mine, others = self.when(), other.when()
+        return mine < others if mine != others else self.number < other.number
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """asyncio's loop on virtual time."""
 
     def __init__(self, clock: VirtualTime) -> None:
         self._virtual = clock
+        self._timers = 0
         self._said: deque[asyncio.Handle] = deque()
         """What other threads said since the loop rested."""
         super().__init__(_PatientSelector(clock, self))
@@ -190,6 +205,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         handle = asyncio.Handle(callback, args, self, context)
         self._said.append(handle)
         return handle
+
+    def call_at(
+        self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Timers of one instant come in the order in which they were set; asyncio promises none."""
+        self._check_closed()  # type: ignore[attr-defined]
+        self._timers += 1
+        timer = _Timer(when, callback, args, self, context)
+        timer.number = self._timers
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]  # where the loop keeps them
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*_Ts], Any], *args: *_Ts
