@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -23,6 +24,14 @@ from simulator.control import serve_control, until_cancelled
 
 READY: Final = "card ready: "
 END_WITHIN_S: Final = 5.0
+_GUARD: Final = """\
+read x
+for i in 1 2 3 4 5 6 7 8 9 10; do
+  [ -e "$1/." ] || fusermount3 -u -z "$1" || umount -l "$1"
+  sleep 0.2
+done
+"""
+"""Waits for our end, then takes the mount away if it is dead: fusermount3 looks once, and sometimes too early."""
 
 
 class _Mounted:
@@ -30,6 +39,10 @@ class _Mounted:
 
     def __init__(self, directory: Path) -> None:
         unmount(directory)  # an earlier one that died
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARD, "sh", str(directory)],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
         self.directory = directory
         self.below = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         """The directory as it is below the mount: /proc/PID/fd/THIS, for whoever only looks."""
@@ -74,6 +87,8 @@ class _Mounted:
         """Let everybody go who waits, and take the mount away."""
         self.card.heal()
         self.card.power_on()
+        with self._guard:  # closes its line, too
+            self._guard.kill()
         unmount(self.directory)
         self._thread.join(END_WITHIN_S)
         self.card.medium.close()

@@ -85,7 +85,7 @@ FAULTS: Final = (
     Fault(
         "card.bit_rot", "R38", "one bit of an evidence file on the card turns over",
         "never pass the file off as whole: it does not verify, gets no receipt that deletes it, and stays",
-        _flip, None, Amount("", 1, 0, 2**31 - 1),
+        _flip, None, Amount("as seed", 1, 0, 2**31 - 1),
     ),
     Fault(
         "card.misread", "R38", "the card reads a wrong bit now and then",
