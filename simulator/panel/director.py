@@ -138,7 +138,7 @@ class Director:
 
     def _live(self, run: Running) -> None:
         self._run, self._pressed = run, {}
-        self._files = Files(run.world.card.seen(run.layout.spool), run.layout.store)
+        self._files = Files(run.world.card.seen(run.layout.spool), run.layout.stores)
         self._opening = Opening(run.layout, run.children, self._opened)
         lamps = Lamps(run.layout.hardware_socket, lambda levels: self.feed.set("lamps", levels))
         run.world.watchers.append(self._watch)

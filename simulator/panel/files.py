@@ -47,18 +47,18 @@ class _File:
 
 
 class Files:
-    """Looks at the spool and at the station's store; `look` is cheap enough for a few times a second."""
+    """Looks at the spool and at the stations' stores; `look` is cheap enough for a few times a second."""
 
-    def __init__(self, spool: Path, store: Path) -> None:
+    def __init__(self, spool: Path, stores: tuple[Path, ...]) -> None:
         self._spool = spool
-        self._store = store
+        self._stores = stores
         self._files: dict[str, _File] = {}
         self._words = load()
 
     def look(self) -> list[dict[str, Any]]:
         """All files, oldest first, with their newest items."""
         here = {path.name: path for path in self._spool.glob("*.evidence")}
-        there = {path.name: path for path in self._store.glob("*.evidence")}
+        there = {path.name: path for store in self._stores for path in store.glob("*.evidence")}
         for name in sorted(here.keys() | there.keys()):
             paths = [path for path in (here.get(name), there.get(name)) if path is not None]
             one = self._files.get(name)
@@ -66,7 +66,7 @@ class Files:
                 one = self._files[name] = _File(name)
             self._read(one, paths)
             one.place = "both" if name in here and name in there else "station" if name in there else "camera"
-            one.receipt = one.receipt or (self._store / f"{name}.receipt.p7s").is_file()
+            one.receipt = one.receipt or any((store / f"{name}.receipt.p7s").is_file() for store in self._stores)
         return [self._told(one) for _, one in sorted(self._files.items())]
 
     def recordings(self) -> list[str]:

@@ -95,10 +95,11 @@ class Opening:
         return self._layout.logs / f"panel-{name}.json"
 
     def _stored(self, recording: str) -> Path:
-        path = self._layout.store / f"{recording}.evidence"
-        if not path.is_file():
-            raise WorldRefused(f"{recording} is not at the station: put the camera into its dock first")
-        return path
+        for store in self._layout.stores:
+            path = store / f"{recording}.evidence"
+            if path.is_file():
+                return path
+        raise WorldRefused(f"{recording} is not at the station: put the camera into its dock first")
 
     def _said(self, name: str) -> dict[str, Any]:
         try:

@@ -97,15 +97,6 @@ def test_a_mouse_presses_the_drawn_button_and_drags_the_camera_into_its_dock(bro
         assert tab.complaints == []
 
 
-def test_a_finger_that_leaves_the_window_lets_go_of_the_button(browser: Browser, panel: str) -> None:
-    with looked_at(browser, panel) as tab:
-        tab.begin()
-        tab.page.keyboard.down("f")
-        expect(tab.page.locator(".keys [data-hold=function]")).to_have_class("down")
-        tab.page.evaluate("window.dispatchEvent(new Event('blur'))")
-        expect(tab.page.locator(".keys [data-hold=function]")).not_to_have_class("down")
-
-
 def test_sliders_lines_and_faults_reach_the_real_camera(browser: Browser, panel: str) -> None:
     with looked_at(browser, panel) as tab:
         page = tab.page
@@ -125,6 +116,11 @@ def test_sliders_lines_and_faults_reach_the_real_camera(browser: Browser, panel:
         stall.click()
         expect(stall).to_have_attribute("aria-pressed", "false", timeout=SOON_MS)
         expect(page.locator("#blind")).to_be_hidden(timeout=SOON_MS)
+        page.keyboard.down("f")
+        function = page.locator(".keys [data-hold=function]")
+        expect(function).to_have_class("down")
+        page.evaluate("window.dispatchEvent(new Event('blur'))")  # the window is left with a finger on the key
+        expect(function).not_to_have_class("down")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -133,6 +129,8 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, pa
         tab.begin()
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
         assert tab.page.evaluate(LOOK) == []
+        if scheme == "dark":
+            return
         tab.page.locator(".keys [data-hold=emergency]").tap()
         tab.until("#state-pill", "recording")
         order(panel, {"order": "do", "words": "hold record button"})

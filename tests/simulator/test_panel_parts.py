@@ -123,7 +123,7 @@ def test_an_evidence_file_is_told_as_it_grows(tmp_path: Path) -> None:
     store.mkdir()
     whole = next(VECTORS.glob("**/*.evidence")).read_bytes()
     growing = spool / "SIM-0001-000001.evidence"
-    files = Files(spool, store)
+    files = Files(spool, (tmp_path / "none", store))
     seen = []
     for end in (10, len(whole) // 2, len(whole)):
         growing.write_bytes(whole[:end])

@@ -124,7 +124,7 @@ function scenario(now) {
   $("leave").hidden = !plays;
   $("show-me").hidden = plays;
   document.body.classList.toggle("playing", plays);
-  if (!plays) $("tell").textContent = "";
+  if (!plays) $("tell").textContent = now?.state === "done" ? "Done. Now open what was recorded: “Verify and play”, below." : "";
 }
 
 function sentences(many) {
