@@ -19,6 +19,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache, reduce
+from operator import xor
 from typing import Literal
 
 from hal.gps import GpsEpoch
@@ -34,6 +36,8 @@ PIVOT_YEAR = 80
 Rejection = Literal["too_long", "not_ascii", "not_nmea", "no_checksum", "bad_checksum", "malformed"]
 
 _SHAPE = re.compile(r"\$(P[A-Z0-9]{2,11}|[A-OQ-Z][A-Z0-9]{4})((?:,[^*$]*)?)(?:\*([0-9A-Fa-f]{2}))?")
+_PRINTABLE = re.compile(rb"[\x20-\x7e]*")
+_GET = 0  # pynmeagps: a sentence that a receiver sends
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d|60)(?:\.(\d{1,9}))?", re.ASCII)
 _DECIMAL = re.compile(r"(-?)(\d{1,9})(?:\.(\d{0,9}))?", re.ASCII)
 _ANGLE = re.compile(r"(\d{2,3})([0-5]\d)(?:\.(\d{1,12}))?", re.ASCII)
@@ -64,7 +68,7 @@ def parse_sentence(line: bytes) -> Sentence | Rejection:
     text_bytes = line.rstrip(b"\r\n")
     if len(text_bytes) > MAX_LINE_CHARS:
         return "too_long"
-    if not all(0x20 <= byte <= 0x7E for byte in text_bytes):
+    if not _PRINTABLE.fullmatch(text_bytes):
         return "not_ascii"
     text = text_bytes.decode("ascii")
     shape = _SHAPE.fullmatch(text)
@@ -73,19 +77,30 @@ def parse_sentence(line: bytes) -> Sentence | Rejection:
     address, payload, checksum = shape.groups()
     if checksum is None:
         return "no_checksum"
-    from pynmeagps import exceptions  # 26 ms on a desktop, ten times that on a Zero: only when a receiver speaks
-    from pynmeagps.nmeahelpers import calc_checksum
-    from pynmeagps.nmeareader import NMEAReader
-
-    if calc_checksum(address + payload) != checksum.upper():
+    if checksum_of(text_bytes[1:-3]) != int(checksum, 16):
         return "bad_checksum"
     kind = address if address.startswith("P") else address[2:]
-    if kind in _INTERPRETED:
-        try:
-            NMEAReader.parse(text_bytes)
-        except (exceptions.NMEAParseError, exceptions.NMEAMessageError, exceptions.NMEATypeError):
-            return "malformed"
+    if kind in _INTERPRETED and not _readable(address[:2], kind, payload):
+        return "malformed"
     return Sentence(kind, tuple(payload.split(",")[1:]), text)
+
+
+@lru_cache(maxsize=8)
+def _readable(talker: str, kind: str, payload: str) -> bool:
+    """Whether pynmeagps can read it. What a receiver repeats (which satellites it uses) is asked once."""
+    from pynmeagps import exceptions  # 26 ms on a desktop, ten times that on a Zero: only when a receiver speaks
+    from pynmeagps.nmeamessage import NMEAMessage
+
+    try:  # not NMEAReader.parse, which takes the line apart and adds up its checksum once more
+        NMEAMessage(talker, kind, _GET, payload=payload.split(",")[1:], checksum="")
+    except (exceptions.NMEAMessageError, exceptions.NMEATypeError):
+        return False
+    return True
+
+
+def checksum_of(data: bytes) -> int:
+    """Exclusive or of what stands between ``$`` and ``*`` (IEC 61162-1)."""
+    return reduce(xor, data, 0)
 
 
 def decimal_scaled(text: str, numerator: int, denominator: int = 1) -> int | None:

@@ -59,6 +59,8 @@ _STATION: Final = StationSetUp()
 UNSET_NS: Final = 1 << 62
 """Doubt so large that nothing is known: nobody vouches for the clock."""
 DEAD_CLOCK_NS: Final = 10**12
+FEW_SAMPLES: Final = {"rate": 30, "resting_rate": 10, "fifo": 6}
+"""Of the accelerometer in virtual time, where each step of a driver costs: enough to feel a fall and a crash."""
 INDICATORS: Final = {"green": 5, "red": 6, "amber": 13, "haptic": 19, "tone": 26}
 
 
@@ -136,7 +138,7 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
         ),
         "motion": {
             "driver": "simulated",
-            "options": {**hardware, **({"resting_rate": 10} if sources.in_process else {})},
+            "options": {**hardware, **(FEW_SAMPLES if sources.in_process else {})},
         },
         "inputs": _inputs(profile_of(scenario)),
         **_more_cameras(scenario, sources, hardware),

@@ -55,7 +55,8 @@ def expected(text: str) -> Expectation:
     lasts = how == "for"
     what = re.sub(r"^(that )?(the )?(camera|it) (is|has|says) ", "", what)
     what = re.sub(r"^(that )?(there (is|are) |the )", "", what)
-    what = re.sub(r"\b(officer )?signs in$", "signed in", what)  # `plain` makes a deed of it
+    what = re.sub(r"\b(officer )?signs in$", "signed in", what)  # `plain` makes deeds of these
+    what = re.sub(r"^((no |not )?log( has| says| entry)? stealth) slide\b", r"\1", what)
     what = _SAME.get(what, what)
     found = _log(text, what, lasts, within_s) or _state(text, what, lasts, within_s)
     if found is not None:

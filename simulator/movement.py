@@ -85,8 +85,16 @@ def _shiver(
     chance: random.Random, low_hz: float, high_hz: float, size: float, waves: int = 5
 ) -> Callable[[float], float]:
     """Irregular, at most `size` either way: a few waves that never come together again."""
-    parts = [(chance.uniform(low_hz, high_hz), chance.uniform(0, math.tau)) for _ in range(waves)]
-    return lambda t: size / waves * sum(math.sin(math.tau * hz * t + phase) for hz, phase in parts)
+    parts = [(math.tau * chance.uniform(low_hz, high_hz), chance.uniform(0, math.tau)) for _ in range(waves)]
+    share, sin = size / waves, math.sin
+
+    def at(t: float) -> float:
+        total = 0.0
+        for speed, phase in parts:  # plainly: this is asked for up to twenty times for each sample
+            total += sin(speed * t + phase)
+        return share * total
+
+    return at
 
 
 def _rest(_chance: random.Random) -> Callable[[float], Vector]:

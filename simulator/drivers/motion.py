@@ -16,13 +16,17 @@ from simulator.movement import REST_MG, Movement, Mover
 
 
 class SimulatedMotion(LiveSource[Acceleration]):
-    """`rate` samples a second (10 to 200); while it rests only `resting_rate`, as a sensor that wakes by motion does.
+    """`rate` samples a second (10 to 200), handed over `fifo` at a time; while it rests only `resting_rate`.
 
-    Raises `hal.errors.BadDriverOption`.
+    Real sensors do both: they wake by motion, and their FIFO spares the processor. Raises
+    `hal.errors.BadDriverOption`.
     """
 
-    def __init__(self, hardware_socket: str | None = None, rate: int = 50, resting_rate: int | None = None) -> None:
+    def __init__(
+        self, hardware_socket: str | None = None, rate: int = 50, resting_rate: int | None = None, fifo: int = 1
+    ) -> None:
         self._rate = whole_number("rate", rate, 10, 200)
+        self._fifo = whole_number("fifo", fifo, 1, 32)
         slow = self._rate if resting_rate is None else whole_number("resting_rate", resting_rate, 1, self._rate)
         self._skip = self._rate // slow
         self._moving = threading.Lock()
@@ -38,13 +42,15 @@ class SimulatedMotion(LiveSource[Acceleration]):
         pace = Pace(Fraction(1, self._rate))
         number = 0
         while True:
-            at_ns = pace.instant_ns(number)
-            yield at_ns
-            with self._moving:
-                mg = self._mover.sample_mg(at_ns)
-                skip = self._skip if self._mover.rests(at_ns) else 1
-            on_item(Acceleration(*mg, at_ns))
-            number = max(number + skip, pace.due(boottime_ns()))
+            last = number + self._fifo - 1
+            yield pace.instant_ns(last)
+            while number <= last:
+                at_ns = pace.instant_ns(number)
+                with self._moving:
+                    mg = self._mover.sample_mg(at_ns)
+                    number += self._skip if self._mover.rests(at_ns) else 1
+                on_item(Acceleration(*mg, at_ns))
+            number = max(number, pace.due(boottime_ns()))
 
 
 def moved(mover: Mover, request: MotionOp, now_ns: int) -> None:
