@@ -73,6 +73,8 @@ class Sources:
     seed: int = 1
     in_process: bool = False
     """The camera runs in the simulator's own process: every driver is one that its loop can step."""
+    encoded_once: bool = False
+    """Picture and sound are encoded once, and repeat."""
 
 
 def found_agency(layout: RunLayout, scenario: Scenario) -> None:
@@ -180,7 +182,7 @@ def _inputs(profile: Profile) -> dict[str, dict[str, Any]]:
 
 
 def _microphone(sources: Sources, hardware: dict[str, str]) -> dict[str, Any]:
-    if sources.in_process:
+    if sources.clip is None and (sources.in_process or sources.encoded_once):
         return {"driver": "simulated-once", "options": hardware}
     if sources.clip is None:
         return {"driver": "simulated-tone", "options": hardware}
@@ -203,7 +205,7 @@ def _more_cameras(scenario: Scenario, sources: Sources, hardware: dict[str, str]
 
 
 def _camera(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> dict[str, Any]:
-    picture = scenario.camera
+    picture, once = scenario.camera, sources.in_process or sources.encoded_once
     if sources.clip is not None:
         options = {"clip": str(sources.clip), "bitrate": picture.clip_bitrate, "label": SERIAL, **hardware}
         return {"driver": "simulated-clip", "options": options}
@@ -216,7 +218,7 @@ def _camera(scenario: Scenario, sources: Sources, hardware: dict[str, str]) -> d
         "label": SERIAL,
         **hardware,
     }
-    return {"driver": "simulated-once" if sources.in_process else "simulated-scene", "options": options}
+    return {"driver": "simulated-once" if once else "simulated-scene", "options": options}
 
 
 def write_station_settings(layout: RunLayout, port: int = 0, setup: StationSetUp = _STATION) -> Path:

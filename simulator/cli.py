@@ -21,6 +21,7 @@ from simulator import (
     read_frames,
     replay_command,
 )
+from simulator.at_speed import speed
 from simulator.lint import warnings
 from simulator.panel import command as panel
 from simulator.progress import Progress
@@ -103,6 +104,13 @@ def parser() -> argparse.ArgumentParser:
     shift.add_argument(
         "--seed", type=_seed, metavar="N", help="another town for the generated street (default: the scenario's, or 1)"
     )
+    shift.add_argument(
+        "--speed",
+        type=speed,
+        default=1.0,
+        metavar="N",
+        help="the same programs as processes, all clocks N times as fast as this machine's (docs/simulator/time.md)",
+    )
     only = "judge only what the scenario itself expects, and make no videos (as firsthand-sim check does)"
     shift.add_argument("--expected-only", action="store_true", help=only)
     fast = "in one process and virtual time: the same programs, much faster than real time; the same seed, the same "
@@ -130,12 +138,14 @@ def run_shift(options: argparse.Namespace) -> int:
         seed = scenario.seed if options.seed is None else options.seed
         for one in warnings(scenario):
             progress.plain(f"{scenario.name}:{one.line}: {one.text} (warning)")
-        order = running.Order(scenario, options.out, options.clip, options.nmea, seed, options.route)
+        order = running.Order(scenario, options.out, options.clip, options.nmea, seed, options.route, options.speed)
         if options.deterministic:
             from simulator.virtual_run import run_virtual
 
             if order.clip is not None or order.nmea is not None:
                 raise BadInput("--deterministic films and drives by the seed alone: leave out --clip and --nmea")
+            if order.speed != 1:
+                raise BadInput("--deterministic has a time of its own, which waits for the work: leave out --speed")
             report = run_virtual(order, progress, judged=not options.expected_only)
         else:
             report = shift.run_shift(order, progress, export=not options.expected_only)

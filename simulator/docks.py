@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from simulator.lying_station import station_control
 from simulator.network_words import NetworkControl
-from simulator.processes import Child, Children, python_module
+from simulator.processes import Child, Children
 from simulator.run_errors import WorldRefused
 from simulator.station_settings import KINDS, Kind, write_station
 
@@ -61,7 +61,7 @@ class Docks:
     def begin(self, settings: Path) -> Child:
         """Start the first one; see `ready`. It is started again if somebody kills it. Raises OSError."""
         words = ["--config", str(settings), "--control", str(self.control), "--keys", str(self.pki)]
-        command = python_module("simulator.lying_station", *words)
+        command = self.children.program("simulator.lying_station", *words)
         self._first = self.children.start("station", command, service=True)
         return self._first
 
@@ -78,7 +78,7 @@ class Docks:
         """
         if kind is not None and kind not in self._ports:
             settings = write_station(self.directory / f"station-{kind}", self.pki, station=KINDS[kind])
-            command = python_module("dock", "station", "--config", str(settings))
+            command = self.children.program("dock", "station", "--config", str(settings))
             self._ports[kind] = self._port(self.children.start(f"station-{kind}", command))
         self.network.aim(self.link, self._ports[kind or "first"])
         self.network.happen(self.link, "reset")

@@ -13,6 +13,7 @@ import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hal import program_time
 from simulator.receiver import RouteReceiver
 from simulator.receiver_controls import ReceiverControls
 from simulator.receiver_line import ReceiverLine
@@ -74,13 +75,13 @@ class GpsFeed(ReceiverControls):
             self._master = self._slave = -1
 
     def _run(self) -> None:
-        due_s = time.monotonic()
+        due_s = program_time.monotonic_s()
         for lines, pause_s in self._epochs():
             data = self.line.carry(lines)
             self.said = tuple(data.decode("ascii", errors="replace").splitlines())
             self._write(data)
             due_s += pause_s
-            if self._stop.wait(max(0.0, due_s - time.monotonic())):
+            if program_time.wait(self._stop, max(0.0, due_s - program_time.monotonic_s())):
                 return
 
     def _epochs(self) -> Iterator[tuple[list[str], float]]:

@@ -63,7 +63,7 @@ class Player:
         world, where = self.world, f"{self.scenario.name}:{step.line}"
         if step.state is not None:
             try:
-                world.wait_for(step.state, STATE_WITHIN_S + world.profile.pre_event_s)
+                world.wait_for(step.state, STATE_WITHIN_S * world.stage.patience + world.profile.pre_event_s)
             except TookTooLong as error:
                 raise TookTooLong(f"{where}: {error}") from error
         if step.at_s is not None:

@@ -74,6 +74,8 @@ class Children:
         """How often a service ended because its battery was empty."""
         self.on_power_off: Callable[[], None] = lambda: None
         """Somebody charges the battery, before the service is started again."""
+        self.program: Callable[..., list[str]] = python_module
+        """The command for a program that goes by the time of this run."""
 
     def __enter__(self) -> Children:
         return self

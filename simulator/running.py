@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from hal import program_time
 from hal.errors import HalError
 from simulator import agency, broker
 from simulator.battery_feed import BatteryFeed
@@ -34,10 +35,11 @@ from simulator.processes import Child, Children, python_module
 from simulator.programs import ChildPrograms
 from simulator.progress import Progress
 from simulator.run_errors import BadInput, Interrupted, WorldRefused
+from simulator.scaled_time import ScaledStage, ScaledTime, scaled_time
 from simulator.scenario import Scenario
 from simulator.second_camera import SecondCamera
 from simulator.socket_lines import Recorder
-from simulator.stage import RealStage
+from simulator.stage import RealStage, Stage
 from simulator.surroundings import begin, cell_of, route_of
 from simulator.thermal_feed import ThermalFeed
 from simulator.vault_holder import VaultHolder
@@ -46,6 +48,8 @@ from simulator.world import World
 from simulator.world_door import WorldDoor
 from simulator.world_place import announced
 
+DRAWN_UP_TO: Final = 4.0
+"""At this speed and below the street is drawn and encoded picture by picture; above, once, and played in a loop."""
 READY_WITHIN_S: Final = 60.0
 """A small board may take long to import everything."""
 
@@ -61,6 +65,8 @@ class Order:
     seed: int = 1
     route: Path | None = None
     """A GPX file; None: the scenario's own route."""
+    speed: float = 1.0
+    """How many seconds of the run pass in one of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +117,20 @@ def running(order: Order, progress: Progress) -> Iterator[Running]:
     Call it on the thread that also leaves the block: the kernel ties the programs' lives to it. Raises `RunError`.
     """
     if order.clip is not None:
+        if order.speed > DRAWN_UP_TO:
+            raise BadInput(f"--clip is decoded picture by picture: play it with --speed {DRAWN_UP_TO:g} at most")
         try:
             open_clip(str(order.clip))
         except HalError as error:
             raise BadInput(str(error)) from error
     with contextlib.ExitStack() as cleanup:
+        scaled = None if order.speed == 1 else cleanup.enter_context(scaled_time(ScaledTime.from_now(order.speed)))
         gps = _receiver(order)
         cleanup.callback(gps.stop)
         layout = cleanup.enter_context(run_layout(order.out))
         children = cleanup.enter_context(Children(layout.logs))
+        if scaled is not None:
+            children.program = scaled.command
         progress.plain(f"{order.scenario.title}. Simulated: nothing of this is evidence. Files: {order.out}")
         agency.found_agency(layout, order.scenario)
         battery = cell_of(layout, order.scenario)
@@ -130,7 +141,8 @@ def running(order: Order, progress: Progress) -> Iterator[Running]:
         programs = _start(layout, children, order, gps.port, progress)
         recorder = cleanup.enter_context(contextlib.closing(Recorder(layout.recorder_socket)))
         camera = _camera(layout, children, programs, recorder, card)
-        world = _world(layout, children, programs, camera, card, gps, battery, thermal, order, progress)
+        stage = RealStage() if scaled is None else ScaledStage(scaled)
+        world = _world(layout, children, programs, camera, card, gps, battery, thermal, order, progress, stage)
         cleanup.callback(world.camera.close)
         world.door = WorldDoor(layout.world_socket)
         cleanup.callback(world.shut)
@@ -181,7 +193,7 @@ def _receiver(order: Order) -> GpsFeed:
         raise BadInput("--nmea plays a log and --route drives a route: give one of them")
     route = route_of(order.scenario, order.route)
     try:
-        gps = GpsFeed(order.nmea, route=route, seed=order.seed)
+        gps = GpsFeed(order.nmea, program_time.utc_ns, route=route, seed=order.seed)
     except (OSError, ValueError) as error:
         raise BadInput(f"--nmea {order.nmea} cannot be played: {error}") from error
     begin(gps, order.scenario)
@@ -190,9 +202,13 @@ def _receiver(order: Order) -> GpsFeed:
 
 def _start(layout: RunLayout, children: Children, order: Order, gps_port: str, progress: Progress) -> Programs:
     device_toml = agency.write_device_settings(
-        layout, order.scenario, agency.Sources(gps_port, order.clip and order.clip.resolve(), order.seed)
+        layout,
+        order.scenario,
+        agency.Sources(
+            gps_port, order.clip and order.clip.resolve(), order.seed, encoded_once=order.speed > DRAWN_UP_TO
+        ),
     )
-    camera = python_module("device", "run", "--config", str(device_toml), "--allow-simulated")
+    camera = children.program("device", "run", "--config", str(device_toml), "--allow-simulated")
     device = children.start("device", camera, service=True)
     station_setup = order.scenario.setup.station
     station_toml = agency.write_station_settings(layout, setup=station_setup)
@@ -205,7 +221,7 @@ def _start(layout: RunLayout, children: Children, order: Order, gps_port: str, p
     mqtt.command = (*mqtt.command, str(broker_port))  # should it be started again, it is where it was
     ports = _network(layout, children, order.seed, {"station": station_port, "broker": broker_port})
     agent_toml = agency.write_agent_settings(layout, ports["station"], ports["broker"])
-    agent = children.start("agent", python_module("dock", "agent", "--config", str(agent_toml)), service=True)
+    agent = children.start("agent", children.program("dock", "agent", "--config", str(agent_toml)), service=True)
     programs = Programs(device, agent, station, mqtt, docks)
     progress.event(
         "started: " + ", ".join(f"{one.name} (process {one.process.pid})" for one in (device, agent, station, mqtt))
@@ -217,7 +233,7 @@ def _network(layout: RunLayout, children: Children, seed: int, targets: dict[str
     """What lies between the camera and the rest; the ports that the camera calls instead of `targets`."""
     words = ["--control", str(layout.network_socket), "--seed", str(seed)]
     links = [word for name, port in targets.items() for word in ("--link", f"{name}={port}")]
-    network = children.start("network", python_module("simulator.network", *words, *links))
+    network = children.start("network", children.program("simulator.network", *words, *links))
     return ports_of(children.wait_for_text(network, NETWORK_READY, READY_WITHIN_S))
 
 
@@ -243,6 +259,7 @@ def _world(
     thermal: ThermalFeed,
     order: Order,
     progress: Progress,
+    stage: Stage,
 ) -> World:
     """The world around a camera that answers."""
     profile = agency.profile_of(order.scenario)
@@ -251,11 +268,11 @@ def _world(
         world.pause(seconds)
 
     hands = Hands(camera, profile, pause)
-    people = People(layout.pki, agency.SERIAL, officer=order.scenario.setup.officer)
-    deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki), people)
+    people = People(layout.pki, agency.SERIAL, stage.utc_ns, officer=order.scenario.setup.officer)
+    deeds = Deeds(camera, hands, gps, battery, thermal, SecondCamera(layout.pki, utc_ns=stage.utc_ns), people)
     holder = VaultHolder(layout, children, progress)
     log = LogWatch((card.seen(layout.spool), *layout.stores))
-    world = World(camera, battery, profile, progress, deeds, log, holder, RealStage())
+    world = World(camera, battery, profile, progress, deeds, log, holder, stage)
     world.card = card
     world.docks, world.network, world.station = programs.docks, programs.docks.network, programs.docks.station
     single = (programs.device, programs.agent, programs.station, programs.broker)

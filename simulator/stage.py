@@ -13,6 +13,9 @@ class Stage(Protocol):
     """How often to look at a camera while nothing is to be done."""
     tick_s: float
     """How often battery and heat go on."""
+    patience: float
+    """How many of its seconds pass in one of this machine's, where somebody waits for work of this machine (1 if the
+    clock waits for the work)."""
 
     def now_s(self) -> float:
         """Seconds since some beginning; never goes back."""
@@ -32,6 +35,7 @@ class RealStage:
 
     look_s = 0.1
     tick_s = 1.0
+    patience = 1.0
 
     def now_s(self) -> float:
         return time.monotonic()

@@ -304,6 +304,7 @@ class VirtualStage:
 
     look_s = 2.0
     tick_s = 10.0
+    patience = 1.0
 
     def __init__(self, virtual: VirtualTime) -> None:
         self._virtual = virtual

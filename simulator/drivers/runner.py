@@ -43,5 +43,5 @@ class ThreadRunner:
 def _run(steps: Steps, stopping: threading.Event) -> None:
     for due_ns in steps:
         left_ns = due_ns - program_time.boottime_ns()
-        if stopping.wait(left_ns / NS_PER_S) if left_ns > 0 else stopping.is_set():
+        if program_time.wait(stopping, left_ns / NS_PER_S) if left_ns > 0 else stopping.is_set():
             return
