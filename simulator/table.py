@@ -53,7 +53,7 @@ def closing_words(report: Mapping[str, Any], out: Path, tool: str = "firsthand-e
     elif report["recordings"]:
         first = report["recordings"][0]["id"]
         lines += [
-            f"Everything that happened, to be compared: {out}/timeline.jsonl",
+            *([f"Everything that happened, to be compared: {out}/timeline.jsonl"] * ("timeline_lines" in report)),
             "Make a video of a recording (SIMULATED, not evidence):",
             f"  {tool} export {out}/station/store/{first}.evidence --root {out}/pki/root.pem \\",
             f"    --vault-cert {out}/pki/vault.pem --vault-key {out}/pki/vault.key --out {out}/export",

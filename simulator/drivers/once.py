@@ -103,6 +103,7 @@ class OnceCamera(SceneCamera):
         self._info = SourceInfo("simulated-once", f"scene-{width}x{height}-repeats", "simulated")
         self._whole_rate, self._seed, self._night = frame_rate, seed, night
         self._caption = f"SIMULATED, REPEATS  {label}".rstrip()
+        self._film()  # now: a camera that is started delivers, whatever this machine needs for it
 
     def _film(self) -> Film:
         bits = self._bitrate * self._bitrate_percent // 100
@@ -151,6 +152,7 @@ class OnceMicrophone(ToneMicrophone):
         super().__init__(sample_rate, bitrate, hardware_socket)
         self._bits = bitrate
         self._info = SourceInfo("simulated-once", f"tone-440Hz-{sample_rate}-repeats", "simulated")
+        sound(sample_rate, bitrate, "tone")
 
     def _steps(self, on_item: Callable[[EncodedSound], None]) -> Steps:
         pace = Pace(Fraction(BLOCK, self._rate))
