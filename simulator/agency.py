@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from device.policy import Profile
+from evidence import durable
 from evidence.cms import sign
 from evidence.keys import FileSigner
 from evidence.statements import encode_canonical
@@ -87,7 +88,7 @@ def found_agency(layout: RunLayout, scenario: Scenario) -> None:
     write_credential(layout.pki, second_camera.STEM, other)
     policy = FileSigner.load(layout.pki / "profile.key", layout.pki / "profile.pem")
     document = sign(encode_canonical(profile_of(scenario)), policy, dt.datetime.now(dt.UTC))
-    (layout.camera / "profile.p7s").write_bytes(document)
+    durable.replace(layout.camera / "profile.p7s", document)
 
 
 def profile_of(scenario: Scenario) -> Profile:
@@ -252,5 +253,6 @@ def _tls(stem: str) -> dict[str, str]:
 
 
 def _write(path: Path, values: dict[str, Any], heading: str) -> Path:
-    path.write_text(toml_text(values, f"{heading} Written by `firsthand-sim shift`."), encoding="utf-8")
+    # A camera's card forgets what was not synced when its power is cut: an installed camera's settings are.
+    durable.replace(path, toml_text(values, f"{heading} Written by `firsthand-sim shift`.").encode())
     return path
