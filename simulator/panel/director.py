@@ -155,6 +155,7 @@ class Director:
         except _Left:
             return
         finally:
+            self.feed.set("run", {"state": "ending"})
             lamps.close()
 
     def _wait(self, seconds: float) -> None:

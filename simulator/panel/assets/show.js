@@ -110,6 +110,7 @@ export function tick(step) {
 function run(now) {
   const words = {
     starting: ["starting", "An agency is founded, its programs are started."],
+    ending: ["ending", "Its programs are ended one after the other, as at a real switch-off."],
     failed: ["ended", `${now.why || ""} Press “Start anew”.`],
     ended: ["ended", "The panel was stopped."],
   }[now.state];
