@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -78,14 +79,25 @@ class Sources:
     """Picture and sound are encoded once, and repeat."""
 
 
-def found_agency(layout: RunLayout, scenario: Scenario) -> None:
-    """Make all certificates and keys, and sign the scenario's policy profile. Raises OSError."""
-    authority = create_agency(layout.pki, serial=SERIAL, simulated=True)
-    write_credential(layout.pki, "export", authority.signer("export", "Export desk", serial="EXPORT-1"))
-    write_station_keys(layout.pki, authority)
+def make_keys(pki: Path) -> None:
+    """Make all certificates and keys of a department. Raises OSError."""
+    authority = create_agency(pki, serial=SERIAL, simulated=True)
+    write_credential(pki, "export", authority.signer("export", "Export desk", serial="EXPORT-1"))
+    write_station_keys(pki, authority)
     colleague = second_camera.SERIAL
     other = authority.signer("camera", f"Camera {colleague}", serial=colleague)
-    write_credential(layout.pki, second_camera.STEM, other)
+    write_credential(pki, second_camera.STEM, other)
+
+
+def found_agency(layout: RunLayout, scenario: Scenario, keys: Path | None = None) -> None:
+    """Make all certificates and keys, or take those of `make_keys`, and sign the scenario's policy profile.
+
+    Raises OSError.
+    """
+    if keys is None:
+        make_keys(layout.pki)
+    else:
+        shutil.copytree(keys, layout.pki)
     policy = FileSigner.load(layout.pki / "profile.key", layout.pki / "profile.pem")
     document = sign(encode_canonical(profile_of(scenario)), policy, dt.datetime.now(dt.UTC))
     durable.replace(layout.camera / "profile.p7s", document)
@@ -143,7 +155,7 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
             "driver": "simulated",
             "options": {**hardware, **(FEW_SAMPLES if sources.in_process else {})},
         },
-        "inputs": _inputs(profile_of(scenario)),
+        "inputs": {**_inputs(profile_of(scenario)), **_further(scenario)},
         **_more_cameras(scenario, sources, hardware),
     }
     return _write(layout.camera / "device.toml", values, "How the simulated camera is wired.")
@@ -180,6 +192,12 @@ def _inputs(profile: Profile) -> dict[str, dict[str, Any]]:
         "peer": {"kind": "peer", "source": "message"},
         "dock": {"kind": "dock"},
     }
+
+
+def _further(scenario: Scenario) -> dict[str, Any]:
+    """``[inputs]``."""
+    told: dict[str, dict[str, Any]] = msgspec.to_builtins(scenario.setup.inputs)
+    return {name: {key: value for key, value in one.items() if value is not None} for name, one in told.items()}
 
 
 def _microphone(sources: Sources, hardware: dict[str, str]) -> dict[str, Any]:

@@ -145,6 +145,10 @@ class Children:
     def off_and_on(self, child: Child) -> None:
         """Switch a program off in order (SIGTERM, as systemd does), and start it again. Main thread only."""
         self.stop(child)
+        self.on_again(child)
+
+    def on_again(self, child: Child) -> None:
+        """Start a program again that was stopped with `stop`. Main thread only."""
         child.process = self._launch(child.log, child.command, None)
         child.expected = False
 

@@ -67,6 +67,10 @@ class Order:
     """A GPX file; None: the scenario's own route."""
     speed: float = 1.0
     """How many seconds of the run pass in one of this machine."""
+    keys: Path | None = None
+    """A department's keys that were made before (`agency.make_keys`); None: it makes its own."""
+    plain_card: bool = False
+    """The camera's card is a plain directory in real time too: faster, and it cannot fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +136,11 @@ def running(order: Order, progress: Progress) -> Iterator[Running]:
         if scaled is not None:
             children.program = scaled.command
         progress.plain(f"{order.scenario.title}. Simulated: nothing of this is evidence. Files: {order.out}")
-        agency.found_agency(layout, order.scenario)
+        agency.found_agency(layout, order.scenario, order.keys)
         battery = cell_of(layout, order.scenario)
         thermal = ThermalFeed(layout.thermal)
         children.on_power_off = partial(_charge, battery, progress)
-        card = cleanup.enter_context(_card(layout, children, progress))
+        card = cleanup.enter_context(_card(layout, children, progress, plain=order.plain_card))
         gps.start()
         programs = _start(layout, children, order, gps.port, progress)
         recorder = cleanup.enter_context(contextlib.closing(Recorder(layout.recorder_socket)))
@@ -168,8 +172,11 @@ def signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _card(layout: RunLayout, children: Children, progress: Progress) -> Iterator[MountedCard | NoCard]:
+def _card(layout: RunLayout, children: Children, progress: Progress, *, plain: bool) -> Iterator[MountedCard | NoCard]:
     """A card that can fail, under everything the camera keeps; whole again before the programs are ended."""
+    if plain:
+        yield NoCard()
+        return
     card, _ = mount_card(children, layout.camera, layout.card_socket)
     if isinstance(card, NoCard):
         progress.plain(f"The camera's card cannot fail in this run: {card.why}.")

@@ -111,14 +111,34 @@ def parse_scenario(values: dict[str, Any], text: str, name: str) -> Scenario:
     mistakes: list[Mistake] = []
     told, wrong = collected(values, ScenarioText)
     mistakes += located(text, (), wrong)
-    profile = told.profile if told is not None else values.get("profile")
-    if isinstance(profile, dict):
-        mistakes += _profile_mistakes(profile, text)
+    mistakes += _world_mistakes(told, values, text)
     steps, more = _steps(told, text)
     mistakes += more
     if mistakes or told is None:
         raise BadScenario.of(name, sorted(mistakes))
     return Scenario(told.title, told.profile, told.camera, steps, name, told)
+
+
+def world_of(values: dict[str, Any], name: str) -> Scenario:
+    """A world at its beginning, in which somebody else than a script acts. Raises `BadScenario`."""
+    told, wrong = collected(values, ScenarioText)
+    mistakes = [*located("", (), wrong), *_world_mistakes(told, values, "")]
+    if told is not None and (told.script or told.step):
+        mistakes.append(Mistake(0, "a script and [[step]] tables have no place here"))
+    if mistakes or told is None:
+        raise BadScenario.of(name, sorted(mistakes))
+    return Scenario(told.title, told.profile, told.camera, (), name, told)
+
+
+def _world_mistakes(told: ScenarioText | None, values: dict[str, Any], text: str) -> Iterator[Mistake]:
+    profile = told.profile if told is not None else values.get("profile")
+    if isinstance(profile, dict):
+        yield from _profile_mistakes(profile, text)
+    for name, one in told.inputs.items() if told is not None else ():
+        if one.source != "message":
+            yield from located(
+                text, ("inputs", name), [(("source",), 'say source = "message"; the board has no other')]
+            )
 
 
 def _steps(told: ScenarioText | None, text: str) -> tuple[tuple[Step, ...], list[Mistake]]:

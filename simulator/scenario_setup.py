@@ -7,6 +7,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from device.config import Input
+from evidence.statements import Word
+
 
 class SetUp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all tables: an unknown key is a mistake."""
@@ -114,6 +117,8 @@ class ScenarioText(SetUp, frozen=True, kw_only=True):
     dock: Dock = Dock()
     officer: Officer = Officer()
     station: StationSetUp = StationSetUp()
+    inputs: Annotated[dict[Word, Input], Meta(max_length=16)] = msgspec.field(default_factory=dict)
+    """Further inputs of the camera, as in `device.toml`: triggers that come as messages (`source = "message"`)."""
     seed: Annotated[int, Meta(ge=0, lt=2**31)] | None = None
     """Another town, other noise; `--seed` rules over it."""
     script: Annotated[str, Meta(max_length=200_000)] = ""

@@ -50,7 +50,7 @@ from simulator.virtual_dock import VirtualDock, virtual_dock
 from simulator.virtual_evidence import add_evidence
 from simulator.virtual_holder import VirtualHolder
 from simulator.virtual_network import VirtualNetwork
-from simulator.virtual_time import VirtualStage, VirtualTime, virtual_time
+from simulator.virtual_time import TimeIsOver, VirtualStage, VirtualTime, virtual_time
 from simulator.virtual_timeline import Timeline
 from simulator.words import Deed
 from simulator.world import World
@@ -94,13 +94,13 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
         layout = cleanup.enter_context(run_layout(order.out))
         cleanup.enter_context(_logged(layout.logs / "virtual.log"))
         progress.plain(f"{scenario.title}. Simulated, in virtual time: nothing of this is evidence. Files: {order.out}")
-        agency.found_agency(layout, scenario)
+        agency.found_agency(layout, scenario, order.keys)
+        cleanup.enter_context(_quiet_dead())
         virtual = cleanup.enter_context(virtual_time(time.time_ns()))
         battery, thermal = cell_of(layout, scenario), ThermalFeed(layout.thermal)
         card = cleanup.enter_context(installed(layout.camera, wait=virtual.wait_here, really_sync=True))
-        cleanup.enter_context(_quiet_dead())
         board = Board(str(layout.hardware_socket), virtual)
-        cleanup.callback(board.close)
+        cleanup.callback(board.take_away)
         gps = ReceiverControls(RouteReceiver(route_of(scenario, order.route), order.seed), ReceiverLine(order.seed))
         begin(gps, scenario)
         board.things["gps"] = gps
@@ -145,11 +145,11 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
 
 @contextlib.contextmanager
 def _quiet_dead() -> Iterator[None]:
-    """A thread that dies of a power cut says nothing."""
+    """A thread that dies of a power cut, or of the end of its time, says nothing."""
     before = threading.excepthook
 
     def hook(one: threading.ExceptHookArgs) -> None:
-        if not issubclass(one.exc_type, PowerLost):
+        if not issubclass(one.exc_type, PowerLost | TimeIsOver):
             before(one)
 
     threading.excepthook = hook

@@ -5,7 +5,9 @@
    each job of an executor until its result is with the loop, each check of a self-test. Who only waits lets go.
 3. The loop and the others take turns: whoever else works does so while the loop rests, and what he says to the loop
    (`call_soon_threadsafe`) is heard when all are done. So nothing depends on who is faster.
-4. So whatever is done at an instant happens at that instant, however long this machine takes for it.
+4. When virtual time is over, sleepers and who waits for a turn are let go (`TimeIsOver`), and who works is waited for:
+   this process's next time never meets a thread of this one.
+5. So whatever is done at an instant happens at that instant, however long this machine takes for it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import selectors
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextvars import Context
 from typing import Any, Final, TypeVarTuple
 
@@ -30,12 +32,18 @@ _WAIT_STEP_S: Final = 0.02
 """How often a thread that waits for an event looks (virtual seconds)."""
 _STUCK_S: Final = 120.0
 """A thread that holds the clock for so long (real seconds) is stuck: that is a defect, and it is said."""
+_END_S: Final = 20.0
+"""How long what still works may take when virtual time is over (real seconds)."""
 BOOTED_NS: Final = 30 * NS_PER_S
 """What CLOCK_BOOTTIME says when virtual time begins."""
 
 
 class NothingWillHappen(RuntimeError):
     """Nobody works and no timer is set: the program would wait for ever."""
+
+
+class TimeIsOver(NothingWillHappen):
+    """The virtual time in which a thread slept or waited has ended."""
 
 
 class VirtualTime:
@@ -48,6 +56,7 @@ class VirtualTime:
         self._held = 0
         self._parked = False
         """The loop lets the others work."""
+        self._asleep: set[threading.Event] = set()
         self._over = False
         self._quiet = threading.Condition()
         self._waited_s, self._waited_ns = 0.0, 0
@@ -78,13 +87,17 @@ class VirtualTime:
         with self._quiet:
             self._quiet.wait_for(lambda: self._parked or self._over)
             if self._over:
-                raise NothingWillHappen("virtual time is over, and with it what still waited for its turn")
+                raise TimeIsOver("virtual time is over, and with it what still waited for its turn")
 
     def end(self) -> None:
-        """Nothing happens any more: who waits for a turn is let go, so that the program can end."""
+        """Nothing happens any more (rule 4). Raises `NothingWillHappen` for a job that does not end."""
         with self._quiet:
             self._over = True
             self._quiet.notify_all()
+            asleep = tuple(self._asleep)
+        for one in asleep:
+            one.set()
+        self.loop.end_jobs()
 
     def rest(self) -> None:
         """The loop's: let the others work until nobody does any more (rule 2). Raises `NothingWillHappen`."""
@@ -103,16 +116,21 @@ class VirtualTime:
         self._ns = max(self._ns, to_ns)
 
     def sleep(self, seconds: float) -> None:
-        """Wait on another thread than the loop's, which holds the clock before and after."""
+        """Wait on another thread than the loop's, which holds the clock before and after. Raises `TimeIsOver`."""
         over = threading.Event()
 
         def wake() -> None:
             self.hold()  # before the clock can move on
             over.set()
 
+        with self._quiet:
+            if self._over:
+                raise TimeIsOver("virtual time is over: nobody sleeps in it any more")
+            self._asleep.add(over)
         self.loop.call_soon_threadsafe(self.loop.call_later, seconds, wake)
         self.release()
         over.wait()
+        self._asleep.discard(over)
         self.turn()
 
     def wait_here(self, seconds: float) -> None:
@@ -187,6 +205,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: VirtualTime) -> None:
         self._virtual = clock
         self._timers = 0
+        self._jobs: set[Future[Any]] = set()
         self._said: deque[asyncio.Handle] = deque()
         """What other threads said since the loop rested."""
         super().__init__(_PatientSelector(clock, self))
@@ -238,9 +257,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise
         future = asyncio.wrap_future(job, loop=self)
         job.add_done_callback(lambda _: virtual.release())  # after the one that tells the loop
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
         return future
 
     _own: ThreadPoolExecutor | None = None
+
+    def end_jobs(self) -> None:
+        """Wait for the jobs that are still at work. Raises `NothingWillHappen` for one that does not end."""
+        _, stuck = wait(tuple(self._jobs), _END_S)
+        if stuck:
+            raise NothingWillHappen(f"{len(stuck)} jobs of this virtual time have not ended within {_END_S:g} s")
 
     def heard(self) -> bool:
         """Take over what others said; whether there was anything."""
@@ -294,9 +321,11 @@ def virtual_time(utc_ns: int) -> Iterator[VirtualTime]:
             task.cancel()
         if left:
             virtual.loop.run_until_complete(asyncio.wait(left, timeout=1.0))
-        program_time.run_on(before)
-        virtual.end()
-        virtual.loop.close()
+        try:
+            virtual.end()
+        finally:
+            program_time.run_on(before)
+            virtual.loop.close()
 
 
 class VirtualStage:

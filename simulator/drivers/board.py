@@ -12,7 +12,7 @@ from simulator.drivers.runner import Runner
 class Board(HardwareSocket):
     """Drivers that are given its path find it; the world calls `answer`, and watches with `watchers`.
 
-    It is there until `close`, however often a camera's drivers come and go.
+    It is there until `take_away`, however often a camera's drivers come and go.
     """
 
     def __init__(self, path: str, runner: Runner) -> None:
@@ -25,6 +25,12 @@ class Board(HardwareSocket):
                 raise ValueError(f"there is a board at {path} already")
             self._shared[key] = self
             self._users += 1
+
+    def take_away(self) -> None:
+        """Nobody finds it any more; drivers of a camera whose power was cut never gave it back. May be called twice."""
+        with self._sharing:
+            if self._shared.get(self.path) is self:
+                del self._shared[self.path]
 
     def _serve_on(self, path: str) -> socket.socket | None:  # noqa: ARG002 - nobody listens
         return None
