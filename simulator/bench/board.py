@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from simulator.bench.hand import Hand
 from simulator.words import Deed
+
+_OFF_S: Final = 0.5
+"""How long a finger is off a button that it held, before it can press again."""
 
 
 @dataclass(slots=True, repr=False, eq=False)
@@ -42,6 +46,7 @@ class RecordButton:
     def hold(self) -> None:
         """As long as it takes to count as held, and let go."""
         self._hand.act(Deed("hold record button"))
+        self._hand.pause(_OFF_S)
 
 
 @dataclass(slots=True, repr=False, eq=False)
