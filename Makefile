@@ -11,11 +11,12 @@ PYTEST ?=
 # Most of a test's time is a camera's real time: several files of tests run side by side.
 WORKERS ?= 2
 SECONDS ?= 60
+MUTANTS ?=
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
 DEBIAN := chromium chrony curl e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mosquitto mount openssl poppler-utils softhsm2 $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run panel test lint docs fuzz bench clean debian-packages
+.PHONY: help run panel test lint docs fuzz mutants bench clean debian-packages
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
@@ -23,6 +24,7 @@ help:
 	@echo "make test    all tests (installs what is missing; Debian packages only as root)"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make fuzz    hostile bytes for every reader, SECONDS=$(SECONDS) for each"
+	@echo "make mutants break the firmware in one place at a time: the simulator's scenarios must notice (MUTANTS=--list)"
 	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
 	@echo "make docs    write the tables of docs/*.md from the code"
 	@echo "make clean   remove build/ and .venv"
@@ -49,6 +51,9 @@ docs: $(VENV)/.test
 
 fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
+
+mutants: $(VENV)/.test
+	nice -n 19 $(BIN)/python tests/mutants/run.py $(MUTANTS)
 
 # Alone on the machine, else the figures are somebody else's. As root the camera gets a card that can be slowed and stalled.
 bench: $(VENV)/.test
