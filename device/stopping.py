@@ -35,7 +35,8 @@ PAUSES: Final = frozenset({*D3A_REASONS, HAMPERED})
 SPEECH_OVER_FLOOR_DB: Final = 8.0
 SPEECH_LEAST_DBFS: Final = -50.0
 SPEECH_LEAST_NS: Final = 700_000_000
-"""So much loud sound is a word or two…"""
+SPEECH_WITHIN_NS: Final = 3_000_000_000
+"""So much loud sound within so long is a word or two: ten clicks in ten seconds are none…"""
 SPEAKING_WITHIN_NS: Final = 1_500_000_000
 SPEAKING_LEAST_NS: Final = 250_000_000
 """…and so much of it within the last moments is somebody who has not finished; a click each second is neither."""
@@ -48,15 +49,15 @@ class VoiceHeard:
 
     _before: deque[float] = field(default_factory=lambda: deque(maxlen=FLOOR_SAMPLES))
     _floor_dbfs: float | None = None
-    _loud_ns: int = 0
+    _heard: bool = False
     _recent: deque[tuple[int, int]] = field(default_factory=deque)
-    """(CLOCK_BOOTTIME, duration) of the loud pieces of the last moments."""
+    """(CLOCK_BOOTTIME, duration) of the loud pieces of the last seconds."""
 
     def listen(self) -> None:
         """The reason window begins: what was heard until now is the floor."""
         levels = sorted(self._before)
         self._floor_dbfs = levels[len(levels) // 2] if levels else SPEECH_LEAST_DBFS - SPEECH_OVER_FLOOR_DB
-        self._loud_ns = 0
+        self._heard = False
         self._recent.clear()
 
     def sound(self, level_dbfs: float, at_ns: int, duration_ns: int) -> None:
@@ -65,10 +66,10 @@ class VoiceHeard:
             self._before.append(level_dbfs)
             return
         if level_dbfs >= max(SPEECH_LEAST_DBFS, self._floor_dbfs + SPEECH_OVER_FLOOR_DB):
-            self._loud_ns += duration_ns
             self._recent.append((at_ns, duration_ns))
-            while at_ns - self._recent[0][0] > SPEAKING_WITHIN_NS:
+            while at_ns - self._recent[0][0] > SPEECH_WITHIN_NS:
                 self._recent.popleft()
+            self._heard |= sum(length for _, length in self._recent) >= SPEECH_LEAST_NS
 
     def done(self) -> None:
         """The window is over: what follows is the next floor."""
@@ -77,7 +78,7 @@ class VoiceHeard:
     @property
     def heard(self) -> bool:
         """Enough for a word."""
-        return self._loud_ns >= SPEECH_LEAST_NS
+        return self._heard
 
     def speaking(self, now_ns: int) -> bool:
         """Whether somebody is speaking, or was a moment ago."""

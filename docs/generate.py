@@ -23,6 +23,7 @@ import drawn_states
 import fleet_messages
 import listed_faults
 import listed_notices
+import listed_scenarios
 import listed_words
 import msgspec
 import traceability
@@ -38,6 +39,7 @@ PAGES = (
     "telemetry.md",
     "indicators.md",
     "simulator/faults.md",
+    "simulator/library.md",
     "simulator/scenarios.md",
 )
 ALIASES = ("Hash", "Nonce", "Serial", "Name", "Word", "Count", "Nanoseconds", "Moment")
@@ -189,6 +191,8 @@ def render(page: str) -> str:
             made = listed_words.TABLES[what]()
         elif what in listed_faults.TABLES:
             made = listed_faults.TABLES[what]()
+        elif what in listed_scenarios.TABLES:
+            made = listed_scenarios.TABLES[what]()
         elif what in traceability.TABLES:
             made = traceability.TABLES[what]()
         else:

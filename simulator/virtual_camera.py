@@ -29,7 +29,7 @@ from simulator.card.storage import CardStorage
 from simulator.drivers.board import Board
 from simulator.drivers.hardware_messages import OpRefused, PinOp, PinsOp, decode_request
 from simulator.pin_watch import Change
-from simulator.run_errors import ProcessDied, WorldRefused
+from simulator.run_errors import CameraRefused, ProcessDied, WorldRefused
 from simulator.virtual_time import VirtualTime
 
 START_S: Final = 20.0
@@ -247,5 +247,5 @@ class VirtualCamera:
             raise WorldRefused("the camera has no power")
         answer = self._virtual.loop.run_until_complete(daemon.desk.answer(request))
         if isinstance(answer, Refused):
-            raise WorldRefused(f"the recorder refuses: {answer.error}")
+            raise CameraRefused(f"the recorder refuses: {answer.error}")
         return answer

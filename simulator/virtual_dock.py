@@ -88,6 +88,11 @@ class VirtualDock:
         one = self._open.get(FIRST)
         return None if one is None else one.station
 
+    @property
+    def stations(self) -> tuple[Station, ...]:
+        """All that work, whether they stand before the camera or not."""
+        return tuple(one.station for one in self._open.values())
+
     # --- stations -----------------------------------------------------------------------------------------------------
 
     def start_station(self, name: str = FIRST) -> None:

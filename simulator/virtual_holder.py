@@ -7,6 +7,7 @@ import base64
 from pathlib import Path
 from typing import Final
 
+from dock.station.station import Station
 from dock.station.vault_proofs import VaultProofs
 from evidence.durable import replace
 from evidence.export.decrypt import Vault
@@ -37,10 +38,14 @@ class VirtualHolder:
 
     def look(self, status: Status) -> None:
         """Open what the station wants opened, if a camera waits for it. Raises `EvidenceError`, OSError."""
-        station, now_s = self._dock.station, self._virtual.boottime_ns() / 1e9
-        if not status.proof_missing or station is None or now_s < self._not_before_s:
+        now_s = self._virtual.boottime_ns() / 1e9
+        if not status.proof_missing or now_s < self._not_before_s:
             return
         self._not_before_s = now_s + AGAIN_S
+        for station in self._dock.stations:
+            self._serve(station)
+
+    def _serve(self, station: Station) -> None:
         verbs = station.part(VaultProofs).admin_verbs()
 
         def work() -> list[str]:
