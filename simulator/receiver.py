@@ -138,7 +138,8 @@ class RouteReceiver:
         """What it writes into its sentences: time of day, date."""
         spoofed_s = self.spoofer.time_s if self.spoofer is not None else 0.0
         moment = datetime.fromtimestamp(utc_ns // NS_PER_S, UTC) + timedelta(weeks=-self.weeks_off, seconds=spoofed_s)
-        return f"{moment:%H%M%S}.00", f"{moment:%d%m%y}"
+        clock = f"{moment.hour:02}{moment.minute:02}{moment.second:02}.00"
+        return clock, f"{moment.day:02}{moment.month:02}{moment.year % 100:02}"
 
     def _fix(self, place: Place, seen: Seen) -> Fix:
         north_m, east_m = self._shift_m[0] + self._wander_m[0], self._shift_m[1] + self._wander_m[1]

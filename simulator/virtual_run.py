@@ -8,6 +8,7 @@ nonces and sealing never take their randomness from the seed; the agent's jitter
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import random
@@ -59,6 +60,10 @@ AGENT_POLL_S = 30.0
 """How often the agent asks a camera that tells nothing; it hears at once of what the camera tells."""
 
 
+COLLECT_AFTER = 50_000
+"""Objects made and not freed until the next look for cycles (Python's default is 700)."""
+
+
 @dataclass(frozen=True, slots=True)
 class VirtualRunning:
     """A department at work in this process."""
@@ -81,6 +86,19 @@ class VirtualRunning:
 
 
 @contextlib.contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Let Python look for cycles seldom: in a minute it would do so a hundred thousand times, and find few."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+@contextlib.contextmanager
 def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning]:
     """Found the department, start its programs in this process, and wait until the camera answers.
 
@@ -91,6 +109,7 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
     random.seed(order.seed)
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(random.setstate, before)
+        cleanup.enter_context(_seldom_collecting())
         layout = cleanup.enter_context(run_layout(order.out))
         cleanup.enter_context(_logged(layout.logs / "virtual.log"))
         progress.plain(f"{scenario.title}. Simulated, in virtual time: nothing of this is evidence. Files: {order.out}")

@@ -47,6 +47,8 @@ class Medium:
         self._lock = threading.RLock()
         self.off = False
         """Without power: every change raises `PowerLost` until `power_on`."""
+        self._used_bytes: int | None = None
+        """None: something was changed since it was counted."""
         shutil.rmtree(self._kept, ignore_errors=True)
 
     @property
@@ -150,8 +152,11 @@ class Medium:
     # --- the medium as such -------------------------------------------------------------------------------------------
 
     def used_bytes(self) -> int:
-        """What all files take."""
-        return sum(size for _, size in self._sizes())
+        """What all files take; counted when something was changed since the last time."""
+        with self._lock:
+            if self._used_bytes is None:
+                self._used_bytes = sum(size for _, size in self._sizes())
+            return self._used_bytes
 
     def flip_bit(self, seed: int, within: str = "") -> str | None:
         """Turn one bit of the files whose path contains `within`; which one, in words."""
@@ -169,7 +174,7 @@ class Medium:
     def cut(self, how: Cut) -> Leftover:
         """The power goes: undo what a real card would have forgotten."""
         with self._lock:
-            self.off = True
+            self.off, self._used_bytes = True, None
             left = self._model.cut(how)
             for one in left.files:
                 self._repair_file(one)
@@ -201,7 +206,10 @@ class Medium:
         with self._lock:
             if self.off:
                 raise PowerLost
-            yield
+            try:
+                yield
+            finally:
+                self._used_bytes = None
 
     # --- keeping what is durable --------------------------------------------------------------------------------------
 
