@@ -7,13 +7,13 @@ then. While the camera records, the alarm is the failure detector's, and here it
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from device import indicators as patterns
+from device.beside import Beside
 from device.channel_senses import Ailment
 from device.part import Part
 from device.senses import Senses
@@ -93,10 +93,11 @@ class Complaints:
 class Errand:
     """One question to hardware that may hang, asked on a thread, now and then. Loop only."""
 
-    def __init__(self, every_ns: int, ask: Callable[[], str | None], hangs: str) -> None:
+    def __init__(self, every_ns: int, ask: Callable[[], str | None], hangs: str, beside: type[Beside] = Beside) -> None:
         self._every_ns = every_ns
         self._ask = ask
         self._hangs = hangs
+        self._beside = beside
         self._asked_ns: int | None = None
         self._open = False
         self.answer: str | None = None
@@ -119,7 +120,7 @@ class Errand:
 
     async def _go(self, now_ns: int) -> None:
         try:
-            answer = await asyncio.to_thread(self._ask)
+            answer = await self._beside.once(self._ask)
         finally:
             self._open = False
         self._set(answer, now_ns)
@@ -139,8 +140,8 @@ class BackgroundTest(Part):
         super().__init__(daemon)
         self._complaints = Complaints()
         self._fell_ns: int | None = None
-        self._card = Errand(CARD_EVERY_NS, self._ask_card, "storage_hangs")
-        self._key = Errand(KEY_EVERY_NS, self._ask_key, "key_hangs")
+        self._card = Errand(CARD_EVERY_NS, self._ask_card, "storage_hangs", daemon.beside)
+        self._key = Errand(KEY_EVERY_NS, self._ask_key, "key_hangs", daemon.beside)
 
     def begin(self) -> None:
         """The self-test at the boot signs; the next time is later."""

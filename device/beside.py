@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Beside:
@@ -27,6 +31,11 @@ class Beside:
         """Do it no more. Never waits."""
         self._stopping = True
         self._wanted.set()
+
+    @staticmethod
+    async def once(ask: Callable[[], T]) -> T:
+        """One question that may hang, for a coroutine that waits for the answer."""
+        return await asyncio.to_thread(ask)
 
     def _run(self) -> None:
         while not self._stopping:

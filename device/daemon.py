@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -54,7 +54,7 @@ class Daemon:
         profile: AcceptedProfile,
         hardware: Hardware,
         *,
-        beside: Callable[[str, Callable[[], None]], Beside] = Beside,
+        beside: type[Beside] = Beside,
     ) -> None:
         """`beside` makes what does work for which nobody waits."""
         self.beside = beside

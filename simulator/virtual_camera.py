@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from device.beside import Beside
+from device.beside import Beside, T
 from device.config import load_settings
 from device.daemon import Daemon
 from device.hardware import load_hardware
@@ -48,6 +48,10 @@ class _Inline(Beside):
 
     def stop(self) -> None:
         """Nothing runs."""
+
+    @staticmethod
+    async def once(ask: Callable[[], T]) -> T:
+        return ask()
 
 
 class _CutOffDaemon(Daemon):

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from device.background_test import QUIET_NS, BackgroundTest, Complaints, Errand
+from device.beside import Beside
 from device.channel_senses import Ailment, silent_part
 from device.failures import COMPONENTS, LOSSES_LAST_NS, NOTHING_NS, WRITTEN_ONLY, Failure, FailureBook, Recording
 from device.supervisor_queue import MAX_ITEMS, Item, Queue, read_queue
@@ -187,6 +188,7 @@ def test_a_lost_key_and_a_lost_card_are_named() -> None:
         SimpleNamespace(  # type: ignore[arg-type]
             identity=SimpleNamespace(signer=SimpleNamespace(sign_digest=refuse)),
             hardware=SimpleNamespace(storage=SimpleNamespace(free_bytes=gone)),
+            beside=Beside,
         )
     )
     assert (broken._ask_key(), broken._ask_card()) == ("key_lost", "storage_lost")
