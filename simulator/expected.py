@@ -27,7 +27,9 @@ _SAME: Final = {
     "not recording": "stopped", "no recording in progress": "stopped", "in dock": "docked", "asleep": "state sleep",
     "ready": "state ready", "out of service": "state out of service", "vibration": "haptic", "vibrates": "haptic",
     "beep": "tone", "beeps": "tone", "dark": "no signal", "no lamp": "no signal", "pre-event ring full": "ring full",
-    "everything offloaded": "offloaded", "officer signed in": "signed in",
+    "everything offloaded": "offloaded", "officer signed in": "signed in", "all is offloaded": "offloaded",
+    "everything is offloaded": "offloaded", "out of dock": "undocked", "self-test is done": "self-test done",
+    "ring is full": "ring full", "recording stopped": "stopped", "recording has stopped": "stopped",
 }  # fmt: skip
 STATE_EXAMPLES: Final = (
     "recording within 0.5 s", "not recording", "recording for 10 s", "no recording for 2 s", "state sleep within 4 s",
@@ -54,7 +56,8 @@ def expected(text: str) -> Expectation:
     within_s = seconds(split[3]) if how else LOG_S
     lasts = how == "for"
     what = re.sub(r"^(that )?(the )?(camera|it) (is|has|says) ", "", what)
-    what = re.sub(r"^(that )?(there (is|are) |the )", "", what)
+    what = re.sub(r"^(that )?(there (is|are) |the |an? (?!recording\b))", "", what)
+    what = re.sub(r"^(in|out of) the ", r"\1 ", what)
     what = re.sub(r"\b(officer )?signs in$", "signed in", what)  # `plain` makes deeds of these
     what = re.sub(r"^((no |not )?log( has| says| entry)? stealth) slide\b", r"\1", what)
     what = _SAME.get(what, what)
@@ -81,6 +84,8 @@ def _log(text: str, what: str, lasts: bool, within_s: float) -> Expectation | No
         name = "_".join(words[:length])
         if name in names:
             word = "_".join(words[length:]) or None
+            if word is not None and name == "trigger":
+                raise UnknownWord(f"the log does not say which trigger; say: expect trigger {word}")
             return Expectation(text, event=name, word=word, never=lasts, within_s=within_s)
     if (told := "_".join(words)) in ONLY_TOLD:
         raise UnknownWord(f"{told!r} stands in the recording, not in the device log; say: expect tells {told}")

@@ -94,6 +94,7 @@ _ARTICLES: Final = re.compile(r"\b(the|a|an)\b ")
 NUMBER_WORDS: Final = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
+_BY: Final = re.compile(rf"\bby ({'|'.join(NUMBER_WORDS[1:])})\b")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _UNIT: Final = r"(?:ms|milliseconds?|seconds?|secs?|s|minutes?|mins?|min|hours?|h)\b"
 _COUNT: Final = rf"(?:\d{{1,6}}(?:\.\d{{1,3}})?|half|an?|{'|'.join(NUMBER_WORDS[1:])})"
@@ -180,7 +181,7 @@ def plain_deed(text: str) -> Deed:
 
 def _amount(said: str) -> str:
     """The exact words of what takes a number, or the sentence without its articles."""
-    bare = _ARTICLES.sub("", said)
+    bare = _BY.sub(lambda found: f"by {NUMBER_WORDS.index(found[1])}", _ARTICLES.sub("", said))
     for pattern, meant in _AMOUNT_SPELLINGS:
         if re.match(pattern, bare, re.ASCII):
             return re.sub(pattern, meant, bare, flags=re.ASCII)
@@ -189,6 +190,7 @@ def _amount(said: str) -> str:
         words = {"encoder stall": "encoder stalls", "clock jump": "clock jumps"}.get(numbered[1], numbered[1])
         amount = seconds(numbered[3]) * (-1 if numbered[2] else 1)
         return f"{words} {amount:g} s" if words != "clock jumps" else f"{words} {int(amount)} s"
+    bare = re.sub(r"^(case|cad) number #", r"\1 number ", bare)
     if re.match(r"(case|cad) number ", bare):  # numbers keep their capitals
         return bare[: bare.index("number ") + 7] + bare[bare.index("number ") + 7 :].upper()
     return re.sub(r",? ?\(?supervisor (was )?(consulted|not possible)\)?$", r", supervisor \2", bare).replace(" ,", ",")

@@ -10,6 +10,8 @@ from typing import Final
 from simulator.run_errors import NotAsExpected
 from simulator.script import spoken
 
+QUIET: Final = 8
+"""Moments that are shown of before a silence that was longer than that."""
 KEPT: Final = 20_000
 """Moments that are kept, the newest."""
 BEFORE_S: Final = 10.0
@@ -53,8 +55,11 @@ class Timeline:
     def excerpt(self, until_s: float, deed_s: float, logged: Iterable[Moment] = ()) -> list[str]:
         """The last seconds before an instant, from the last deed on, for a person who wants to know what went wrong."""
         since_s = min(until_s - BEFORE_S, max(deed_s - 1.0, until_s - LONGEST_S))
-        chosen = [one for one in (*self.moments, *logged) if since_s <= one.at_s <= until_s + 0.5]
-        return list(self.lines(sorted(chosen, key=lambda one: one.at_s)))
+        before = sorted(
+            (one for one in (*self.moments, *logged) if one.at_s <= until_s + 0.5), key=lambda one: one.at_s
+        )
+        chosen = [one for one in before if since_s <= one.at_s]
+        return list(self.lines(chosen or before[-QUIET:]))  # after a long silence: what came before it
 
 
 def told_failure(error: NotAsExpected, out: Path) -> list[str]:
