@@ -114,6 +114,7 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
     values: dict[str, Any] = {
         "serial": SERIAL,
         "model": "Simulated camera",
+        **({"role": "dash", "vehicle": scenario.setup.officer.vehicle} if scenario.setup.vehicle.dash else {}),
         "spool": "spool",
         "state": "state",
         "socket": str(layout.recorder_socket),

@@ -90,6 +90,13 @@ class Officer(SetUp, frozen=True, kw_only=True):
         return {"officer": self.number, "identified_by": "pin", **named}
 
 
+class Vehicle(SetUp, frozen=True, kw_only=True):
+    """``[vehicle]``: whether the camera is built into a car."""
+
+    dash: bool = False
+    """`true`: a dash camera, which the ignition keeps up (R17); else a body-worn one."""
+
+
 class StationSetUp(SetUp, frozen=True, kw_only=True):
     """``[station]``: the docking station."""
 
@@ -117,6 +124,7 @@ class ScenarioText(SetUp, frozen=True, kw_only=True):
     dock: Dock = Dock()
     officer: Officer = Officer()
     station: StationSetUp = StationSetUp()
+    vehicle: Vehicle = Vehicle()
     inputs: Annotated[dict[Word, Input], Meta(max_length=16)] = msgspec.field(default_factory=dict)
     """Further inputs of the camera, as in `device.toml`: triggers that come as messages (`source = "message"`)."""
     seed: Annotated[int, Meta(ge=0, lt=2**31)] | None = None
