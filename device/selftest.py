@@ -85,7 +85,7 @@ def run(checks: Sequence[Check], profile: AcceptedProfile, *, limit_s: float = L
     counting, working = threading.Lock(), set(range(len(checks)))
 
     def one(index: int, name: str, check: Callable[[], Seen]) -> None:
-        program_time.turn()
+        program_time.turn(numbers[index])
         began = time.monotonic_ns()
         try:
             seen = check()
@@ -100,22 +100,24 @@ def run(checks: Sequence[Check], profile: AcceptedProfile, *, limit_s: float = L
         finally:
             with counting:
                 working.discard(index)
-                if working:
-                    program_time.release()  # the last one's hold is ours again
+                if not working:
+                    numbers.append(program_time.hold())  # ours again
+            program_time.release()
 
     deadline = time.monotonic() + limit_s
     threads = [
         threading.Thread(target=counted, args=(index, name, check), name=f"check {name}", daemon=True)
         for index, (name, check) in enumerate(checks)
     ]
+    numbers = [program_time.hold() for _ in checks]  # simulated time waits for those who work; we only wait
     for thread in threads:
-        program_time.hold()  # simulated time waits for those who work; we only wait
         thread.start()
     program_time.release()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    if working or not threads:
-        program_time.hold()
+    with counting:
+        number = program_time.hold() if working or not threads else numbers[-1]
+    program_time.turn(number)
     results = [
         row if row is not None else _unanswered(name, profile, limit_s)
         for row, (name, _) in zip(tuple(rows), checks, strict=True)

@@ -75,6 +75,7 @@ class Writer:
         self._stopping = False
         self._working = False
         """Jobs wait or are being done: simulated time waits for them."""
+        self._number = 0
         self._trouble: OSError | None = None
         self._impatient_until_ns = 0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -99,7 +100,7 @@ class Writer:
                 return False
             if not self._working:
                 self._working = True
-                program_time.hold()
+                self._number = program_time.hold()
             self._queue.append(job)
             self._bytes += job.bytes
             self._wake.notify()
@@ -108,7 +109,8 @@ class Writer:
     def drain(self, timeout_s: float) -> bool:
         """Wait until everything queued so far is done; False if that took longer."""
         done = threading.Event()
-        return self.put(Job("drain", lambda: None, done=done.set, alone=True)) and done.wait(timeout_s)
+        with program_time.lent():
+            return self.put(Job("drain", lambda: None, done=done.set, alone=True)) and done.wait(timeout_s)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Finish what is queued and end the thread."""
@@ -116,7 +118,8 @@ class Writer:
             self._stopping = True
             self._wake.notify()
         if self._thread.is_alive():
-            self._thread.join(timeout_s)
+            with program_time.lent():
+                self._thread.join(timeout_s)
 
     def _take_batch(self) -> list[Job] | None:
         """All jobs that wait, up to BATCH_BYTES and BATCH_FRAGMENTS; None at the end."""
@@ -141,7 +144,7 @@ class Writer:
     def _run(self) -> None:
         try:
             while (batch := self._take_batch()) is not None:
-                program_time.turn()
+                program_time.turn(self._number)
                 self._write(batch)
                 with self._wake:
                     self._bytes -= sum(job.bytes for job in batch)

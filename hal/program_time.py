@@ -8,6 +8,7 @@ disk takes) does not.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 import time
@@ -37,16 +38,20 @@ class ProgramTime(Protocol):
         """Wait on such a thread until somebody sets the event; False if nobody did in time."""
         ...
 
-    def hold(self) -> None:
-        """Somebody works, and time that only goes when nobody works must wait for him. Any thread."""
+    def hold(self) -> int:
+        """Somebody works, and time that only goes when nobody works must wait for him; his number. Any thread."""
         ...
 
     def release(self) -> None:
         """He is done, or only waits; the counterpart of one `hold`. Any thread."""
         ...
 
-    def turn(self) -> None:
-        """Who holds, and is not the loop, waits here until it is his turn to work."""
+    def turn(self, number: int) -> None:
+        """Who holds that number, and is not the loop, waits here until it is his turn to work."""
+        ...
+
+    def lent(self) -> contextlib.AbstractContextManager[None]:
+        """Within the block he waits for others who work."""
         ...
 
 
@@ -68,14 +73,17 @@ class MachineTime:
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
         return event.wait(timeout_s)
 
-    def hold(self) -> None:
-        """Nobody waits."""
+    def hold(self) -> int:
+        return 0
 
     def release(self) -> None:
         """Nobody waited."""
 
-    def turn(self) -> None:
+    def turn(self, number: int) -> None:
         """Everybody works at once."""
+
+    def lent(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
 
 _source: ProgramTime = MachineTime()
@@ -128,9 +136,9 @@ def wait(event: threading.Event, timeout_s: float) -> bool:
     return _source.wait(event, timeout_s)
 
 
-def hold() -> None:
-    """Somebody works: simulated time waits for him, the machine's does not. One `release` for each."""
-    _source.hold()
+def hold() -> int:
+    """Somebody works: simulated time waits for him, the machine's does not. One `release` for each; his number."""
+    return _source.hold()
 
 
 def release() -> None:
@@ -138,6 +146,11 @@ def release() -> None:
     _source.release()
 
 
-def turn() -> None:
-    """Before he who holds begins to work on a thread of his own."""
-    _source.turn()
+def turn(number: int) -> None:
+    """Before he who holds that number begins to work on a thread of his own."""
+    _source.turn(number)
+
+
+def lent() -> contextlib.AbstractContextManager[None]:
+    """Around a wait for others who work."""
+    return _source.lent()

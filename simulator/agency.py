@@ -250,7 +250,7 @@ def write_agent_settings(layout: RunLayout, station_port: int, broker_port: int 
     """``camera/agent.toml``; without a broker there is no telemetry."""
     values: dict[str, Any] = {
         "recorder_socket": str(layout.recorder_socket),
-        "state_directory": "agent",
+        "state_directory": "../agent",  # not on the simulated card: SQLite maps memory, which that one cannot
         "root": "../pki/root.pem",
         "station": {"url": f"https://localhost:{station_port}", "system_id": SYSTEM_ID},
         "tls": _tls("camera-tls"),

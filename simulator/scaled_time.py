@@ -60,14 +60,19 @@ class ScaledTime:
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
         return event.wait(timeout_s / self.speed)
 
-    def hold(self) -> None:
+    def hold(self) -> int:
         """This time waits for nobody."""
+        return 0
 
     def release(self) -> None:
         """Nobody waited."""
 
-    def turn(self) -> None:
+    def turn(self, number: int) -> None:
         """Everybody works at once."""
+
+    def lent(self) -> contextlib.AbstractContextManager[None]:
+        """Nobody has a turn that could be lent."""
+        return contextlib.nullcontext()
 
     def command(self, module: str, *arguments: str) -> list[str]:
         """The command that starts one of our programs so that it goes by this time too."""

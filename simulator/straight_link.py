@@ -89,13 +89,15 @@ class _Call:
         self.gone = asyncio.Event()
         """Nobody waits for an answer any more."""
         self.answer: Answer | Exception | None = None
+        self.number = 0
+        """Of who waits for the answer, once it is there."""
 
     def end(self, answer: Answer | Exception) -> None:
         """Loop only; the first end counts."""
         if self.answer is None:
             self.answer = answer
             self.gone.set()
-            program_time.hold()
+            self.number = program_time.hold()
             self.over.set()
 
 
@@ -118,15 +120,14 @@ class StraightLink(StationLink):
     def call(self, method: str, path: str, headers: dict[str, str] | None = None, body: Body = b"") -> Answer:
         """One request, one answer. Raises `StationUnreachable`, and what the blocks raise that is no OSError."""
         whole = bytes(body) if isinstance(body, bytes | bytearray | memoryview) else b"".join(bytes(b) for b in body)
-        with self._lock:
-            if self._cut:
-                raise StationUnreachable(f"{method} {path}: the connection was cut off")
-            call = self._running = _Call()
-            self._line.loop.call_soon_threadsafe(self._begin, call, method, path, dict(headers or {}), whole)
-            program_time.release()
-            call.over.wait()
-            program_time.turn()
-            self._running = None
+        if self._cut:
+            raise StationUnreachable(f"{method} {path}: the connection was cut off")
+        call = self._running = _Call()
+        self._line.loop.call_soon_threadsafe(self._begin, call, method, path, dict(headers or {}), whole)
+        program_time.release()
+        call.over.wait()
+        program_time.turn(call.number)
+        self._running = None
         if isinstance(call.answer, Answer):
             self._certificate = self._line.station_der
             return call.answer
@@ -139,6 +140,10 @@ class StraightLink(StationLink):
         call = self._running
         if call is not None:
             self._line.loop.call_soon_threadsafe(call.end, ConnectionAbortedError("the connection was cut off"))
+
+    def close(self) -> None:
+        """Let go of a call in another thread; the next one goes through. Never waits: the other may wait for us."""
+        self._shut_down()
 
     def _drop(self) -> None:
         """There is nothing to close."""

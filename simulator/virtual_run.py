@@ -45,13 +45,14 @@ from simulator.running import Order, signals
 from simulator.second_camera import SecondCamera
 from simulator.surroundings import begin, cell_of, route_of
 from simulator.thermal_feed import ThermalFeed
+from simulator.turns import TimeIsOver
 from simulator.vault_holder import proven
 from simulator.virtual_camera import VirtualCamera
 from simulator.virtual_dock import VirtualDock, virtual_dock
 from simulator.virtual_evidence import add_evidence
 from simulator.virtual_holder import VirtualHolder
 from simulator.virtual_network import VirtualNetwork
-from simulator.virtual_time import TimeIsOver, VirtualStage, VirtualTime, virtual_time
+from simulator.virtual_time import VirtualStage, VirtualTime, virtual_time
 from simulator.virtual_timeline import Timeline
 from simulator.words import Deed
 from simulator.world import World
@@ -115,7 +116,7 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
         progress.plain(f"{scenario.title}. Simulated, in virtual time: nothing of this is evidence. Files: {order.out}")
         agency.found_agency(layout, scenario, order.keys)
         cleanup.enter_context(_quiet_dead())
-        virtual = cleanup.enter_context(virtual_time(time.time_ns()))
+        virtual = cleanup.enter_context(virtual_time(_next_morning_ns(time.time_ns())))
         battery, thermal = cell_of(layout, scenario), ThermalFeed(layout.thermal)
         card = cleanup.enter_context(installed(layout.camera, wait=virtual.wait_here, really_sync=True))
         board = Board(str(layout.hardware_socket), virtual)
@@ -193,6 +194,13 @@ def _logged(path: Path) -> Iterator[None]:
         root.setLevel(level)
         root.removeHandler(handler)
         handler.close()
+
+
+def _next_morning_ns(now_ns: int) -> int:
+    """The next 08:00 UTC: what depends on the time of day is the same in each run, and all certificates are valid."""
+    day_ns, eight_ns = 86_400 * 10**9, 8 * 3600 * 10**9
+    today_ns = now_ns // day_ns * day_ns + eight_ns
+    return today_ns if today_ns > now_ns else today_ns + day_ns
 
 
 def run_virtual(order: Order, progress: Progress, *, judged: bool = True) -> dict[str, Any]:

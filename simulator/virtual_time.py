@@ -25,25 +25,16 @@ from typing import Any, Final, TypeVarTuple
 
 from hal import program_time
 from simulator.drivers.runner import Steps
+from simulator.turns import STUCK_S, NothingWillHappen, TimeIsOver, Turns
 
 _Ts = TypeVarTuple("_Ts")
 NS_PER_S: Final = 1_000_000_000
 _WAIT_STEP_S: Final = 0.02
 """How often a thread that waits for an event looks (virtual seconds)."""
-_STUCK_S: Final = 120.0
-"""A thread that holds the clock for so long (real seconds) is stuck: that is a defect, and it is said."""
 _END_S: Final = 20.0
 """How long what still works may take when virtual time is over (real seconds)."""
 BOOTED_NS: Final = 30 * NS_PER_S
 """What CLOCK_BOOTTIME says when virtual time begins."""
-
-
-class NothingWillHappen(RuntimeError):
-    """Nobody works and no timer is set: the program would wait for ever."""
-
-
-class TimeIsOver(NothingWillHappen):
-    """The virtual time in which a thread slept or waited has ended."""
 
 
 class VirtualTime:
@@ -53,12 +44,8 @@ class VirtualTime:
         """`utc_ns` is UTC at the beginning, nanoseconds since 1970."""
         self._ns = BOOTED_NS
         self._utc_less_boottime_ns = utc_ns - BOOTED_NS
-        self._held = 0
-        self._parked = False
-        """The loop lets the others work."""
+        self.turns = Turns()
         self._asleep: set[threading.Event] = set()
-        self._over = False
-        self._quiet = threading.Condition()
         self._waited_s, self._waited_ns = 0.0, 0
         self._home = threading.get_ident()
         """The thread on which the loop runs."""
@@ -73,43 +60,25 @@ class VirtualTime:
     def utc_ns(self) -> int:
         return self._ns + self._utc_less_boottime_ns
 
-    def hold(self) -> None:
-        with self._quiet:
-            self._held += 1
+    def hold(self) -> int:
+        return self.turns.hold()
 
     def release(self) -> None:
-        with self._quiet:
-            self._held -= 1
-            if self._held <= 0:
-                self._quiet.notify_all()
+        self.turns.release()
 
-    def turn(self) -> None:
-        with self._quiet:
-            self._quiet.wait_for(lambda: self._parked or self._over)
-            if self._over:
-                raise TimeIsOver("virtual time is over, and with it what still waited for its turn")
+    def turn(self, number: int) -> None:
+        self.turns.turn(number)
+
+    def lent(self) -> contextlib.AbstractContextManager[None]:
+        return self.turns.lent()
 
     def end(self) -> None:
         """Nothing happens any more (rule 4). Raises `NothingWillHappen` for a job that does not end."""
-        with self._quiet:
-            self._over = True
-            self._quiet.notify_all()
-            asleep = tuple(self._asleep)
+        self.turns.end()
+        asleep = tuple(self._asleep)
         for one in asleep:
             one.set()
         self.loop.end_jobs()
-
-    def rest(self) -> None:
-        """The loop's: let the others work until nobody does any more (rule 2). Raises `NothingWillHappen`."""
-        with self._quiet:
-            if self._held <= 0:
-                return
-            self._parked = True
-            self._quiet.notify_all()
-            quiet = self._quiet.wait_for(lambda: self._held <= 0, _STUCK_S)
-            self._parked = False
-        if not quiet:
-            raise NothingWillHappen(f"a thread has held virtual time for {_STUCK_S:g} s")
 
     def advance(self, to_ns: int) -> None:
         """The loop's: it is later now."""
@@ -117,21 +86,20 @@ class VirtualTime:
 
     def sleep(self, seconds: float) -> None:
         """Wait on another thread than the loop's, which holds the clock before and after. Raises `TimeIsOver`."""
-        over = threading.Event()
+        over, numbers = threading.Event(), list[int]()
 
         def wake() -> None:
-            self.hold()  # before the clock can move on
+            numbers.append(self.hold())  # before the clock can move on
             over.set()
 
-        with self._quiet:
-            if self._over:
-                raise TimeIsOver("virtual time is over: nobody sleeps in it any more")
-            self._asleep.add(over)
+        if self.turns.over:
+            raise TimeIsOver("virtual time is over: nobody sleeps in it any more")
+        self._asleep.add(over)
         self.loop.call_soon_threadsafe(self.loop.call_later, seconds, wake)
         self.release()
         over.wait()
         self._asleep.discard(over)
-        self.turn()
+        self.turn(numbers[0] if numbers else 0)
 
     def wait_here(self, seconds: float) -> None:
         """As `sleep`, or on the loop's own thread: then everybody else waits too, and it is later afterwards.
@@ -142,8 +110,8 @@ class VirtualTime:
             self.sleep(seconds)
             return
         self._waited_s = self._waited_s + seconds if self._ns == self._waited_ns else seconds
-        if self._waited_s > _STUCK_S:
-            raise NothingWillHappen(f"the loop itself has waited for {_STUCK_S:g} s of virtual time")
+        if self._waited_s > STUCK_S:
+            raise NothingWillHappen(f"the loop itself has waited for {STUCK_S:g} s of virtual time")
         self._ns += int(seconds * NS_PER_S)
         self._waited_ns = self._ns
 
@@ -243,20 +211,30 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """The job holds the clock until its result is said to the loop, and waits for its turn."""
         virtual = self._virtual
 
+        number = virtual.hold()
+
+        begun: list[bool] = []
+
         def work() -> Any:
-            virtual.turn()
+            begun.append(True)
+            virtual.turn(number)
             return func(*args)
 
-        virtual.hold()
+        def done(_: Future[Any]) -> None:
+            if begun:  # on its own thread, which may have got another number since
+                virtual.release()
+            else:  # taken back before it began
+                virtual.turns.give_back(number)
+
         if executor is None:
             executor = self._own = self._own or ThreadPoolExecutor(32, thread_name_prefix="virtual")
         try:
             job = executor.submit(work)
         except BaseException:
-            virtual.release()
+            virtual.turns.give_back(number)
             raise
         future = asyncio.wrap_future(job, loop=self)
-        job.add_done_callback(lambda _: virtual.release())  # after the one that tells the loop
+        job.add_done_callback(done)  # after the one that tells the loop
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
         return future
@@ -296,7 +274,7 @@ class _PatientSelector(selectors.DefaultSelector):
         """What is ready now; nothing, and it is `timeout` later, if nothing is."""
         if timeout is not None and timeout <= 0:
             return []  # what is ready comes first; the rest is asked for when nothing is
-        self._virtual.rest()
+        self._virtual.turns.rest()
         if self._loop.heard():
             return []
         events = super().select(0)

@@ -14,8 +14,9 @@ from hal import program_time
 from simulator.progress import Progress
 from simulator.running import Order
 from simulator.scenario import find_scenario, load_scenario
+from simulator.turns import NothingWillHappen
 from simulator.virtual_run import run_virtual, virtual_running
-from simulator.virtual_time import BOOTED_NS, NS_PER_S, NothingWillHappen, VirtualStage, virtual_time
+from simulator.virtual_time import BOOTED_NS, NS_PER_S, VirtualStage, virtual_time
 
 UTC_NS = 1_800_000_000 * NS_PER_S
 
