@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -167,6 +168,17 @@ def _problems(read: dict[str, _Read], found: dict[str, Path], spool: Path) -> It
         growing = name in newest.values() and found[name].parent == spool and one.report.unclosed
         if not one.report.valid and not growing:
             yield f"{name}: {'; '.join(one.report.findings)}"
+    yield from _unchained(read)
+
+
+def _unchained(read: dict[str, _Read]) -> Iterator[str]:
+    """Segments of the log that do not name the one before: one could have been taken out between them."""
+    for before, after in pairwise(sorted(name for name in read if "-log-" in name)):
+        opened = next((one for one in read[after].contents.statements if isinstance(one, Open)), None)
+        first = next((one for one in read[before].contents.statements if isinstance(one, Open)), None)
+        follows = opened is not None and first is not None and opened.number == first.number + 1
+        if follows and opened is not None and opened.previous != read[before].report.close_hash:
+            yield f"{after}: its `previous` is not the close hash of {before}"
 
 
 def _part(contents: Contents, part: str) -> dict[str, Any]:

@@ -68,6 +68,14 @@ def test_only_the_expectation_that_failed_counts_as_a_reason_not_the_excerpt_bef
     assert reason("Traceback (most recent call last):\nSyntaxError: expected ':'") == ""
 
 
+@pytest.mark.slow
+@pytest.mark.requirement("R11")
+def test_a_log_whose_segments_do_not_name_each_other_is_no_valid_evidence(tree: Path, tmp_path: Path) -> None:
+    (mutant,) = (one for one in catalogue.MUTANTS if one.name == "log-not-chained")
+    judged = judge(tree, mutant, tmp_path / "broken", everything=False, jobs=1)
+    assert "its `previous` is not the close hash of SIM-0001-log-000001.evidence" in judged.why
+
+
 def test_an_unknown_mutant_is_wrong_usage() -> None:
     done = subprocess.run(
         [sys.executable, str(MUTANTS / "run.py"), "no-debonce"], capture_output=True, text=True, check=False
