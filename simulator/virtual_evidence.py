@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from evidence.errors import EvidenceError
 from evidence.export.decrypt import Vault
 from evidence.export.items import ObjectItem, StatementItem, walk
 from evidence.fmp4 import VIDEO_TRACK_ID
@@ -18,7 +19,10 @@ _SEI: Final = 6
 
 
 def add_evidence(timeline: Timeline, places: tuple[Path, ...], vault: Vault) -> int:
-    """Add all files of `places` (the last place wins); how many statements. Raises `EvidenceError`, OSError."""
+    """Add all files of `places` (the last place wins); how many statements. Raises OSError.
+
+    A file that is not whole, since a bit on the card turned, is told up to there.
+    """
     files = {path.name: path for place in places for path in place.glob("*.evidence")}
     return sum(_add_file(timeline, path, vault) for _, path in sorted(files.items()))
 
@@ -26,26 +30,30 @@ def add_evidence(timeline: Timeline, places: tuple[Path, ...], vault: Vault) -> 
 def _add_file(timeline: Timeline, path: Path, vault: Vault) -> int:
     stem = path.stem
     init: InitInfo | None = None
-    count = 0
+    count, at_ns = 0, 0
     waiting: tuple[Sealed, dict[str, Any]] | None = None
-    with path.open("rb") as file:
-        for item in walk(file):
-            if isinstance(item, StatementItem) and item.statement is not None:
-                statement = item.statement
-                facts = {"file": stem, "seq": statement.seq, "statement": statement.kind, **_facts(statement)}
-                count += 1
-                if isinstance(statement, Sealed):
-                    waiting = (statement, facts)
-                else:
-                    timeline.add(statement.mono_ns, "statement", facts)
-            elif isinstance(item, ObjectItem) and waiting is not None:
-                sealed, facts = waiting
-                waiting = None
-                if sealed.object == "init":
-                    init = parse_init(vault.plaintext(file, item))
-                elif sealed.object == "media":
-                    facts = {**facts, **plain_sizes(vault.plaintext(file, item), init)}
-                timeline.add(sealed.mono_ns, "statement", facts)
+    try:
+        with path.open("rb") as file:
+            for item in walk(file):
+                if isinstance(item, StatementItem) and item.statement is not None:
+                    statement = item.statement
+                    at_ns = statement.mono_ns
+                    facts = {"file": stem, "seq": statement.seq, "statement": statement.kind, **_facts(statement)}
+                    count += 1
+                    if isinstance(statement, Sealed):
+                        waiting = (statement, facts)
+                    else:
+                        timeline.add(statement.mono_ns, "statement", facts)
+                elif isinstance(item, ObjectItem) and waiting is not None:
+                    sealed, facts = waiting
+                    waiting = None
+                    if sealed.object == "init":
+                        init = parse_init(vault.plaintext(file, item))
+                    elif sealed.object == "media":
+                        facts = {**facts, **plain_sizes(vault.plaintext(file, item), init)}
+                    timeline.add(sealed.mono_ns, "statement", facts)
+    except EvidenceError as error:
+        timeline.add(at_ns, "statement", {"file": stem, "unreadable": type(error).__name__})
     return count
 
 
