@@ -74,6 +74,14 @@ def test_a_click_each_second_is_no_voice_and_keeps_nobody_waiting_r26() -> None:
     assert camera.machine.state is State.READY
 
 
+def test_longer_clicks_add_up_to_no_word_r26() -> None:
+    voice = VoiceHeard()
+    voice.listen()
+    for second in range(12):
+        voice.sound(-9.0, second * 10**9, 128_000_000)
+    assert not voice.heard
+
+
 def test_the_engine_is_no_voice_r26() -> None:
     voice = VoiceHeard()
     for n in range(200):
