@@ -134,7 +134,7 @@ def write_device_settings(layout: RunLayout, scenario: Scenario, sources: Source
             if sources.in_process
             else {"driver": "nmea-serial", "options": {"port": sources.gps_port, "baud": 9600}}
         ),
-        "battery": {"driver": "power-supply", "options": {"root": str(layout.battery)}},
+        "battery": {"driver": "power-supply", "options": {"root": str(layout.battery), "name": "battery"}},
         "thermal": {
             "driver": "linux-zones",
             "options": {"root": str(layout.thermal), "throttled_file": str(layout.thermal / "get_throttled")},

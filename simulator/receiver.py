@@ -48,6 +48,10 @@ class Spoofer:
     """How far the false satellites' time is from the true one."""
 
 
+_WITHOUT_SKY: Final = 2
+"""So many sentences of an epoch say nothing of the satellites: RMC and GGA."""
+
+
 class RouteReceiver:
     """A receiver that moves along a route; one epoch a second."""
 
@@ -57,6 +61,8 @@ class RouteReceiver:
         self.frozen = False
         """It repeats its last epoch for ever: a stale fix."""
         self.view: View = "open"
+        self.sky_every_s = 1
+        """How often it tells of its satellites (GSA, GSV); positions come every second."""
         self.speed_kmh: float | None = None
         """Drive at that speed, corners or not; None: the route's own."""
         self.weeks_off = 0
@@ -111,10 +117,13 @@ class RouteReceiver:
             self._cold_s = cold_s + 1 if cold_s + 1 < FLAT_FIX_S else None
             clock, date = clock if cold_s >= NO_TIME_S else "", date if cold_s >= NO_DATE_S else ""
         lost = not self.has_fix or self.view == "none"
+        tells = (self._second - 1) % self.sky_every_s == 0
         if lost or len(seen.used) < 3 or (cold_s is not None and cold_s < NO_FIX_S):
             self._last = void(clock, date, () if lost else seen.in_view)
         else:
             self._last = fixed(clock, date, self._fix(place, seen), seen.in_view)
+        if not tells:
+            del self._last[_WITHOUT_SKY:]
         return self._last
 
     def _look(self, place: Place) -> Seen:

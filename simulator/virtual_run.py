@@ -57,6 +57,8 @@ from simulator.virtual_timeline import Timeline
 from simulator.words import Deed
 from simulator.world import World
 
+_SKY_EVERY_S = 5
+"""Satellites are told of less often than positions, as many receivers are set up: sentences cost time here."""
 AGENT_POLL_S = 30.0
 """How often the agent asks a camera that tells nothing; it hears at once of what the camera tells."""
 
@@ -122,6 +124,7 @@ def virtual_running(order: Order, progress: Progress) -> Iterator[VirtualRunning
         board = Board(str(layout.hardware_socket), virtual)
         cleanup.callback(board.take_away)
         gps = ReceiverControls(RouteReceiver(route_of(scenario, order.route), order.seed), ReceiverLine(order.seed))
+        gps.receiver.sky_every_s = _SKY_EVERY_S
         begin(gps, scenario)
         board.things["gps"] = gps
         timeline = Timeline(virtual.boottime_ns, agency.INDICATORS)

@@ -31,6 +31,8 @@ from simulator.drivers.scene import Scene
 
 Sounding = Literal["tone", "silent", "clipped"]
 _MS_PER_S = 1000
+_AT_ONCE = 3
+"""Access units of sound that come together, as from a driver with a buffer."""
 _SOUND_S = 8
 """A whole number of seconds, and of AAC blocks at every rate that is a multiple of 128."""
 
@@ -157,19 +159,27 @@ class OnceMicrophone(ToneMicrophone):
     def _steps(self, on_item: Callable[[EncodedSound], None]) -> Steps:
         pace = Pace(Fraction(BLOCK, self._rate))
         tone = sound(self._rate, self._bits, "tone")
-        late_blocks, number = 0, 0
+        number = 0
         while True:
-            yield pace.instant_ns(number + 1)
-            due = pace.due(boottime_ns())
-            number = max(number, due - 1)
-            started_ns = pace.instant_ns(number)
-            if started_ns >= self._stalled_until_ns:
-                late_blocks = self._late_samples // BLOCK
-                units = tone
-                if started_ns < self._silent_until_ns:
-                    units = sound(self._rate, self._bits, "silent")
-                elif started_ns < self._clipped_until_ns:
-                    units = sound(self._rate, self._bits, "clipped")
-                data, level = units[(number - late_blocks) % len(units)]
-                on_item(EncodedSound(data, started_ns, max(SILENCE_DBFS, level)))
-            number += 1
+            yield pace.instant_ns(number + _AT_ONCE)
+            number = max(number, pace.due(boottime_ns()) - _AT_ONCE)
+            for block in range(number, number + _AT_ONCE):
+                self._give(block, pace.instant_ns(block), tone, on_item)
+            number += _AT_ONCE
+
+    def _give(
+        self,
+        number: int,
+        started_ns: int,
+        tone: tuple[tuple[bytes, float], ...],
+        on_item: Callable[[EncodedSound], None],
+    ) -> None:
+        if started_ns < self._stalled_until_ns:
+            return
+        units = tone
+        if started_ns < self._silent_until_ns:
+            units = sound(self._rate, self._bits, "silent")
+        elif started_ns < self._clipped_until_ns:
+            units = sound(self._rate, self._bits, "clipped")
+        data, level = units[(number - self._late_samples // BLOCK) % len(units)]
+        on_item(EncodedSound(data, started_ns, max(SILENCE_DBFS, level)))
