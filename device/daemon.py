@@ -102,6 +102,7 @@ class Daemon:
         self._tasks: set[asyncio.Task[None]] = set()
         self._close_again_ns = 0
         self.parts: tuple[Part, ...] = parts_of(self)
+        self._hooked: dict[str, list[Part]] = {}
         self.boot.on_logged = self._logged
         self._by_kind: dict[type[Part], Part] = {type(one): one for one in self.parts}
 
@@ -217,7 +218,7 @@ class Daemon:
     def _each(self, hook: str, *arguments: Any) -> list[Any]:
         """Call a hook of each part; one that fails is a fault of its own and keeps nobody from recording."""
         answers: list[Any] = []
-        for part in self.parts:
+        for part in self._with_hook(hook):
             try:
                 answers.append(getattr(part, hook)(*arguments))
             except Exception as error:
@@ -225,6 +226,13 @@ class Daemon:
                 if hook != "logged":
                     self.fault(part.name, f"{hook}: {type(error).__name__}: {error}")
         return answers
+
+    def _with_hook(self, hook: str) -> list[Part]:
+        """The parts that have a hook of that name of their own: most have few, and some hooks come every second."""
+        if hook not in self._hooked:
+            own = getattr(Part, hook)
+            self._hooked[hook] = [one for one in self.parts if getattr(getattr(one, hook), "__func__", None) is not own]
+        return self._hooked[hook]
 
     def gather(self, hook: str) -> dict[str, Any]:
         """What all parts add to a recording's `opening` or `closing` metadata."""

@@ -7,6 +7,7 @@ frequency is capped, bit 2 throttled, bit 3 the soft temperature limit; bits fro
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -73,7 +74,12 @@ def _number(zone: Path) -> int:
 def _line(path: Path) -> str | None:
     """A small file of one line; None if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES).decode("ascii", errors="replace").strip()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # read every few seconds: no file object for it
     except OSError:
         return None
+    try:
+        return os.read(descriptor, MAX_BYTES).decode("ascii", errors="replace").strip()
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

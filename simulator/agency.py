@@ -61,7 +61,7 @@ _STATION: Final = StationSetUp()
 UNSET_NS: Final = 1 << 62
 """Doubt so large that nothing is known: nobody vouches for the clock."""
 DEAD_CLOCK_NS: Final = 10**12
-FEW_SAMPLES: Final = {"rate": 25, "resting_rate": 12, "fifo": 5}
+FEW_SAMPLES: Final = {"rate": 20, "resting_rate": 5, "fifo": 4}
 """Of the accelerometer in virtual time, where each step of a driver costs: enough to feel a fall and a crash."""
 INDICATORS: Final = {"green": 5, "red": 6, "amber": 13, "haptic": 19, "tone": 26}
 

@@ -59,7 +59,7 @@ def expect(one: Expectation, world: World, where: str, since: int, began_s: floa
             if lasts:
                 return
             raise NotAsExpected(f"{where}: expected {one.text}, and it did not come; {instead}")
-        world.stage.sleep(_READ_S if one.claim is not None else _LOOK_S)
+        world.stage.sleep(max(_READ_S, min(2.0, world.stage.look_s)) if one.claim is not None else _LOOK_S)
 
 
 def _instead(one: Expectation, world: World, status: Status, since: int, began_s: float, eyes: Eyes) -> str:

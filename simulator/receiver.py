@@ -108,7 +108,9 @@ class RouteReceiver:
         self._drive.go(1.0, self.speed_kmh)
         self._second += 1
         self._spoof_on()
+        tells = (self._second - 1) % self.sky_every_s == 0
         seen = self._look(place)
+        in_view = seen.in_view if tells else ()
         if self.frozen and self._last:
             return self._last
         clock, date = self._time(utc_ns)
@@ -117,11 +119,10 @@ class RouteReceiver:
             self._cold_s = cold_s + 1 if cold_s + 1 < FLAT_FIX_S else None
             clock, date = clock if cold_s >= NO_TIME_S else "", date if cold_s >= NO_DATE_S else ""
         lost = not self.has_fix or self.view == "none"
-        tells = (self._second - 1) % self.sky_every_s == 0
         if lost or len(seen.used) < 3 or (cold_s is not None and cold_s < NO_FIX_S):
-            self._last = void(clock, date, () if lost else seen.in_view)
+            self._last = void(clock, date, () if lost else in_view)
         else:
-            self._last = fixed(clock, date, self._fix(place, seen), seen.in_view)
+            self._last = fixed(clock, date, self._fix(place, seen), in_view)
         if not tells:
             del self._last[_WITHOUT_SKY:]
         return self._last

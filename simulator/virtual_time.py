@@ -309,8 +309,8 @@ def virtual_time(utc_ns: int) -> Iterator[VirtualTime]:
 class VirtualStage:
     """`simulator.stage.Stage`: letting time pass lets everything else work."""
 
-    look_s = 5.0
-    tick_s = 20.0
+    look_s = 10.0
+    tick_s = 30.0
     patience = 1.0
 
     def __init__(self, virtual: VirtualTime) -> None:
