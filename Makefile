@@ -9,7 +9,7 @@ OUT ?= build/shift
 SCENARIO ?= default
 PYTEST ?=
 # Most of a test's time is a camera's real time: several files of tests run side by side.
-WORKERS ?= 3
+WORKERS ?= 4
 SECONDS ?= 60
 MUTANTS ?=
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
