@@ -286,11 +286,15 @@ class Receipts:
                     raise
 
     def room_to_start(self) -> bool:
-        """Whether a recording can be begun and ended: reserve, free space, or a file that may go. True if unknown."""
-        if self._reserve.exists() or any(self.may_go(known) for known in self._spool.receipted()):
+        """Whether a recording can be begun and ended: free space, or a file that may go. True if unknown.
+
+        The reserve is for the end of a recording: a start that had to take it would leave none for its own end.
+        """
+        if any(self.may_go(known) for known in self._spool.receipted()):
             return True
+        wanted = START_BYTES if self._reserve.exists() else RESERVE_BYTES + START_BYTES
         try:
-            return durable.free_bytes(self._spool.directory) > RESERVE_BYTES + START_BYTES
+            return durable.free_bytes(self._spool.directory) > wanted
         except OSError:
             return True
 

@@ -116,6 +116,7 @@ def test_sliders_lines_and_faults_reach_the_real_camera(browser: Browser, panel:
         stall.click()
         expect(stall).to_have_attribute("aria-pressed", "false", timeout=SOON_MS)
         expect(page.locator("#blind")).to_be_hidden(timeout=SOON_MS)
+        assert order(panel, {"order": "do", "words": "light bar off"}).status_code == 200, "a light starts it"
         assert order(panel, {"order": "do", "words": "power cut"}).status_code == 200, "its settings were on the card"
         tab.until("#state-pill", "ready")
         page.keyboard.down("f")

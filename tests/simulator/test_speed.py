@@ -103,7 +103,7 @@ def test_a_speed_that_cannot_be_played_is_refused(
 def fast(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The report of the quick shift, eight times as fast."""
     out = tmp_path_factory.mktemp("fast") / "run"
-    words = ["shift", "quick", "--speed", "8", "--json", "--out", str(out)]
+    words = ["shift", "quick", "--speed", "5", "--json", "--out", str(out)]
     done = subprocess.run(python_module("simulator", *words), capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
