@@ -81,22 +81,20 @@ Check = tuple[str, Callable[[], Seen]]
 def run(checks: Sequence[Check], profile: AcceptedProfile, *, limit_s: float = LIMIT_S) -> SelfTest:
     """Run all checks side by side. One that raises or does not answer has failed; it never stops the others."""
     rows: list[Result | None] = [None] * len(checks)
-
     counting, working = threading.Lock(), set(range(len(checks)))
 
-    def one(index: int, name: str, check: Callable[[], Seen]) -> None:
-        program_time.turn(numbers[index])
+    def answered(name: str, check: Callable[[], Seen]) -> Result:
         began = time.monotonic_ns()
         try:
             seen = check()
         except Exception as error:  # noqa: BLE001 - a driver may raise anything, and the test must go on
             seen = Seen("fail", f"the check itself failed: {error}", "", "have the camera repaired")
-        duration_ms = (time.monotonic_ns() - began) // 1_000_000
-        rows[index] = rate(name, seen, profile.severity(name), duration_ms)
+        return rate(name, seen, profile.severity(name), (time.monotonic_ns() - began) // 1_000_000)
 
-    def counted(index: int, name: str, check: Callable[[], Seen]) -> None:
+    def one(index: int, name: str, check: Callable[[], Seen]) -> None:
         try:
-            one(index, name, check)
+            program_time.turn(numbers[index])
+            rows[index] = answered(name, check)
         finally:
             with counting:
                 working.discard(index)
@@ -106,7 +104,7 @@ def run(checks: Sequence[Check], profile: AcceptedProfile, *, limit_s: float = L
 
     deadline = time.monotonic() + limit_s
     threads = [
-        threading.Thread(target=counted, args=(index, name, check), name=f"check {name}", daemon=True)
+        threading.Thread(target=one, args=(index, name, check), name=f"check {name}", daemon=True)
         for index, (name, check) in enumerate(checks)
     ]
     numbers = [program_time.hold() for _ in checks]  # simulated time waits for those who work; we only wait

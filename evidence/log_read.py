@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from evidence.audit_read import paths_of
 from evidence.cms import SIGNED_DATA
-from evidence.errors import EvidenceError, NotEvidence
+from evidence.errors import BadKey, EvidenceError, NotEvidence
 from evidence.export.decrypt import Vault, read_metadata
 from evidence.export.items import ObjectItem, StatementItem, walk
 from evidence.log_entries import Entry, at_utc
@@ -45,6 +45,17 @@ class Found:
         """Numbers of log segments between the first and the last that are here, and are not."""
         here = {one.statement.number for one in self.entries if one.statement.stream == "log"}
         return [number for number in range(min(here, default=0), max(here, default=0)) if number not in here]
+
+    def camera(self, serial: str | None) -> str:
+        """The one camera that is meant. Raises `BadKey` or `NotEvidence` with one sentence."""
+        serials = self.serials
+        if not serials:
+            raise NotEvidence("; ".join(self.findings) or "these files hold no evidence: no statement can be read")
+        if serial is None and len(serials) > 1:
+            raise BadKey(f"the files are of {len(serials)} cameras: name one with --camera ({', '.join(serials)})")
+        if serial is not None and serial not in serials:
+            raise BadKey(f"nothing here is of camera {serial}; there are {', '.join(serials)}")
+        return serial or serials[0]
 
 
 def read(places: Sequence[Path], trust: Trust, vault: Vault | None, now: dt.datetime) -> Found:

@@ -11,7 +11,9 @@ from typing import Final
 
 from simulator.claims import RunFacts
 from simulator.expecting import Eyes, expect
+from simulator.layout import RunLayout
 from simulator.run_errors import NotAsExpected, TookTooLong, WorldRefused
+from simulator.run_facts import RunFiles
 from simulator.scenario import Scenario
 from simulator.script import spoken
 from simulator.seen import Seen
@@ -123,3 +125,13 @@ class Player:
         deed_s = seen.at_s if self._deed_s is None else self._deed_s - seen.began_s
         error.excerpt = tuple(seen.timeline.excerpt(seen.at_s, deed_s, seen.logged()))
         return error
+
+
+def play_and_keep(scenario: Scenario, world: World, layout: RunLayout) -> float:
+    """Play it, and write what was seen of it whatever came of it; seconds of the world's time. Raises `RunError`."""
+    player = Player(scenario, world, RunFiles(layout).facts)
+    try:
+        player.play()
+    finally:
+        layout.timeline.write_text(player.seen.text(), encoding="utf-8")
+    return round(player.seen.at_s, 1)

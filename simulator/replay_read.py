@@ -39,9 +39,9 @@ def read_log(places: Sequence[Path], trust: Trust | None, vault: Vault | None, s
     """Read all log segments and recordings under some places. Raises `BadInput` with one sentence."""
     try:
         found = _unverified(places, vault) if trust is None else read(places, trust, vault, dt.datetime.now(dt.UTC))
+        chosen = found.camera(serial)
     except (EvidenceError, OSError) as error:
         raise BadInput(str(error)) from error
-    chosen = _camera(found, serial)
     mine = [one for one in found.entries if one.statement.serial == chosen]
     warnings = [UNVERIFIED] if trust is None else []
     warnings += [f"NOT VALID: {finding}" for finding in found.findings]
@@ -52,17 +52,6 @@ def read_log(places: Sequence[Path], trust: Trust | None, vault: Vault | None, s
         raise BadInput("no device log is among these files: give SERIAL-log-….evidence, or their folder")
     details = vault is not None and any(one.details for one in mine if one.name in ("boot", "recording_opened"))
     return ReadLog(chosen, tuple(timeline(cuts(mine))), opened, tuple(warnings), details)
-
-
-def _camera(found: Found, serial: str | None) -> str:
-    serials = found.serials
-    if not serials:
-        raise BadInput("; ".join(found.findings) or "these files hold no evidence: no statement can be read")
-    if serial is None and len(serials) > 1:
-        raise BadInput(f"the files are of {len(serials)} cameras: name one with --camera ({', '.join(serials)})")
-    if serial is not None and serial not in serials:
-        raise BadInput(f"nothing here is of camera {serial}; there are {', '.join(serials)}")
-    return serial or serials[0]
 
 
 def _unverified(places: Sequence[Path], vault: Vault | None) -> Found:

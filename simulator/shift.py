@@ -11,12 +11,11 @@ from evidence.trust import Trust
 from simulator.exporting import export_all
 from simulator.layout import RunLayout
 from simulator.measured import measure
-from simulator.playing import Player
+from simulator.playing import play_and_keep
 from simulator.processes import Children
 from simulator.progress import Progress
 from simulator.report import build_report
 from simulator.run_expected import judge_expected
-from simulator.run_facts import RunFiles
 from simulator.running import DRAWN_UP_TO, Order, running, signals
 from simulator.vault_holder import proven
 
@@ -29,12 +28,7 @@ def run_shift(order: Order, progress: Progress, *, export: bool = True) -> dict[
     """
     began_s = time.monotonic()
     with signals(), running(order, progress) as run:
-        player = Player(order.scenario, run.world, RunFiles(run.layout).facts)
-        try:
-            player.play()
-        finally:
-            run.layout.timeline.write_text(player.seen.text(), encoding="utf-8")
-            scenario_s = round(player.seen.at_s, 1)
+        scenario_s = play_and_keep(order.scenario, run.world, run.layout)
         exits = run.end()
         restarts = [{"name": name, "signal": number} for name, number in run.children.restarts]
         ends = {"exit_codes": exits, "restarts": restarts, "scenario_s": scenario_s}

@@ -33,14 +33,13 @@ from simulator.log_watch import LogWatch
 from simulator.measured import measure
 from simulator.network_words import NetworkControl
 from simulator.people import People
-from simulator.playing import Player
+from simulator.playing import play_and_keep
 from simulator.progress import Progress
 from simulator.receiver import RouteReceiver
 from simulator.receiver_controls import ReceiverControls
 from simulator.receiver_line import ReceiverLine
 from simulator.report import build_report
 from simulator.run_expected import judge_expected
-from simulator.run_facts import RunFiles
 from simulator.running import Order, signals
 from simulator.second_camera import SecondCamera
 from simulator.surroundings import begin, cell_of, route_of
@@ -61,8 +60,6 @@ _SKY_EVERY_S = 5
 """Satellites are told of less often than positions, as many receivers are set up: sentences cost time here."""
 AGENT_POLL_S = 30.0
 """How often the agent asks a camera that tells nothing; it hears at once of what the camera tells."""
-
-
 COLLECT_AFTER = 50_000
 """Objects made and not freed until the next look for cycles (Python's default is 700)."""
 
@@ -213,13 +210,9 @@ def run_virtual(order: Order, progress: Progress, *, judged: bool = True) -> dic
     """
     began_s = time.monotonic()
     with signals(), virtual_running(order, progress) as run:
-        player = Player(order.scenario, run.world, RunFiles(run.layout).facts)
-        try:
-            player.play()
-        finally:
-            run.layout.timeline.write_text(player.seen.text(), encoding="utf-8")
-            scenario_s = round(player.seen.at_s, 1)
-        facts = {"exit_codes": run.end(), "restarts": [], "scenario_s": scenario_s, **facts_of(run, began_s)}
+        scenario_s = play_and_keep(order.scenario, run.world, run.layout)
+        facts: dict[str, Any] = {"exit_codes": run.end(), "restarts": [], "scenario_s": scenario_s, "seed": order.seed}
+        facts["virtual_s"] = round(run.world.now_s(), 3)
         layout = run.layout
         trust = Trust.load(layout.pki / "root.pem")
         vault = Vault.load(layout.pki / "vault.pem", layout.pki / "vault.key")
@@ -234,12 +227,3 @@ def run_virtual(order: Order, progress: Progress, *, judged: bool = True) -> dic
         report["elapsed_s"] = round(time.monotonic() - began_s, 1)
         layout.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         return report
-
-
-def facts_of(running: VirtualRunning, began_s: float) -> dict[str, Any]:
-    """What a report says of the two times."""
-    return {
-        "virtual_s": round(running.world.now_s(), 3),
-        "elapsed_s": round(time.monotonic() - began_s, 1),
-        "seed": running.order.seed,
-    }

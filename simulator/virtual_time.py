@@ -210,9 +210,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Future[Any]:
         """The job holds the clock until its result is said to the loop, and waits for its turn."""
         virtual = self._virtual
-
         number = virtual.hold()
-
         begun: list[bool] = []
 
         def work() -> Any:

@@ -10,10 +10,9 @@ from pathlib import Path
 from evidence.cli.arguments import INVALID, OK, Parser, Verbs, add_verb, moment
 from evidence.cli.terminal import plain, several
 from evidence.cli.vault import add_vault_options, opened_vault
-from evidence.errors import BadKey, NotEvidence
 from evidence.export.decrypt import Vault
 from evidence.log_entries import Entry, cuts, timeline, values, when
-from evidence.log_read import Found, read
+from evidence.log_read import read
 from evidence.log_words import FILE, Language, load
 from evidence.trust import Trust
 
@@ -48,18 +47,6 @@ def add(verbs: Verbs[Parser]) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, one for each entry")
 
 
-def _chosen(found: Found, serial: str | None) -> str:
-    """The camera that is told. Raises `BadKey` or `NotEvidence` with one sentence."""
-    serials = found.serials
-    if not serials:
-        raise NotEvidence("; ".join(found.findings) or "these files hold no evidence: no statement can be read")
-    if serial is None and len(serials) > 1:
-        raise BadKey(f"the files are of {len(serials)} cameras: name one with --camera ({', '.join(serials)})")
-    if serial is not None and serial not in serials:
-        raise BadKey(f"nothing here is of camera {serial}; there are {', '.join(serials)}")
-    return serial or serials[0]
-
-
 def _place(one: Entry) -> str:
     """Where an entry stands: `log 3:17` is statement 17 of log segment 3."""
     stream = "log" if one.statement.stream == "log" else "rec"
@@ -89,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, language: Language, trust: Trust, vault: Vault | None) -> int:
     found = read(args.places, trust, vault, args.at or dt.datetime.now(dt.UTC))
-    serial = _chosen(found, args.camera)
+    serial = found.camera(args.camera)
     entries = timeline(cuts(one for one in found.entries if one.statement.serial == serial))
     wanted = [one for one in entries if args.recording in (None, one.recording)]
     if args.json:

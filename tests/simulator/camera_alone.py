@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,10 +27,23 @@ from simulator.second_camera import SecondCamera
 from simulator.socket_lines import Recorder
 from simulator.stage import RealStage
 from simulator.thermal_feed import ThermalFeed
+from simulator.words import deed
 from simulator.world import World
 
 POLICY = {"pre_event_s": 2, "min_free_mib": 1, "keep_after_receipt_h": 0}
 PICTURE = {"width": 320, "height": 180, "frame_rate": 10, "bitrate": 100_000}
+
+
+@contextlib.contextmanager
+def camera_that_records() -> Iterator[World]:
+    """One in a short directory of its own: a Unix socket's path has at most 107 bytes, and pytest's are long."""
+    with (
+        tempfile.TemporaryDirectory(prefix="alone-", ignore_cleanup_errors=True) as directory,
+        camera_alone(Path(directory) / "out") as world,
+    ):
+        world.act(deed("press record button twice"))
+        world.wait_for("recording", 20)
+        yield world
 
 
 @contextlib.contextmanager

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from camera_alone import Told, camera_alone
+from camera_alone import Told, camera_that_records
 
 from simulator.faults import catalogue
-from simulator.words import deed
 from simulator.world import World
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """A camera that records."""
-    directory = Path(tempfile.mkdtemp(prefix="alone-"))  # not tmp_path: a Unix socket's path has at most 107 bytes
-    try:
-        with camera_alone(directory / "out") as one:
-            one.act(deed("press record button twice"))
-            one.wait_for("recording", 20)
-            yield one
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with camera_that_records() as one:
+        yield one
 
 
 def over(world: World, *names: str) -> None:

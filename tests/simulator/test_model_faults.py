@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from camera_alone import Told, camera_alone
+from camera_alone import Told, camera_that_records
 from paper_world import make_agency, paper_world
 
 from simulator.faults import catalogue
@@ -18,7 +16,6 @@ from simulator.receiver import RouteReceiver
 from simulator.receiver_controls import ReceiverControls
 from simulator.receiver_line import ReceiverLine
 from simulator.run_errors import WorldRefused
-from simulator.words import deed
 from simulator.world import World
 
 KINDS = ("gps", "motion", "battery", "heat", "lines", "clock")
@@ -86,14 +83,8 @@ def test_a_real_receivers_log_has_only_faults_of_its_line(paper: World) -> None:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    directory = Path(tempfile.mkdtemp(prefix="alone-"))  # not tmp_path: a Unix socket's path has at most 107 bytes
-    try:
-        with camera_alone(directory / "out") as one:
-            one.act(deed("press record button twice"))
-            one.wait_for("recording", 20)
-            yield one
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with camera_that_records() as one:
+        yield one
 
 
 @pytest.mark.requirement("R5", "R22", "R29")
