@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,11 +237,19 @@ def _renew_tls(
 ) -> None:
     path = directory / ("camera-tls.next.key" if settings.new_tls_key else "camera-tls.key")
     key = FileKey.kept(path, _curve(present))
+    _same_owner(directory / "camera-tls.key", path)
     request = make_request(settings.serial, key.public_key, key.sign_digest)
     leaf = session.certificate("tls/simplereenroll", request)
     chain = checked(trust, leaf, authorities, "tls", settings.serial, key.public_key)
     durable.replace(directory / "camera-tls.next.pem", issuing.pem(*chain), mode=0o644)
     finish_swap(directory)
+
+
+def _same_owner(old: Path, new: Path) -> None:
+    """The user who reads the old key reads the new one, when root renews it."""
+    owner = old.stat()
+    if os.geteuid() == 0 and new.stat().st_uid != owner.st_uid:
+        os.chown(new, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def finish_swap(directory: Path) -> None:
