@@ -227,6 +227,22 @@ def replace(path: Path, data: Buffer, *, mode: int = 0o640) -> None:
     sync_directory(path.parent)
 
 
+def overwrite(path: Path, data: Buffer) -> None:
+    """Put `data` over the bytes of a file of that very size, durably: no name and no size changes, only the bytes.
+
+    For a few bytes within one sector of a file system without a journal (FAT), which a power cut leaves as they were
+    or as they shall be; more could be torn. Raises OSError; ValueError for another size.
+    """
+    descriptor = _layer.open(path, os.O_WRONLY | os.O_CLOEXEC, 0)
+    try:
+        if os.fstat(descriptor).st_size != memoryview(data).nbytes:
+            raise ValueError(f"{path} has another size than what shall be written over it")
+        _write_all(descriptor, [data])
+        _layer.sync(descriptor)
+    finally:
+        _layer.close(descriptor)
+
+
 def write_new(path: Path, data: Buffer, *, mode: int = 0o640) -> None:
     """Put `data` at `path` durably. Raises FileExistsError if something is there."""
     temporary = _write_temporary(path, data, mode)
