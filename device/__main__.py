@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from device.errors import DeviceError
+from device.errors import CannotStart, DeviceError
 from device.verbs import parser_of, request_of
 from evidence.errors import EvidenceError
 
@@ -84,7 +84,14 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     threading.excepthook = thread_excepthook
     settings = load_settings(arguments.config)
-    identity = load_identity(settings, allow_simulated=arguments.allow_simulated)
+    try:
+        identity = load_identity(settings, allow_simulated=arguments.allow_simulated)
+    except CannotStart as error:
+        from device.cannot_start import show_cannot_start
+
+        print(f"firsthand-device: {error}", file=sys.stderr, flush=True)
+        show_cannot_start(settings, allow_simulated=arguments.allow_simulated)
+        return 1
     profile, complaints = load_profile(Path(settings.profile), Path(settings.state) / "profile.p7s", identity.trust)
     for complaint in complaints:
         logging.getLogger("firsthand.device").warning("%s", complaint)
