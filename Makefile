@@ -14,6 +14,8 @@ SECONDS ?= 60
 MUTANTS ?=
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
 DEBIAN := chromium chrony curl e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mosquitto mount openssl poppler-utils softhsm2 $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
+# What makes and checks images for cards.
+DEBIAN += bmap-tools dosfstools fdisk mtools squashfs-tools zstd
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs fuzz mutants bench clean debian-packages
