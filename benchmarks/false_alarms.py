@@ -30,8 +30,8 @@ from device.background_test import Complaints
 from device.channel_senses import Ailment
 from device.pictures import PictureWatch
 from hal.camera import SmallPicture
+from hal.small_pictures import WIDTH_PX, small_picture
 from simulator.drivers.clip import ClipPictures, open_clip
-from simulator.drivers.looks import SMALL_WIDTH_PX, small_picture
 from simulator.drivers.picture import Picture
 from simulator.drivers.scene import Scene
 
@@ -74,7 +74,7 @@ def standing(film: Film, chance: np.random.Generator) -> Film:
 
 def belt(film: Film) -> Film:
     """A dark belt with a woven edge lies across a third of the view, and moves as somebody breathes."""
-    across = np.arange(SMALL_WIDTH_PX, dtype=np.float32)[None, :]
+    across = np.arange(WIDTH_PX, dtype=np.float32)[None, :]
     for second, (luma, covered) in enumerate(film):
         down = np.arange(luma.shape[0], dtype=np.float32)[:, None]
         middle = 40 + 6 * math.sin(second * 1.5) + 10 * math.sin(second / 90)

@@ -26,7 +26,7 @@ from evidence.durable import AppendFile
 from fleet.ca import create_agency
 from hal.camera import EncodedFrame
 from hal.clock import boottime_ns
-from simulator.drivers.live_encoder import LiveEncoder
+from hal.x264 import X264Encoder
 from simulator.drivers.picture import Picture
 
 RATE = 30
@@ -46,8 +46,8 @@ def padded(data: bytes, size: int) -> bytes:
 
 def measure(seconds: int, mbit: float, card_mb_s: float | None, directory: Path) -> dict[str, float]:
     create_agency(directory / "pki")
-    encoder, picture = LiveEncoder(160, 96, Fraction(RATE), 100_000), Picture(160, 96)
-    pictures = [encoder.encode(picture, n, keyframe=n % RATE == 0) for n in range(RATE)]
+    encoder, picture = X264Encoder(160, 96, Fraction(RATE), 100_000), Picture(160, 96)
+    pictures = [encoder.encode(picture.frame, n, keyframe=n % RATE == 0) for n in range(RATE)]
     rig = Rig(directory / "pki", directory, [])
     rig.writer._max_bytes = 2**30
     ring = rig.recorder.ring

@@ -13,16 +13,17 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
 
+from hal import small_pictures
 from hal.camera import EncodedFrame, SmallPicture, SourceInfo, VideoFormat
+from hal.driver_options import whole_number
 from hal.errors import BadDriverOption
+from hal.x264 import X264Encoder, gop_frames
 from simulator import strip
 from simulator.drivers.caption import Caption
 from simulator.drivers.clip import ClipPictures, open_clip
 from simulator.drivers.hardware_messages import Answer, CameraOp, PictureOp
-from simulator.drivers.live_encoder import LiveEncoder, gop_frames
 from simulator.drivers.live_source import LiveSource
-from simulator.drivers.looks import Look, Looks, small_picture
-from simulator.drivers.options import whole_number
+from simulator.drivers.looks import Look, Looks
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
 from simulator.drivers.picture import Picture
 from simulator.drivers.runner import Steps
@@ -31,7 +32,6 @@ from simulator.drivers.shown import Shown
 
 BUFFERS = 6  # frames that may wait before one is lost
 _NS_PER_MS = 1_000_000
-SMALL_EVERY_NS = 500_000_000  # two small pictures a second
 
 
 class _Pictures(Protocol):
@@ -103,7 +103,7 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
         looks = Looks(self._width, self._height)
         clean_bottom_px = strip.strip_height_px(self._height)
         caption = Caption(self._width, self._height, self._title)
-        encoder = LiveEncoder(self._width, self._height, self._rate, self._bitrate)
+        encoder = X264Encoder(self._width, self._height, self._rate, self._bitrate)
         gop = gop_frames(self._rate)
         newest_gop = -1
         pictures.paint(picture, 0.0)  # what is prepared at first use must not cost the first frames
@@ -119,8 +119,8 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
                 utc_ns = self._time.utc_at_ns(captured_ns)
                 pictures.paint(picture, float(sequence / self._rate))
                 looks.show(picture, self._look, float(sequence / self._rate))
-                if self._small is None or captured_ns - self._small.captured_ns >= SMALL_EVERY_NS:
-                    self._small = small_picture(picture.y[:-clean_bottom_px], captured_ns)
+                if self._small is None or captured_ns - self._small.captured_ns >= small_pictures.EVERY_NS:
+                    self._small = small_pictures.small_picture(picture.y[:-clean_bottom_px], captured_ns)
                 if captured_ns < self._encoder_stalled_until_ns:
                     self._shown.offer(picture)
                     sequence += 1
@@ -130,7 +130,7 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
                 strip.draw(picture.y, sequence, utc_ns // _NS_PER_MS % strip.MS_PER_DAY)
                 self._shown.offer(picture)
                 encoder.set_bitrate(self._bitrate * self._bitrate_percent // 100)
-                data, keyframe = encoder.encode(picture, sequence, keyframe=sequence // gop > newest_gop)
+                data, keyframe = encoder.encode(picture.frame, sequence, keyframe=sequence // gop > newest_gop)
                 newest_gop = sequence // gop
                 on_item(EncodedFrame(data, keyframe, captured_ns, sequence))
             sequence += 1

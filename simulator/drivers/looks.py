@@ -11,12 +11,10 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
-from hal.camera import SmallPicture
-from simulator.drivers.picture import Picture, Plane
+from simulator.drivers.picture import Picture
 
 Look = Literal["normal", "black", "covered", "frozen", "defocused", "upside_down"]
 
-SMALL_WIDTH_PX = 96
 _BLACK, _GREY = 16, 128  # limited range
 
 
@@ -58,15 +56,3 @@ class Looks:
         picture.y[:] = np.clip(22 + 20 * across * down + noise, _BLACK, 235).astype(np.uint8)
         picture.u[:] = _GREY - 4
         picture.v[:] = _GREY + 8
-
-
-def small_picture(luma: Plane, captured_ns: int) -> SmallPicture:
-    """A picture's luma, averaged down to 96 pixels in width and as many lines as keep its shape."""
-    height, width = luma.shape
-    lines = max(1, round(SMALL_WIDTH_PX * height / width))
-    rows = np.arange(lines + 1) * height // lines
-    columns = np.arange(SMALL_WIDTH_PX + 1) * width // SMALL_WIDTH_PX
-    sums = np.add.reduceat(np.add.reduceat(luma, rows[:-1], axis=0, dtype=np.uint32), columns[:-1], axis=1)
-    areas = np.diff(rows)[:, None] * np.diff(columns)[None, :]
-    small = ((sums + areas // 2) // areas).astype(np.uint8)
-    return SmallPicture(SMALL_WIDTH_PX, lines, small.tobytes(), captured_ns)

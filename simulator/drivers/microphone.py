@@ -20,12 +20,12 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 
 from hal.camera import SourceInfo
+from hal.driver_options import whole_number
 from hal.errors import BadDriverOption, DeviceLost
 from hal.microphone import AudioFormat, EncodedSound
 from simulator.drivers.clip import ClipSamples, Samples, open_clip
 from simulator.drivers.hardware_messages import Answer, MicrophoneOp, OpRefused
 from simulator.drivers.live_source import LiveSource
-from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
 from simulator.drivers.runner import Steps
 

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from fractions import Fraction
 
+from hal.driver_options import whole_number
 from hal.motion import Acceleration
 from simulator.drivers.hardware_messages import Answer, MotionOp, OpRefused
 from simulator.drivers.live_source import LiveSource
-from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
 from simulator.drivers.runner import Steps
 from simulator.movement import REST_MG, Movement, Mover

@@ -15,15 +15,16 @@ from typing import Literal
 
 import numpy as np
 
+from hal import small_pictures
 from hal.camera import EncodedFrame, SmallPicture, SourceInfo
+from hal.driver_options import whole_number
 from hal.microphone import EncodedSound
+from hal.x264 import X264Encoder, gop_frames
 from simulator import strip
-from simulator.drivers.camera import BUFFERS, SMALL_EVERY_NS, SceneCamera
+from simulator.drivers.camera import BUFFERS, SceneCamera
 from simulator.drivers.caption import Caption
-from simulator.drivers.live_encoder import LiveEncoder, gop_frames
-from simulator.drivers.looks import Look, Looks, small_picture
+from simulator.drivers.looks import Look, Looks
 from simulator.drivers.microphone import BLOCK, SILENCE_DBFS, Tone, ToneMicrophone, aac_encoder, encoded, level_dbfs
-from simulator.drivers.options import whole_number
 from simulator.drivers.pace import NS_PER_S, Pace, boottime_ns
 from simulator.drivers.picture import Picture
 from simulator.drivers.runner import Steps
@@ -52,18 +53,18 @@ def film(
 ) -> Film:
     """Paint and encode so many seconds. The same values give the same film."""
     scene, picture, looks = Scene(width, height, seed, night=night), Picture(width, height), Looks(width, height)
-    caption, encoder = Caption(width, height, title), LiveEncoder(width, height, Fraction(rate), bitrate)
+    caption, encoder = Caption(width, height, title), X264Encoder(width, height, Fraction(rate), bitrate)
     bottom_px, gop = strip.strip_height_px(height), gop_frames(Fraction(rate))
     frames, small = [], []
     for number in range(seconds * rate):
         time_s = number / rate
         scene.paint(picture, time_s)
         looks.show(picture, look, time_s)
-        small.append(small_picture(picture.y[:-bottom_px], 0))
+        small.append(small_pictures.small_picture(picture.y[:-bottom_px], 0))
         picture.neutral_bottom(bottom_px)
         caption.draw(picture.y, int(time_s * NS_PER_S), number)
         strip.draw(picture.y, number, int(time_s * _MS_PER_S))
-        frames.append(encoder.encode(picture, number, keyframe=number % gop == 0))
+        frames.append(encoder.encode(picture.frame, number, keyframe=number % gop == 0))
     return Film(tuple(frames), tuple(small))
 
 
@@ -131,7 +132,7 @@ class OnceCamera(SceneCamera):
                     # At a key frame: another film's pictures mean nothing before one.
                     seen, film_now = (self._look, self._bitrate_percent), self._film()
                 place = sequence % len(film_now.frames)
-                if captured_ns - small_ns >= SMALL_EVERY_NS:
+                if captured_ns - small_ns >= small_pictures.EVERY_NS:
                     small_ns, one = captured_ns, film_now.small[place]
                     self._small = SmallPicture(one.width, one.height, one.luma, captured_ns)
                 data, keyframe = film_now.frames[place]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import av
 import numpy as np
 import numpy.typing as npt
-from av.video.plane import VideoPlane
 from PIL import Image
+
+from hal.picture_encoder import plane_view
+
+__all__ = ["Picture", "Plane", "plane_view", "to_yuv"]
 
 Plane = npt.NDArray[np.uint8]
 
@@ -31,12 +34,6 @@ class Picture:
         top = (self.height - height_px) // 2
         self.u[top:] = 128
         self.v[top:] = 128
-
-
-def plane_view(plane: VideoPlane) -> Plane:
-    """The visible part of a plane as an array that shares its memory."""
-    whole = np.frombuffer(memoryview(plane), dtype=np.uint8)
-    return whole.reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
 def to_yuv(image: Image.Image) -> tuple[Plane, Plane, Plane]:

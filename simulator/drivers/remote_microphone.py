@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable
 
 from hal.camera import SourceInfo
+from hal.driver_options import whole_number
 from hal.microphone import EncodedSound, LinkState
 from simulator.drivers.hardware_messages import Answer, MicrophoneOp
 from simulator.drivers.microphone import ToneMicrophone
-from simulator.drivers.options import whole_number
 from simulator.drivers.pace import boottime_ns
 from simulator.drivers.runner import Steps
 

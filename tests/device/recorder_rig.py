@@ -28,7 +28,7 @@ from evidence.trust import Trust
 from evidence.verify import verify_file
 from hal.camera import EncodedFrame, VideoFormat
 from hal.clock import boottime_ns
-from simulator.drivers.live_encoder import LiveEncoder
+from hal.x264 import X264Encoder
 from simulator.drivers.picture import Picture
 
 RATE = 10
@@ -36,8 +36,8 @@ RATE = 10
 
 def encoded(seconds: int) -> list[tuple[bytes, bool]]:
     """So many seconds of encoded grey."""
-    encoder, picture = LiveEncoder(160, 96, Fraction(RATE), 100_000), Picture(160, 96)
-    return [encoder.encode(picture, n, keyframe=n % RATE == 0) for n in range(seconds * RATE)]
+    encoder, picture = X264Encoder(160, 96, Fraction(RATE), 100_000), Picture(160, 96)
+    return [encoder.encode(picture.frame, n, keyframe=n % RATE == 0) for n in range(seconds * RATE)]
 
 
 def stamp() -> Stamp:

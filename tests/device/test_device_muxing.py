@@ -15,7 +15,7 @@ from evidence.keys import FileSigner
 from evidence.media_signing import MediaSigner, VendorInfo
 from hal.camera import EncodedFrame, VideoFormat
 from hal.microphone import AudioFormat, EncodedSound
-from simulator.drivers.live_encoder import LiveEncoder
+from hal.x264 import X264Encoder
 from simulator.drivers.picture import Picture
 
 SECOND = 1_000_000_000
@@ -26,8 +26,8 @@ AUDIO = AudioFormat(SAMPLE_RATE, 1, b"\x11\x88")
 
 @pytest.fixture(scope="module")
 def frames() -> list[EncodedFrame]:
-    encoder, picture = LiveEncoder(160, 96, Fraction(RATE), 100_000), Picture(160, 96)
-    made = [encoder.encode(picture, n, keyframe=n % RATE == 0) for n in range(20 * RATE)]
+    encoder, picture = X264Encoder(160, 96, Fraction(RATE), 100_000), Picture(160, 96)
+    made = [encoder.encode(picture.frame, n, keyframe=n % RATE == 0) for n in range(20 * RATE)]
     return [EncodedFrame(data, key, ZERO_NS + n * SECOND // RATE, n) for n, (data, key) in enumerate(made)]
 
 

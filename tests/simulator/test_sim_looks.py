@@ -18,9 +18,9 @@ import pytest
 
 from hal.camera import AdjustsBitrate, EncodedFrame, ShowsPictures, SmallPicture
 from hal.microphone import EncodedSound
+from hal.small_pictures import small_picture
 from simulator import strip
 from simulator.drivers.camera import SceneCamera
-from simulator.drivers.looks import small_picture
 from simulator.drivers.microphone import ToneMicrophone
 from simulator.drivers.picture import plane_view
 

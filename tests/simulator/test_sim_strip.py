@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hal.x264 import X264Encoder
 from simulator import read_frames, strip
-from simulator.drivers.live_encoder import LiveEncoder
 from simulator.drivers.picture import Picture, plane_view
 
 SMALL_TO_LARGE = st.sampled_from([(128, 96), (176, 144), (640, 360)])
@@ -61,7 +61,7 @@ def noisy_stream(width: int, height: int, bitrate: int, count: int = 45) -> byte
     chance = np.random.default_rng(3)
     texture = chance.integers(16, 235, (height, 2 * width), dtype=np.uint8)
     picture = Picture(width, height)
-    encoder = LiveEncoder(width, height, Fraction(30), bitrate)
+    encoder = X264Encoder(width, height, Fraction(30), bitrate)
     stream = b""
     for number in range(count):
         picture.y[...] = texture[:, 3 * number : 3 * number + width]
@@ -69,7 +69,7 @@ def noisy_stream(width: int, height: int, bitrate: int, count: int = 45) -> byte
         picture.v[...] = 160
         picture.neutral_bottom(strip.strip_height_px(height))
         strip.draw(picture.y, 1_000_000 + number, 43_200_000 + 33 * number)
-        stream += encoder.encode(picture, number, keyframe=number % 30 == 0)[0]
+        stream += encoder.encode(picture.frame, number, keyframe=number % 30 == 0)[0]
     return stream
 
 
@@ -100,12 +100,12 @@ def test_the_command_prints_a_table_and_json(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_frames_without_a_strip_make_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    encoder = LiveEncoder(320, 180, Fraction(30), 100_000)
+    encoder = X264Encoder(320, 180, Fraction(30), 100_000)
     picture = Picture(320, 180)
     for plane in (picture.y, picture.u, picture.v):
         plane[...] = 128
     file = tmp_path / "grey.h264"
-    file.write_bytes(encoder.encode(picture, 0, keyframe=True)[0])
+    file.write_bytes(encoder.encode(picture.frame, 0, keyframe=True)[0])
     assert read_frames.main([str(file)]) == 1
     assert "unreadable" in capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""One picture in, one H.264 access unit out: x264 as a camera's hardware encoder would behave."""
+"""One picture in, one H.264 access unit out: x264 (through PyAV) as a camera's hardware encoder would behave."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from fractions import Fraction
 
 import av
 from av.video.codeccontext import VideoCodecContext
-from av.video.frame import PictureType
+from av.video.frame import PictureType, VideoFrame
 
 from hal.errors import DeviceLost
-from simulator.drivers.picture import Picture
 
 
 def gop_frames(frame_rate: Fraction) -> int:
@@ -17,8 +16,11 @@ def gop_frames(frame_rate: Fraction) -> int:
     return max(1, int(frame_rate + Fraction(1, 20)))
 
 
-class LiveEncoder:
-    """Closed GOPs, no B-frames, Annex B with SPS and PPS in front of each IDR, one slice a frame."""
+class X264Encoder:
+    """Closed GOPs, no B-frames, Annex B with SPS and PPS in front of each IDR, one slice a frame.
+
+    Pictures are yuv420p of that size; `bitrate` in bits a second.
+    """
 
     def __init__(self, width: int, height: int, frame_rate: Fraction, bitrate: int) -> None:
         gop = gop_frames(frame_rate)
@@ -50,17 +52,18 @@ class LiveEncoder:
         if bitrate != self._context.bit_rate:
             self._context.bit_rate = bitrate
 
-    def encode(self, picture: Picture, number: int, *, keyframe: bool) -> tuple[bytes, bool]:
-        """Encode frame `number` of the schedule; an IDR if `keyframe`. Returns the access unit and whether it is one.
+    def encode(self, picture: VideoFrame, number: int, *, keyframe: bool) -> tuple[bytes, bool]:
+        """Encode frame `number` (rising, with holes where frames were lost); an IDR if `keyframe`. Returns the access
+        unit and whether it is one.
 
         Raises `DeviceLost` if the encoder does not answer with exactly one access unit.
         """
-        picture.frame.pts = number
-        picture.frame.pict_type = PictureType.I if keyframe else PictureType.NONE
+        picture.pts = number
+        picture.pict_type = PictureType.I if keyframe else PictureType.NONE
         try:
-            packets = self._context.encode(picture.frame)
+            packets = self._context.encode(picture)
         except av.error.FFmpegError as error:
-            raise DeviceLost(f"the simulated encoder failed ({error.strerror}); restart the camera") from error
+            raise DeviceLost(f"the H.264 encoder failed ({error.strerror}); restart the camera") from error
         if len(packets) != 1:
-            raise DeviceLost(f"the simulated encoder gave {len(packets)} access units for one picture")
+            raise DeviceLost(f"the H.264 encoder gave {len(packets)} access units for one picture; restart the camera")
         return bytes(packets[0]), packets[0].is_keyframe
