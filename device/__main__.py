@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from device.board_verbs import BOARD_VERBS, act
 from device.errors import CannotStart, DeviceError
 from device.verbs import parser_of, request_of
 from evidence.errors import EvidenceError
@@ -37,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         if arguments.verb == "doctor":
             return _doctor(arguments)
+        if arguments.verb in BOARD_VERBS:
+            return act(arguments)
         return _ask(arguments)
     except (DeviceError, EvidenceError) as error:
         print(f"firsthand-device: {error}", file=sys.stderr)

@@ -25,3 +25,11 @@ class ProofRefused(DeviceError):
 
 class CommandRefused(DeviceError):
     """A signed command that is not for this camera, not allowed, too old, or was given before."""
+
+
+class UnknownBoard(DeviceError):
+    """A board that is not in the package; the message names the nearest."""
+
+
+class NoNewConfig(DeviceError):
+    """A device.toml that cannot be made or written."""

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from device.board_verbs import add_board_verbs
 from device.errors import DeviceError
 from evidence.limits import COMMAND_BYTES
 from evidence.requests import (
@@ -28,7 +29,7 @@ from evidence.requests import (
 )
 from evidence.usage import UsageParser
 
-USUAL_SOCKET: Final = "/run/firsthand/recorder.sock"
+USUAL_SOCKET: Final = "/run/firsthand/device.sock"
 FACTS: Final = {
     "usage": "show this shift in numbers: recordings, triggers, mutes, gaps, late starts",
     "queue": "show what waits for a supervisor: malfunctions, failures to record",
@@ -59,6 +60,7 @@ def parser_of() -> UsageParser:
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     _add_asking(verbs)
     _add_telling(verbs)
+    add_board_verbs(verbs)
     doctor = verbs.add_parser("doctor", help="pack a support bundle: no evidence, no position, no key, no officer")
     doctor.add_argument("--config", type=Path, required=True, metavar="FILE", help="device.toml")
     doctor.add_argument("--out", type=Path, required=True, metavar="FILE.tar.gz", help="a new file")

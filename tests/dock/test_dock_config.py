@@ -20,7 +20,7 @@ def test_the_examples_load_and_show_the_defaults() -> None:
     assert agent.offload == type(agent.offload)()
     assert agent.telemetry is not None
     assert station.root == EXAMPLES / "pki/root.pem"
-    assert agent.recorder_socket == Path("/run/firsthand/recorder.sock")
+    assert agent.recorder_socket == Path("/run/firsthand/device.sock")
 
 
 @pytest.mark.parametrize(
