@@ -16,6 +16,8 @@ MUTANTS ?=
 DEBIAN := chromium chrony curl e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mosquitto mount openssl poppler-utils softhsm2 $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 # What makes and checks images for cards.
 DEBIAN += bmap-tools dosfstools fdisk mtools squashfs-tools zstd
+# The lab (tests/lab): a virtual machine, and the Debian roots that boot in it.
+DEBIAN += busybox-static mmdebstrap qemu-system-x86
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs fuzz mutants bench clean debian-packages
