@@ -12,15 +12,17 @@ PYTEST ?=
 WORKERS ?= 4
 SECONDS ?= 60
 MUTANTS ?=
+ARCH ?= arm64
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
 DEBIAN := chromium chrony curl e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mosquitto mount openssl poppler-utils softhsm2 $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 # What makes and checks images for cards.
 DEBIAN += bmap-tools dosfstools fdisk mtools squashfs-tools zstd
 # The lab (tests/lab): a virtual machine, and the Debian roots that boot in it.
 DEBIAN += busybox-static mmdebstrap qemu-system-x86
+DEBIAN := chromium chrony curl dpkg e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mmdebstrap mosquitto mount openssl poppler-utils softhsm2 systemd-container $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run panel test lint docs fuzz mutants bench clean debian-packages
+.PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
@@ -30,6 +32,7 @@ help:
 	@echo "make fuzz    hostile bytes for every reader, SECONDS=$(SECONDS) for each"
 	@echo "make mutants break the firmware in one place at a time: the simulator's scenarios must notice (MUTANTS=--list)"
 	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
+	@echo "make deb     Debian packages of camera and station for ARCH=$(ARCH), into build/"
 	@echo "make docs    write the tables of docs/*.md from the code"
 	@echo "make clean   remove build/ and .venv"
 
@@ -52,6 +55,9 @@ lint: $(VENV)/.test
 
 docs: $(VENV)/.test
 	PYTHONPATH=. $(BIN)/python docs/generate.py
+
+deb: $(VENV)/.run
+	$(BIN)/firsthand-fleet deb --arch $(ARCH) --out build
 
 fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)

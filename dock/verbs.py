@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from dock.errors import BadArguments
+
 MODULES: Final = (
     "station",
     "agent",
@@ -54,6 +56,23 @@ class Verb:
     """Adds arguments beside ``--config FILE`` and ``--verbose``, which every verb has."""
 
 
-def all_verbs() -> list[Verb]:
-    """Every verb."""
-    return [importlib.import_module(f"dock.cli.{name}").VERB for name in MODULES]
+def verbs_for(word: str | None) -> list[Verb]:
+    """The verb of that name; if there is none, all that can run here: for the help, and for typing errors.
+
+    A camera's agent must start without what only a station needs, and needs no time for it. Raises `BadArguments`.
+    """
+    module = (word or "").replace("-", "_")
+    if module in MODULES:
+        try:
+            return [importlib.import_module(f"dock.cli.{module}").VERB]
+        except ModuleNotFoundError as error:
+            raise BadArguments(f"needs {error.name}: install the package firsthand-station") from error
+    return [verb for name in MODULES if (verb := _if_it_runs_here(name)) is not None]
+
+
+def _if_it_runs_here(module: str) -> Verb | None:
+    try:
+        verb: Verb = importlib.import_module(f"dock.cli.{module}").VERB
+    except ModuleNotFoundError:
+        return None
+    return verb

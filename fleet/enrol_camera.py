@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 from collections.abc import Callable
@@ -249,7 +250,8 @@ def _same_owner(old: Path, new: Path) -> None:
     """The user who reads the old key reads the new one, when root renews it."""
     owner = old.stat()
     if os.geteuid() == 0 and new.stat().st_uid != owner.st_uid:
-        os.chown(new, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        with contextlib.suppress(PermissionError):  # the unit may not; systemd-tmpfiles does it after us
+            os.chown(new, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def finish_swap(directory: Path) -> None:

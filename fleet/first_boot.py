@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -136,8 +137,9 @@ def give_keys(places: Places) -> None:
             entry = pwd.getpwnam(user)
         except KeyError:
             raise BadSettings(f"there is no user {user}: install the package firsthand again") from None
-        os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
         path.chmod(0o600)
+        with contextlib.suppress(PermissionError):  # the unit may not; systemd-tmpfiles does it after us
+            os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
 def write_device(places: Places, identity: CameraIdentity, vaults: list[Path]) -> None:
