@@ -1,4 +1,4 @@
-"""The verbs about boards: `boards`, `new-config`. They need no daemon and no camera, and run on any computer."""
+"""The verbs about boards: `boards`, `probe`, `new-config`. They need no daemon."""
 
 from __future__ import annotations
 
@@ -11,13 +11,29 @@ from device import new_config
 from device.board import board_names, load_board
 from evidence.usage import UsageParser
 
-BOARD_VERBS: Final = ("boards", "new-config")
+BOARD_VERBS: Final = ("boards", "probe", "new-config")
 
 
 def add_board_verbs(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     """Add them to the command line."""
     boards = verbs.add_parser("boards", help="list the boards that device.toml can be written for")
     boards.add_argument("--json", action="store_true", help="machine-readable output")
+    look = verbs.add_parser(
+        "probe",
+        help="say which parts of a board are there, which are missing, and what to do; exit code 1 if one is missing",
+        epilog="Example: firsthand-device probe --board bodycam-zero2w",
+    )
+    which = look.add_mutually_exclusive_group()
+    which.add_argument("--board", metavar="NAME", help="see `firsthand-device boards` (default: the nearest by model)")
+    which.add_argument("--config", type=Path, metavar="FILE", help="device.toml, for a board that is wired differently")
+    look.add_argument(
+        "--root",
+        type=Path,
+        default=Path("/"),
+        metavar="DIR",
+        help="look at a copy of another machine's /dev, /proc and /sys (default: this machine)",
+    )
+    look.add_argument("--json", action="store_true", help="machine-readable output")
     new = verbs.add_parser(
         "new-config",
         help="write device.toml for a new camera of a known board",
@@ -56,6 +72,10 @@ def act(arguments: argparse.Namespace) -> int:
     """Do what one of `BOARD_VERBS` says. The exit code; raises `DeviceError`."""
     if arguments.verb == "boards":
         return _boards(as_json=arguments.json)
+    if arguments.verb == "probe":
+        from device.probe import probe
+
+        return probe(name=arguments.board, config=arguments.config, root=arguments.root, as_json=arguments.json)
     return _new_config(arguments)
 
 
