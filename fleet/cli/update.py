@@ -1,0 +1,120 @@
+"""``firsthand-fleet bundle | rauc-config | install-update | serve-install | boot-choice | try-update | health``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import socket
+import sys
+from pathlib import Path
+
+from evidence.usage import UsageParser
+from fleet.update import boot_choice, install_line
+from fleet.update.bundle import SlotImages, make_bundle
+from fleet.update.health import Waiting, check_health
+from fleet.update.install import install
+from fleet.update.kept import Places
+from fleet.update.system_conf import system_conf
+from fleet.update.trying import Restart, try_update
+
+KEPT = Places()
+
+
+def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
+    """Declare the verbs."""
+    bundle = verbs.add_parser(
+        "bundle",
+        help="make a signed bundle (RAUC) that brings cameras of a board to a release",
+        description="Packs the two images of one slot, as `image build` wrote them, and signs them by the release key.",
+        epilog="Then `sign-release --bundle X.raucb` names it, and both go into the station's directory of updates.",
+    )
+    bundle.add_argument("--board", required=True, metavar="NAME", help="the board, as bodycam-zero2w")
+    bundle.add_argument("--slot-boot", type=Path, required=True, metavar="FILE", help="the boot partition (FAT)")
+    bundle.add_argument("--slot-root", type=Path, required=True, metavar="FILE", help="the system (squashfs)")
+    bundle.add_argument("--version", required=True, help="the version that the slot runs, as 1.4.2")
+    bundle.add_argument("--key", type=Path, required=True, help="key of a certificate of the release role")
+    bundle.add_argument("--cert", type=Path, required=True, help="that certificate with its intermediate")
+    bundle.add_argument("--out", type=Path, required=True, metavar="X.raucb", help="a new file")
+    bundle.set_defaults(run=_bundle)
+
+    config = verbs.add_parser("rauc-config", help="print /etc/rauc/system.conf for a board's image")
+    config.add_argument("--board", required=True, metavar="NAME")
+    config.add_argument("--card", required=True, metavar="PREFIX", help="its partitions' devices: /dev/mmcblk0p")
+    config.set_defaults(run=_config)
+
+    ask = verbs.add_parser(
+        "install-update",
+        help="on a camera: install a bundle that the agent fetched (the agent runs this)",
+        description="Names two files in the agent's directory of updates. Ending this program ends the installation.",
+    )
+    ask.add_argument("bundle", type=Path, metavar="BUNDLE")
+    ask.add_argument("manifest", type=Path, metavar="MANIFEST")
+    ask.add_argument("--socket", type=Path, default=install_line.SOCKET, help="default %(default)s")
+    ask.set_defaults(run=_ask)
+
+    for name, told, run in (
+        ("serve-install", "on a camera: the trusted side of install-update (systemd runs this as root)", _serve),
+        ("try-update", "on a camera: restart into an update that waits, if it stands idle in the dock", _try),
+        ("health", "on a camera: let a new system prove itself, or go back (systemd runs this at each boot)", _health),
+    ):
+        verbs.add_parser(name, help=told).set_defaults(run=run)
+
+    choice = verbs.add_parser("boot-choice", help="on a camera: RAUC's boot handler")
+    choice.add_argument("order", metavar="ORDER", help="get-primary, get-current, get-state, set-primary, set-state")
+    choice.add_argument("words", nargs="*", metavar="WORD")
+    choice.set_defaults(run=_choice)
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    images = SlotImages(arguments.slot_boot, arguments.slot_root)
+    make_bundle(
+        images,
+        board=arguments.board,
+        version=arguments.version,
+        key=arguments.key,
+        cert=arguments.cert,
+        out=arguments.out,
+    )
+    print(f"made {arguments.out} for {arguments.board}, version {arguments.version}")
+    print(f"name it in a release: firsthand-fleet sign-release CODE --version {arguments.version} "
+          f"--bundle {arguments.out} --key … --cert … --out release.p7s")  # fmt: skip
+    return 0
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    print(system_conf(arguments.board, arguments.card), end="")
+    return 0
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    version = install_line.ask(arguments.socket, arguments.bundle, arguments.manifest)
+    print(f"release {version} is installed; it is tried at the next restart in the dock")
+    return 0
+
+
+def _serve(_: argparse.Namespace) -> int:
+    _log()
+    with socket.socket(fileno=sys.stdin.fileno()) as connection:
+        done = install_line.serve(connection, lambda names, user, gone: install(KEPT, names, owner=user, gone=gone))
+    return 0 if done else 1
+
+
+def _try(_: argparse.Namespace) -> int:
+    print(try_update(KEPT, Restart()))
+    return 0
+
+
+def _health(_: argparse.Namespace) -> int:
+    _log()
+    print(check_health(KEPT, Waiting(), Restart()))
+    return 0
+
+
+def _choice(arguments: argparse.Namespace) -> int:
+    if said := boot_choice.answer(KEPT, arguments.order, arguments.words):
+        print(said)
+    return 0
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
