@@ -20,6 +20,7 @@ DEBIAN += bmap-tools dosfstools fdisk mtools squashfs-tools zstd
 # The lab (tests/lab): a virtual machine, and the Debian roots that boot in it.
 DEBIAN += busybox-static mmdebstrap qemu-system-x86
 DEBIAN := chromium chrony curl dpkg e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mmdebstrap mosquitto mount openssl poppler-utils softhsm2 systemd-container $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
+DEBIAN := bmap-tools chromium chrony curl dosfstools e2fsprogs fdisk ffmpeg fuse3 libimage-exiftool-perl mosquitto mount mtools openssl poppler-utils softhsm2 zbar-tools zstd $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages

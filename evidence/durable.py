@@ -276,6 +276,11 @@ def make_directory(path: Path, *, mode: int = 0o750) -> None:
     sync_directory(path.parent)
 
 
+def flush(descriptor: int) -> None:
+    """What was written to an open file or block device is on it. Raises OSError."""
+    _layer.sync(descriptor)
+
+
 def set_aside(path: Path, size: int) -> None:
     """Make a file that only takes room, or make it as large as that. Raises OSError, and then leaves no such file.
 

@@ -41,3 +41,27 @@ class KeyAtRisk(FleetError):
 
 class BadBackup(FleetError, ValueError):
     """A backup that cannot be opened, or that does not hold what it says."""
+
+
+class BadImage(FleetError, ValueError):
+    """An image that is not what its signed manifest says, or not one for a card. Nothing of it is written."""
+
+
+class CardRefused(FleetError):
+    """A device that must not be erased: a system disk, one in use, one that is too small."""
+
+
+class CardFailed(FleetError):
+    """A card that does not take or keep what is written. The other cards go on."""
+
+
+class FlashInterrupted(FleetError):
+    """Somebody pressed Ctrl-C: the card has no partition table, or no identity, and starts nowhere."""
+
+
+class BadAssetLog(FleetError, ValueError):
+    """An asset log that cannot be read, or a serial that it already has."""
+
+
+class CheckFailed(FleetError):
+    """The camera could not be tested: it cannot be reached, or its answer is none."""

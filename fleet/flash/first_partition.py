@@ -1,0 +1,87 @@
+"""Files for the first partition (FAT) of a card: put in with mtools, in memory, and read back from the card.
+
+The changed partition never lies in a file, and the token on no command line: mtools works on a nameless file in memory
+and reads what it copies from its standard input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from fleet.errors import BadImage, CardFailed
+from fleet.flash.card_writer import PROVED, CardWriter
+from fleet.flash.image import FirstPartition
+
+_ENVIRONMENT: Final = {"MTOOLSRC": os.devnull, "MTOOLS_SKIP_CHECK": "1", "PATH": os.environ.get("PATH", os.defpath)}
+_TIMEOUT_S: Final = 60
+
+
+def with_files(partition: FirstPartition, files: Mapping[str, bytes]) -> bytes:
+    """The partition's bytes with those files in it; names are as `agency/root.pem`. Raises `BadImage`."""
+    with _in_memory(partition.data) as descriptor:
+        for directory in sorted({name.rpartition("/")[0] for name in files} - {""}):
+            _run(descriptor, "mmd", "-D", "s", f"::{directory}", allowed=(0, 1))
+        for name, data in files.items():
+            _run(descriptor, "mcopy", "-D", "o", "-", f"::{name}", given=data)
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        if size != len(partition.data):
+            raise BadImage("the image's first partition is not as large as its file system")
+        return os.pread(descriptor, size, 0)
+
+
+def write_files(writer: CardWriter, partition: FirstPartition, files: Mapping[str, bytes]) -> None:
+    """Put files into a card's first partition, and read them back from the card. Raises `BadImage`, `CardFailed`.
+
+    From the end towards the beginning, where the names stand: what was cut off has no names.
+    """
+    changed = with_files(partition, files)
+    starts = range(0, len(changed), PROVED)
+    for at in reversed(starts):
+        new = changed[at : at + PROVED]
+        if new != partition.data[at : at + PROVED]:
+            writer.write_at(partition.begin + at, new)
+    writer.verify(lambda _: None)
+    with _in_memory(writer.read(partition.begin, len(changed))) as descriptor:
+        for name, data in files.items():
+            if _run(descriptor, "mtype", f"::{name}") != data:
+                raise CardFailed(f"{name} came back changed from the card: destroy the card and take another")
+
+
+@contextlib.contextmanager
+def _in_memory(data: bytes) -> Iterator[int]:
+    descriptor = os.memfd_create("partition")
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _run(descriptor: int, name: str, *words: str, given: bytes = b"", allowed: tuple[int, ...] = (0,)) -> bytes:
+    program = shutil.which(name)
+    if program is None:
+        raise BadImage(f"{name} is missing: apt-get install mtools")
+    command = [program, "-i", f"/proc/self/fd/{descriptor}", *words]
+    try:
+        done = subprocess.run(
+            command,
+            input=given,
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+            pass_fds=(descriptor,),
+            env=_ENVIRONMENT,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BadImage(f"{name} does not end on the image's first partition: fetch the image again") from error
+    if done.returncode not in allowed:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason"]
+        raise BadImage(f"the first partition does not take {words[-1].lstrip(':')}: {said[0][:200]}")
+    return done.stdout
