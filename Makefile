@@ -14,9 +14,9 @@ SECONDS ?= 60
 MUTANTS ?=
 ARCH ?= arm64
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
-DEBIAN := chromium chrony curl dbus e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mosquitto mount openssl poppler-utils rauc softhsm2 squashfs-tools $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
+DEBIAN := chromium chrony curl dpkg e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mmdebstrap mosquitto mount openssl poppler-utils softhsm2 systemd-container $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 # What makes and checks images for cards.
-DEBIAN += bmap-tools dosfstools fdisk mtools squashfs-tools zstd
+DEBIAN += bmap-tools dbus dosfstools fdisk mtools rauc squashfs-tools zstd
 # The lab (tests/lab): a virtual machine, and the Debian roots that boot in it.
 DEBIAN += busybox-static mmdebstrap qemu-system-x86
 DEBIAN := chromium chrony curl dpkg e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mmdebstrap mosquitto mount openssl poppler-utils softhsm2 systemd-container $(if $(shell command -v npm 2>/dev/null),,nodejs npm)

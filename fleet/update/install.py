@@ -79,7 +79,10 @@ def install(
                 version=release.version, sha256=release.bundle.sha256, slot=autoboot.other(slot), phase="installing"
             )
             save(places, replace(state, pending=pending))
-            _run(tools or Tools(), bundle, gone)
+            try:
+                _run(tools or Tools(), bundle, gone)
+            finally:
+                places.keyring.unlink(missing_ok=True)  # from here on RAUC trusts nobody
         after = load(places).pending
         if after is None or after.phase != "installed" or after.sha256 != release.bundle.sha256:
             raise BadUpdate("rauc ended well and named no slot to start: see its log (journalctl -u rauc)")
