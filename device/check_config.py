@@ -23,6 +23,7 @@ from device.hardware import channel_drivers, driver_fault, simulated_drivers
 from device.identity import Identity, load_identity
 from device.policy import Profile
 from device.profile import DEFAULT, load_profile, name_faults, payload_of
+from device.socket_users import unknown
 from evidence.errors import EvidenceError
 from evidence.settings import mistakes, read_toml
 from hal.errors import HalError
@@ -82,6 +83,8 @@ def examine(config: Path, *, allow_simulated: bool, draft: Path | None = None) -
         found.policy = _accepted(settings, identity, found)
     if settings is not None:
         _drivers(settings, found, allow_simulated=allow_simulated)
+        for key, names in (("peer_users", settings.peer_users), ("trigger_users", settings.trigger_users)):
+            found.warnings += [f"{key}: this machine has no user {name!r}" for name in unknown(names)]
         found.warnings += warnings(settings, found.policy or DEFAULT, simulated=allow_simulated)
     return found
 

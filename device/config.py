@@ -22,6 +22,10 @@ InputKind = Literal[
 ]  # fmt: skip
 
 
+Users = Annotated[tuple[Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")], ...], Meta(max_length=32)]
+"""Names of users as useradd(8) allows them."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all sections: an unknown key is an error."""
 
@@ -128,8 +132,12 @@ class DeviceSettings(Settings, frozen=True, kw_only=True):
     """Most memory for what waits to be written, MiB."""
     peer_uids: list[int] = msgspec.field(default_factory=list)
     """Users besides root and the daemon's own who may use the socket for everything (technicians, the dock agent)."""
+    peer_users: Users = ()
+    """The same by name: `["firsthand-agent"]`. A name that this machine does not know is a warning."""
     trigger_uids: list[int] = msgspec.field(default_factory=list)
     """Users who may only ask for the state and pull message triggers (a radio's bridge)."""
+    trigger_users: Users = ()
+    """The same by name. They must be in the group `firsthand-socket`, too."""
 
 
 def load_settings(path: Path) -> DeviceSettings:

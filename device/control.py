@@ -45,13 +45,13 @@ class Access:
         """Why this user may not even connect; None if it may."""
         if uid in self.everything or uid in self.triggers:
             return None
-        return "this user may not talk to the recorder: see peer_uids and trigger_uids"
+        return "this user may not talk to the recorder: see peer_users and trigger_users in device.toml"
 
     def refusal_of(self, uid: int, request: Request) -> str | None:
         """Why this user may not ask this; None if it may."""
         if uid in self.everything or isinstance(request, StatusRequest | TriggerRequest | PeerRequest):
             return None
-        return "this user may only ask for the status and pull message triggers: it stands in trigger_uids"
+        return "this user may only ask for the status and pull message triggers: see trigger_users"
 
 
 class ControlServer:

@@ -28,6 +28,7 @@ from device.profile import AcceptedProfile
 from device.selftest import Check
 from device.service import notify
 from device.signals import Signals, reminders_s
+from device.socket_users import uids
 from device.sources import Sources
 from device.states import Event, Limits, Machine, Move, State
 from device.timekeeping import ClockWatch, Step
@@ -87,8 +88,8 @@ class Daemon:
         self.control = ControlServer(
             Path(settings.socket),
             self.desk.answer,
-            frozenset(settings.peer_uids),
-            frozenset(settings.trigger_uids),
+            uids(settings.peer_uids, settings.peer_users),
+            uids(settings.trigger_uids, settings.trigger_users),
         )
         self.inputs = InputLines(settings.inputs, policy, self.clock, self.gestures.act)
         self.sources = Sources(hardware, self.recorder, self.fault, self.boot.log_clock, self.conduct.hear)

@@ -23,6 +23,7 @@ def notify(message: str) -> None:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+            out.settimeout(1.0)  # a service manager that does not read must not stop the recorder
             out.connect(address)
             out.send(message.encode())
     except OSError:

@@ -30,7 +30,7 @@ from dock.errors import BadConfig
 from dock.mqtt.commands import CommandLine
 from dock.mqtt.messages import notice_data
 from dock.mqtt.peers import OwnStarts, PeerStarts
-from dock.notify import notify
+from dock.notify import keep_alive, notify
 from dock.tls import client_context, own_serial
 from dock.transport.https import Connect, StationLink
 from evidence.handover import Notice, Status
@@ -65,10 +65,13 @@ async def run_agent(config: AgentConfig) -> None:
             loop.add_signal_handler(number, work.cancel)
         print(f"firsthand-dock agent ready: {config.recorder_socket} to {config.station.url}", flush=True)
         notify("READY=1")
+        alive = asyncio.ensure_future(keep_alive())
         try:
             await work
         except asyncio.CancelledError:
             log.info("stopping")
+        finally:
+            alive.cancel()
 
 
 async def work_on(

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dock.config import StationConfig
-from dock.notify import notify
+from dock.notify import keep_alive, notify
 from dock.station.app import build_app
 from dock.station.custody_steps import CustodySteps
 from dock.station.listening import listen
@@ -110,9 +110,11 @@ async def run_station(config: StationConfig, around: Around | None = None) -> No
     """
     context = server_context(config.tls)
     async with at_work(config) as station:
+        alive = asyncio.ensure_future(keep_alive())
         try:
             await _serve(station, context, around)
         finally:
+            alive.cancel()
             notify("STOPPING=1")
 
 

@@ -328,8 +328,9 @@ def unpacked(path: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.requirement("R33")
-def test_a_radios_bridge_is_known_by_its_user(bench: Make, as_root: None) -> None:
-    camera = bench(extra={"trigger_uids": [65534]}).start()
+@pytest.mark.parametrize("who", [{"trigger_uids": [65534]}, {"trigger_users": ["nobody", "not-here"]}])
+def test_a_radios_bridge_is_known_by_its_user(bench: Make, as_root: None, who: dict[str, typing.Any]) -> None:
+    camera = bench(extra=who).start()
     camera.directory.chmod(0o755)
     camera.socket.chmod(0o666)
     code = (

@@ -50,6 +50,14 @@ def test_a_good_camera_has_no_errors_and_shows_the_policy_that_rules(bench: Make
     assert "  pre_event_audio              false" in text
 
 
+def test_a_user_who_does_not_exist_is_a_warning_and_no_error(bench: Make) -> None:
+    found = examined(bench(extra={"peer_users": ["root", "firsthand-agnt"], "trigger_users": ["radio-bridge"]}))
+    assert found.errors == []
+    assert "peer_users: this machine has no user 'firsthand-agnt'" in found.warnings
+    assert "trigger_users: this machine has no user 'radio-bridge'" in found.warnings
+    assert not [one for one in found.warnings if "'root'" in one]
+
+
 def test_every_wrong_key_of_device_toml_is_named_with_the_nearest(bench: Make) -> None:
     camera = bench()
     edited(camera, ("spool =", "spol ="), ("vault =", "valt ="), ('kind = "dock"', 'kind = "dok"'))
