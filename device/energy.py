@@ -134,8 +134,9 @@ class Energy(Part):
 
     @property
     def runtime_minutes(self) -> int | None:
-        """Minutes that the charge lasts, in the dock by the camera's usual draw (R8)."""
-        return power_checks.minutes(self.reading if self._believed else None, self.prediction, self._kept.usual_ua)
+        """Minutes until the camera switches off, in the dock by the camera's usual draw (R8)."""
+        reading, policy = self.reading if self._believed else None, self.daemon.profile.profile
+        return power_checks.minutes(reading, policy, self.prediction, self._kept.usual_ua)
 
     def facts(self) -> dict[str, Any]:
         """Everything about battery and heat, for people and the dock."""

@@ -2,8 +2,9 @@
 
 Pure: readings of the fuel gauge and CLOCK_BOOTTIME in, a judgement out. The rules:
 
-1. Minutes left come from the gauge's own time to empty, else from charge and current, else from how the percentage has
-   fallen (at least five minutes and two points of it). Which one is said.
+1. Minutes left are those to the switch-off at `off_percent`, not to the last drop. They come from the gauge's own time
+   to empty, else from charge and current, else from how the percentage has fallen (at least five minutes and two
+   points of it). Which one is said.
 2. A level holds once it has been seen for `CONFIRM_NS` in at least three readings; one odd reading changes nothing.
 3. `empty` needs a gauge that is believed. One that jumped (more than `JUMP_PERCENT` between two readings), or that was
    empty when the camera began, is believed only if the cell's voltage is low as well, or once it is near again.
@@ -51,7 +52,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Minutes left at the present draw; None = it cannot be said, or the battery is charged."""
+    """Minutes to the switch-off at the present draw; None = it cannot be said, or the battery is charged."""
 
     minutes: float | None
     basis: Basis
@@ -77,10 +78,16 @@ def discharging(reading: BatteryReading) -> bool:
     return reading.status == "discharging"
 
 
-class Forecast:
-    """Predicts the time left out of readings."""
+def share_above(percent: int | None, off_percent: int) -> float:
+    """Which share of the present charge lies above the switch-off. A gauge that gives no percentage: all of it."""
+    return 1.0 if percent is None else max(0, percent - off_percent) / max(percent, 1)
 
-    def __init__(self) -> None:
+
+class Forecast:
+    """Predicts the time left out of readings: until `off_percent`, where the camera switches off."""
+
+    def __init__(self, off_percent: int = 0) -> None:
+        self._off_percent = off_percent
         self._fallen: deque[tuple[int, int]] = deque()
         """(CLOCK_BOOTTIME, percent) wherever the percentage changed while discharging."""
 
@@ -90,10 +97,11 @@ class Forecast:
             self._fallen.clear()
             return NOTHING
         self._note(reading.percent, now_ns)
+        usable = share_above(reading.percent, self._off_percent)
         if reading.time_to_empty_s is not None:
-            return Prediction(reading.time_to_empty_s / 60, "gauge")
+            return Prediction(reading.time_to_empty_s / 60 * usable, "gauge")
         if reading.charge_now_uah is not None and reading.current_ua is not None and reading.current_ua < 0:
-            return Prediction(reading.charge_now_uah / -reading.current_ua * 60, "charge")
+            return Prediction(reading.charge_now_uah / -reading.current_ua * 60 * usable, "charge")
         return self._slope(reading.percent, now_ns)
 
     def _note(self, percent: int | None, now_ns: int) -> None:
@@ -112,7 +120,8 @@ class Forecast:
         began_ns, began = self._fallen[0]
         if began - percent < 2 or now_ns - began_ns < LEAST_SLOPE_NS:
             return NOTHING
-        return Prediction(percent * (now_ns - began_ns) / (began - percent) / (60 * SECOND), "slope")
+        above = max(0, percent - self._off_percent)
+        return Prediction(above * (now_ns - began_ns) / (began - percent) / (60 * SECOND), "slope")
 
 
 class PowerWatch:
@@ -120,7 +129,7 @@ class PowerWatch:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._forecast = Forecast()
+        self._forecast = Forecast(limits.off_percent)
         self._level: Level = "good"
         self._seen: Level = "good"
         self._seen_since_ns = 0
@@ -185,10 +194,12 @@ def health_percent(reading: BatteryReading) -> int | None:
     return full * 100 // design if full is not None and design else None
 
 
-def runtime_h(reading: BatteryReading, prediction: Prediction, usual_ua: int | None) -> float | None:
-    """Hours that the present charge lasts: by the prediction, in the dock by the usual draw of this camera."""
+def runtime_h(
+    reading: BatteryReading, prediction: Prediction, usual_ua: int | None, off_percent: int = 0
+) -> float | None:
+    """Hours until the switch-off: by the prediction, in the dock by the usual draw of this camera."""
     if prediction.minutes is not None:
         return prediction.minutes / 60
     if reading.charge_now_uah is not None and usual_ua:
-        return reading.charge_now_uah / usual_ua
+        return reading.charge_now_uah / usual_ua * share_above(reading.percent, off_percent)
     return None

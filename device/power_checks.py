@@ -41,9 +41,11 @@ def health(reading: BatteryReading | None, profile: Profile) -> Seen:
     return Seen("pass" if good else "fail", f"{percent} % of the design{cycles}", limit, "replace the battery")
 
 
-def minutes(reading: BatteryReading | None, prediction: Prediction, usual_ua: int | None) -> int | None:
-    """Whole minutes that the charge lasts; None if that cannot be said."""
-    hours = runtime_h(reading, prediction, usual_ua) if reading is not None else None
+def minutes(
+    reading: BatteryReading | None, profile: Profile, prediction: Prediction, usual_ua: int | None
+) -> int | None:
+    """Whole minutes until the switch-off; None if that cannot be said."""
+    hours = runtime_h(reading, prediction, usual_ua, profile.power_off_percent) if reading is not None else None
     return max(0, int(hours * 60)) if hours is not None else None
 
 
@@ -52,7 +54,7 @@ def runtime(
 ) -> Seen:
     """The charge lasts for the shift, by the present draw or, in the dock, by what this camera usually draws."""
     limit = f"{profile.shift_h} h" if profile.shift_h else "not asked"
-    hours = runtime_h(reading, prediction, usual_ua) if reading is not None else None
+    hours = runtime_h(reading, prediction, usual_ua, profile.power_off_percent) if reading is not None else None
     if hours is None:
         return Seen("pass", "not known before the camera has run on its battery", limit)
     value = f"{hours:.1f} h by {prediction.basis if prediction.minutes is not None else 'the usual draw'}"

@@ -21,8 +21,12 @@ CRITICAL_KINDS: Final = frozenset({"pursuit", "crash", "weapon", "emergency_butt
 """Class critical unless the configuration says otherwise (requirements, "Trigger while asleep")."""
 CONTEXT_KINDS: Final = frozenset({"brake", "ignition", "stealth_switch"})
 """Lines that start nothing: they stand in the input timeline, or have a meaning of their own."""
-CHATTER_EDGES: Final = 24
+CHATTER_BURSTS: Final = 24
+"""So many changes within CHATTER_NS that nobody means them: a finger makes two with each press."""
 CHATTER_NS: Final = 10_000_000_000
+BOUNCE_NS: Final = 50_000_000
+"""Edges so close behind each other are one change: the bounce of a contact, however worn, is no loose wire. What hums
+or floats goes on beyond it, and is found all the same."""
 CHATTER_AGAIN_NS: Final = 60_000_000_000
 STUCK_NS: Final = 30_000_000_000
 """A button that is held longer than this is stuck (the field's open-microphone button)…"""
@@ -160,7 +164,7 @@ class _Line:
     """Begin of a press that is too long to be one of two, and may become a hold."""
     held: bool = False
     """The function button's hold has fired and its release has not."""
-    edges: deque[int] = field(default_factory=lambda: deque(maxlen=CHATTER_EDGES))
+    bursts: deque[int] = field(default_factory=lambda: deque(maxlen=CHATTER_BURSTS))
     chatter_ns: int | None = None
     stuck: bool = False
 
@@ -237,9 +241,11 @@ class Inputs:
 
     @staticmethod
     def _chatter(line: _Line, at_ns: int) -> list[Intent]:
-        """A loose contact: so many edges in so short a time that nobody means them."""
-        line.edges.append(at_ns)
-        if len(line.edges) < CHATTER_EDGES or at_ns - line.edges[0] > CHATTER_NS:
+        """A loose contact: so many changes in so short a time that nobody means them."""
+        if line.bursts and at_ns - line.bursts[-1] < BOUNCE_NS:
+            return []
+        line.bursts.append(at_ns)
+        if len(line.bursts) < CHATTER_BURSTS or at_ns - line.bursts[0] > CHATTER_NS:
             return []
         if line.chatter_ns is not None and at_ns - line.chatter_ns < CHATTER_AGAIN_NS:
             return []

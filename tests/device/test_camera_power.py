@@ -33,11 +33,13 @@ def test_an_empty_battery_closes_the_recording_seals_the_log_and_asks_to_be_swit
     camera = bench(battery_percent=60).start()
     stem = camera.double_press()
     camera.fragments(1)
-    camera.battery.set(percent=4, load_ma=300)  # 24 minutes: not yet low
-    camera.battery.set(percent=2.6, load_ma=300)
+    camera.battery.set(percent=6, load_ma=300)  # 36 minutes to empty, 24 to the switch-off at 2 %: not yet low
+    camera.battery.set(percent=4, load_ma=300)  # 12 to the switch-off
     camera.wait("battery", "low", timeout_s=30)
     camera.wait("low_power", "battery")
     assert camera.status().recording == stem, "it records on, with fewer bits"
+    camera.battery.set(percent=3, load_ma=300)  # 6 to the switch-off
+    camera.wait("battery", "critical", timeout_s=30)
     camera.battery.set(percent=1, load_ma=300)
     closed = camera.wait("recording_closed", timeout_s=30)
     assert (closed.recording, closed.word) == (stem, "battery_empty")

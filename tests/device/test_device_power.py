@@ -24,6 +24,11 @@ def reading(percent: int | None = 50, **more: Any) -> BatteryReading:
     return BatteryReading(**{"status": "discharging", "percent": percent, **more})
 
 
+def until_off(minutes: int) -> BatteryReading:
+    """Half full, and so many minutes from the switch-off at 2 %."""
+    return reading(50, time_to_empty_s=minutes * 60 * 50 // 48)
+
+
 class Gauge:
     """A watch that is shown a reading every two seconds."""
 
@@ -53,6 +58,16 @@ def test_a_gauge_that_only_knows_percent_is_predicted_by_how_it_falls() -> None:
     assert forecast.look(reading(60), 500 * SECOND).minutes is None, "it was charged: begin anew"
 
 
+def test_what_lies_below_the_switch_off_does_not_count() -> None:
+    half = reading(20, time_to_empty_s=3600, charge_now_uah=1_000_000, current_ua=-250_000)
+    assert Forecast(10).look(half, 0) == Prediction(30, "gauge")
+    assert Forecast(20).look(half, 0) == Prediction(0, "gauge")
+    falling = Forecast(8)
+    falling.look(reading(50), 0)
+    assert falling.look(reading(48), 400 * SECOND) == Prediction(40 * 400 / 2 / 60, "slope")
+    assert Forecast(10).look(reading(None, time_to_empty_s=3600), 0) == Prediction(60, "gauge"), "no share is known"
+
+
 def test_a_charged_camera_has_no_end() -> None:
     assert Forecast().look(reading(5, status="charging", time_to_empty_s=60), 0).minutes is None
     gauge = Gauge()
@@ -64,7 +79,19 @@ def test_a_charged_camera_has_no_end() -> None:
     ("minutes", "level"), [(60, "good"), (21, "good"), (20, "low"), (11, "low"), (10, "critical"), (1, "critical")]
 )
 def test_the_level_follows_the_minutes_left(minutes: int, level: str) -> None:
-    assert Gauge().show(reading(40, time_to_empty_s=minutes * 60), 20).level == level
+    assert Gauge().show(until_off(minutes), 20).level == level
+
+
+@pytest.mark.requirement("R22")
+def test_each_level_comes_before_the_switch_off_however_slowly_the_battery_falls() -> None:
+    """Half a percent a minute, off at 2 %: ten minutes before that the gauge still speaks of fourteen."""
+    gauge, levels = Gauge(), list[str]()
+    for tenth in range(300, 0, -1):
+        one = reading(tenth // 10, time_to_empty_s=tenth * 12)
+        level = gauge.show(one, 12).level
+        if not levels or levels[-1] != level:
+            levels.append(level)
+    assert levels == ["good", "low", "critical", "empty"]
 
 
 @pytest.mark.parametrize(("percent", "level"), [(16, "good"), (15, "low"), (7, "critical")])
@@ -74,9 +101,9 @@ def test_without_a_prediction_the_percentage_must_do(percent: int, level: str) -
 
 def test_a_level_does_not_flutter() -> None:
     gauge = Gauge()
-    assert gauge.show(reading(40, time_to_empty_s=20 * 60), 10).level == "low"
-    assert gauge.show(reading(40, time_to_empty_s=22 * 60), 20).level == "low"
-    assert gauge.show(reading(40, time_to_empty_s=24 * 60), 20).level == "good"
+    assert gauge.show(until_off(20), 10).level == "low"
+    assert gauge.show(until_off(22), 20).level == "low"
+    assert gauge.show(until_off(24), 20).level == "good"
 
 
 def test_an_empty_battery_switches_off_once_it_is_sure() -> None:
@@ -135,7 +162,7 @@ def test_the_charge_must_last_for_the_shift() -> None:
     assert power_checks.runtime(reading(50), POLICY, Prediction(600, "gauge")).outcome == "pass"
     docked = reading(100, status="full", charge_now_uah=3_000_000)
     seen = power_checks.runtime(docked, POLICY, usual_ua=400_000)
-    assert (seen.outcome, seen.value) == ("fail", "7.5 h by the usual draw")
+    assert (seen.outcome, seen.value) == ("fail", "7.3 h by the usual draw"), "down to 2 %, where it switches off"
     assert power_checks.runtime(docked, POLICY).outcome == "pass", "a new camera does not know its draw yet"
 
 

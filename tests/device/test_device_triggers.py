@@ -184,6 +184,24 @@ def test_a_chattering_line_is_said_once_a_minute() -> None:
     assert [(one.line, one.fault) for one in faults] == [("lightbar", "chatter")]
 
 
+@pytest.mark.requirement("R13")
+def test_a_worn_button_that_bounces_at_each_press_does_not_chatter() -> None:
+    """Ten edges in 45 ms at each press and each release: seven presses in ten seconds were 140 of them."""
+    bounces = [
+        (1400 * press + at + 5 * n, n % 2 == on)
+        for press in range(7)
+        for at, on in ((0, 0), (300, 1))
+        for n in range(9)
+    ]
+    worn = [("button", active, at) for at, active in bounces]
+    assert not [one for one in play(*worn, until_ms=10_000) if isinstance(one, LineFault)]
+
+
+def test_a_wire_that_floats_in_the_hum_of_the_mains_chatters() -> None:
+    hum = [("lightbar", bool(n % 2 == 0), 10 * n) for n in range(300)]
+    assert [one.fault for one in play(*hum, until_ms=5_000) if isinstance(one, LineFault)] == ["chatter"]
+
+
 @pytest.mark.requirement("R8")
 def test_a_stuck_button_is_said_and_ends_no_recording_by_itself() -> None:
     intents = play(("button", True, 0), until_ms=3_600_000)
