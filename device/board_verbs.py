@@ -33,6 +33,9 @@ def add_board_verbs(verbs: argparse._SubParsersAction[UsageParser]) -> None:
         metavar="DIR",
         help="look at a copy of another machine's /dev, /proc and /sys (default: this machine)",
     )
+    look.add_argument(
+        "--copy", type=Path, metavar="DIR", help="also write what was read into a new directory, for --root"
+    )
     look.add_argument("--json", action="store_true", help="machine-readable output")
     new = verbs.add_parser(
         "new-config",
@@ -75,7 +78,13 @@ def act(arguments: argparse.Namespace) -> int:
     if arguments.verb == "probe":
         from device.probe import probe
 
-        return probe(name=arguments.board, config=arguments.config, root=arguments.root, as_json=arguments.json)
+        return probe(
+            name=arguments.board,
+            config=arguments.config,
+            root=arguments.root,
+            copy=arguments.copy,
+            as_json=arguments.json,
+        )
     return _new_config(arguments)
 
 

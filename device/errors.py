@@ -33,3 +33,7 @@ class UnknownBoard(DeviceError):
 
 class NoNewConfig(DeviceError):
     """A device.toml that cannot be made or written."""
+
+
+class CannotCopy(DeviceError):
+    """What `probe` found cannot be written down."""

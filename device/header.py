@@ -61,7 +61,9 @@ BUSES: Final[dict[Bus, tuple[BusWire, ...]]] = {
     "i2c": (BusWire(2, "SDA", "SDA"), BusWire(3, "SCL", "SCL")),
     "i2s": (BusWire(18, "PCM CLK", "BCLK"), BusWire(19, "PCM FS", "LRCL"), BusWire(20, "PCM DIN", "DOUT")),
 }
-RESERVED: Final = {21: "PCM DOUT: the sound overlay takes it, nothing is connected"}
+BUS_SUPPLY: Final[dict[Bus, int]] = {"uart": 1, "i2c": 1, "i2s": 17}
+"""Where a bus's device gets its 3.3 V from. The pulse comes from the receiver, which is fed already."""
+RESERVED: Final = {21: "PCM DOUT: the sound overlay takes it"}
 """Pins that an overlay takes although this project has nothing to connect to them."""
 
 

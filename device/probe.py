@@ -16,6 +16,7 @@ import msgspec
 
 from device.board import Board, BoardFacts, board_names, load_board, nearest_board
 from device.config import load_settings
+from device.errors import CannotCopy
 from device.probe_machine import kernel_parts, machine, model_of, storage
 from device.probe_media import cameras, microphones
 from device.probe_pins import accelerometer, gauge, pins, receiver
@@ -53,12 +54,15 @@ def look(board: Board, tree: Tree) -> list[Finding]:
     ]
 
 
-def probe(*, name: str | None, config: Path | None, root: Path, as_json: bool) -> int:
+def probe(*, name: str | None, config: Path | None, root: Path, copy: Path | None, as_json: bool) -> int:
     """Look, print, and give the exit code: 0 all there, 1 something that the board needs is missing.
 
-    Raises `DeviceError`, `evidence.settings.BadSettings`.
+    With `copy` what was read is written below that new directory. Raises `DeviceError`,
+    `evidence.settings.BadSettings`.
     """
-    tree = Tree(root)
+    if copy is not None and copy.exists():
+        raise CannotCopy(f"{copy} is there already: give a new directory")
+    tree = Tree(root, copy=copy)
     model = model_of(tree)
     proposed = name is None and config is None
     board = board_of(config) if config is not None else load_board(name or nearest_board(model))
@@ -102,5 +106,6 @@ def _verdict(board: Board, found: Sequence[Finding]) -> str:
     check = sum(one.state == "check" for one in found)
     more = f" {check} to check." if check else ""
     if missing:
-        return f"Missing: {', '.join(missing)}.{more} How to wire it: docs/wiring/{board.name}.md"
+        page = board.name if board.lines and board.name in board_names() else "README"
+        return f"Missing: {', '.join(missing)}.{more} How to wire it: docs/wiring/{page}.md"
     return f"Everything that the board needs is there.{more} Next: firsthand-device selftest"

@@ -10,11 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from device.errors import CannotCopy
+
 FILE_BYTES: Final = 4096
 """Enough for every file that is read; a longer one is cut."""
 MOST_ENTRIES: Final = 512
 TEXT_LONGEST: Final = 80
 """What a device calls itself is cut after so many characters."""
+
+ANY: Final = r".*"
+MARK: Final = ".there"
+"""What a copy holds in a directory, or in place of a device, that was only seen to be there."""
 
 State = Literal["found", "missing", "check", "none"]
 
@@ -36,8 +42,9 @@ class Finding:
 class Tree:
     """Reads small files below `root`. What is not there or cannot be read is None or empty, never an error."""
 
-    def __init__(self, root: Path = Path("/")) -> None:
-        self._root = root
+    def __init__(self, root: Path = Path("/"), *, copy: Path | None = None) -> None:
+        """With `copy` everything that is found is written below it, so that somebody else can look at it."""
+        self._root, self._copy = root, copy
 
     @property
     def live(self) -> bool:
@@ -69,6 +76,7 @@ class Tree:
             os.close(descriptor)
         if not data:
             return None
+        self._keep(name, data)
         return data.replace(b"\0", b"").decode("utf-8", "replace").strip()
 
     def word(self, name: str) -> str | None:
@@ -83,13 +91,16 @@ class Tree:
         text = self.text(name)
         return int(text) if text is not None and re.fullmatch(r"-?[0-9]{1,18}", text) else None
 
-    def entries(self, name: str, pattern: str = r".*") -> list[str]:
+    def entries(self, name: str, pattern: str = ANY) -> list[str]:
         """Names in a directory that match, numbers in the order of numbers."""
         try:
             names = [one.name for one, _ in zip(self.path(name).iterdir(), range(MOST_ENTRIES), strict=False)]
         except OSError:
             return []
         found = [one for one in names if re.fullmatch(pattern, one)]
+        if pattern != ANY:
+            for one in found:
+                self._keep(f"{name}/{one}/{MARK}")
         return sorted(found, key=lambda one: [int(part) if part.isdigit() else part for part in _parts(one)])
 
     def named(self, folder: str, pattern: str, file: str = "name") -> Iterator[tuple[str, str]]:
@@ -101,12 +112,27 @@ class Tree:
 
     def exists(self, name: str) -> bool:
         """Whether it is there; also if it may not be opened."""
-        return self._mode(name) is not None
+        there = self._mode(name) is not None
+        if there:
+            self._keep(name)
+        return there
 
     def is_device(self, name: str) -> bool:
         """Whether it is a character device, which can be asked, and not its copy."""
         mode = self._mode(name)
         return mode is not None and stat.S_ISCHR(mode)
+
+    def _keep(self, name: str, data: bytes = b"") -> None:
+        """Put a file into the copy; of what was only seen to be there, an empty one. Raises `CannotCopy`."""
+        if self._copy is None:
+            return
+        path = self._copy / name.lstrip("/")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if data or not path.exists():
+                path.write_bytes(data)
+        except OSError as error:
+            raise CannotCopy(f"{path}: cannot be written: {error.strerror}") from error
 
     def _mode(self, name: str) -> int | None:
         try:

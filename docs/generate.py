@@ -20,6 +20,7 @@ from typing import Any
 import annotate
 import drawn_patterns
 import drawn_states
+import drawn_wiring
 import fleet_messages
 import listed_faults
 import listed_notices
@@ -41,6 +42,7 @@ PAGES = (
     "simulator/faults.md",
     "simulator/library.md",
     "simulator/scenarios.md",
+    *(f"wiring/{name}.md" for name in drawn_wiring.WITH_HEADER),
 )
 ALIASES = ("Hash", "Nonce", "Serial", "Name", "Word", "Count", "Nanoseconds", "Moment")
 _BLOCK = re.compile(r"(<!-- table: (?P<what>[A-Za-z0-9_.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -185,6 +187,8 @@ def render(page: str) -> str:
             made = drawn_states.TABLES[what]()
         elif what in drawn_patterns.TABLES:
             made = drawn_patterns.TABLES[what]()
+        elif what in drawn_wiring.TABLES:
+            made = drawn_wiring.TABLES[what]()
         elif what in listed_notices.TABLES:
             made = listed_notices.TABLES[what]()
         elif what in listed_words.TABLES:
@@ -206,7 +210,9 @@ def stale() -> list[str]:
     """Names of pages whose tables are not what the code says."""
     pages = [name for name in PAGES if (text := (HERE / name).read_text("utf-8")) != render(text)]
     pages += [fleet_messages.FILE.name] if fleet_messages.stale() else []
-    return pages + [str(path.relative_to(HERE)) for path in drawn_patterns.stale_images()]
+    return pages + [
+        str(path.relative_to(HERE)) for path in (*drawn_patterns.stale_images(), *drawn_wiring.stale_images())
+    ]
 
 
 def main() -> int:
@@ -216,6 +222,7 @@ def main() -> int:
         print("\n".join(f"docs/{name} is not up to date: run `make docs`" for name in old) or "docs are up to date")
         return bool(old)
     drawn_patterns.write_images()
+    drawn_wiring.write_images()
     for name in old:
         page = HERE / name
         if page == fleet_messages.FILE:

@@ -215,6 +215,24 @@ def test_a_port_that_the_recorder_has_is_left_alone() -> None:
     assert (found.state, "in use" in found.seen) == ("found", True)
 
 
+# --- copies ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("board", [ZERO, PI5, "dev-webcam"])
+def test_a_copy_of_what_was_read_shows_the_same(board: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = paper_board(tmp_path / "board", {**PI_5, **ZERO_2_W})
+    told = []
+    for command in (["--root", str(root), "--copy", str(tmp_path / "copy")], ["--root", str(tmp_path / "copy")]):
+        code = main(["probe", "--board", board, *command])
+        told.append((code, capsys.readouterr().out))
+    assert told[0] == told[1]
+
+
+def test_a_copy_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", "--copy", str(tmp_path)]) == 1
+    assert "is there already: give a new directory" in capsys.readouterr().err
+
+
 # --- copies that somebody made up -------------------------------------------------------------------------------------
 
 
