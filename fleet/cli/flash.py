@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from evidence import durable
+from evidence.roles import KEY_LEVEL_OIDS, KeyLevel
 from evidence.settings import SETTINGS_BYTES
 from evidence.usage import UsageParser
 from fleet import tokens
@@ -18,7 +19,7 @@ from fleet.assets import AssetLog, table_lines
 from fleet.authority_store import AuthorityStore, now
 from fleet.errors import BadAuthority, CardRefused
 from fleet.flash.card import Card, inspect
-from fleet.flash.identity import AgencyFiles, Enrolment, check_token, load_agency
+from fleet.flash.identity import AgencyFiles, Enrolment, check_token, identity_of, load_agency
 from fleet.flash.image import verify_image
 from fleet.flash.label import Label, check_target, write_labels
 from fleet.flash.manifest import bmap_path, make_manifest, manifest_path, read_small, sign_manifest
@@ -73,6 +74,11 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
         "--valid", default="2d", metavar="TIME", help="how long such a token holds (default %(default)s)"
     )
     flash.add_argument(ACCEPTED, dest="accepted", action="store_true", help="make tokens although there is one vault")
+    flash.add_argument("--key-level", choices=list(KEY_LEVEL_OIDS), help="how the evidence key is kept: your word")
+    flash.add_argument("--secure-element", metavar="URI", help="pkcs11:token=…;object=…: the key is made in it")
+    flash.add_argument(
+        "--vehicle", action="append", default=[], metavar="ID", help="a dash camera's vehicle; once for each DEVICE"
+    )
     flash.add_argument("--manifest", type=Path, metavar="FILE.p7s", help="default: IMAGE.p7s")
     flash.add_argument("--bmap", type=Path, metavar="FILE", help="default: the block map beside the image")
     flash.add_argument("--crl", type=Path, action="append", default=[], metavar="FILE", help="revocation lists")
@@ -108,10 +114,21 @@ def _flash(arguments: argparse.Namespace) -> int:
     if label is not None:
         check_target(label, len(serials))
     technician = technician_of(arguments.technician)
-    enrolment = Enrolment(arguments.enrol_server, arguments.station, arguments.system_id)
+    if bool(arguments.token_file) == (arguments.ca is not None):
+        raise BadAuthority("say where the enrolment tokens come from: --ca DIR, or --token-file FILE for each card")
+    store = None if arguments.ca is None else AuthorityStore(arguments.ca)
+    level = arguments.key_level or (store.settings.camera_key_level if store else "file")
+    enrolment = Enrolment(
+        arguments.enrol_server, arguments.station, arguments.system_id, level, arguments.secure_element
+    )
+    if len(arguments.vehicle) not in (0, len(serials)):
+        raise BadAuthority(f"{len(arguments.vehicle)} vehicles for {len(serials)} cards: one for each")
+    vehicles = dict(zip(serials, arguments.vehicle, strict=False))
     agency, trust = load_agency(arguments.agency, arguments.crl)
     log = AssetLog(assets_path(arguments.assets, arguments.ca))
-    token_of = _tokens(arguments, serials)
+    for serial in serials:  # what a camera would not read is told before any card is erased
+        identity_of(serial, arguments.board, enrolment, agency.root_sha256, "0" * 32, vehicles.get(serial))
+    token_of = _tokens(arguments, serials, store, level)
     cards = [inspect(path, allow_file=arguments.allow_file) for path in arguments.devices]
     if len({card.number for card in cards}) != len(cards):
         raise CardRefused("the same card is named twice: name each one once")
@@ -127,7 +144,7 @@ def _flash(arguments: argparse.Namespace) -> int:
     pairs = list(zip(serials, cards, strict=True))
     if not arguments.yes:
         _confirm(pairs)
-    order = Order(image, agency, enrolment, token_of, log, technician, arguments.again)
+    order = Order(image, agency, enrolment, token_of, log, technician, arguments.again, vehicles)
     return _tell(flash_cards(pairs, order, sys.stderr), agency, said.board, label)
 
 
@@ -162,11 +179,11 @@ def _serials(arguments: argparse.Namespace) -> list[str]:
     return found
 
 
-def _tokens(arguments: argparse.Namespace, serials: Sequence[str]) -> Callable[[str], str]:
+def _tokens(
+    arguments: argparse.Namespace, serials: Sequence[str], store: AuthorityStore | None, level: KeyLevel
+) -> Callable[[str], str]:
     """Where a serial's token comes from."""
-    if bool(arguments.token_file) == (arguments.ca is not None):
-        raise BadAuthority("say where the enrolment tokens come from: --ca DIR, or --token-file FILE for each card")
-    if arguments.ca is None:
+    if store is None:
         if len(arguments.token_file) != len(serials):
             raise BadAuthority(f"{len(arguments.token_file)} token files for {len(serials)} cards: one for each")
         variable = "FIRSTHAND_ENROL_TOKEN_FILE"
@@ -175,9 +192,8 @@ def _tokens(arguments: argparse.Namespace, serials: Sequence[str]) -> Callable[[
         if len(set(given.values())) != len(given):
             raise BadAuthority("two cards have the same token: a token is for one serial")
         return given.__getitem__
-    store = AuthorityStore(arguments.ca)
     refuse_single(store, 0, arguments.accepted)
-    valid_s, level = tokens.seconds_of(arguments.valid), store.settings.camera_key_level
+    valid_s = tokens.seconds_of(arguments.valid)
     return lambda serial: tokens.make_token(store.register, serial, level, valid_s, int(now().timestamp()))
 
 

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from cryptography.x509.oid import NameOID
 
 from evidence import cms
 from evidence.errors import EvidenceError
-from evidence.keys import load_certificates
+from evidence.keys import in_token, load_certificates
 from evidence.limits import KEY_FILE_BYTES, SIGNED_DOCUMENT_BYTES
+from evidence.roles import KeyLevel
 from evidence.trust import Trust
-from fleet.authority_store import fingerprint, toml_string
+from fleet.authority_store import fingerprint
+from fleet.camera_identity import CameraIdentity, identity_text
 from fleet.errors import BadAuthority
 from fleet.flash.manifest import read_small
 
@@ -30,8 +33,14 @@ class Enrolment:
     server: str
     station: str
     system_id: str
+    key_level: KeyLevel = "file"
+    secure_element: str | None = None
 
     def __post_init__(self) -> None:
+        if self.secure_element is not None and not in_token(self.secure_element):
+            raise BadAuthority("--secure-element is a pkcs11: URI")
+        if self.key_level != "file" and self.secure_element is None:
+            raise BadAuthority(f"a key of level {self.key_level} needs --secure-element, where it is made")
         for url in (self.server, self.station):
             if _URL.fullmatch(url) is None:
                 raise BadAuthority(f"{url!r} is no address: write https://HOST:PORT")
@@ -81,15 +90,31 @@ def load_agency(directory: Path, crls: list[Path]) -> tuple[AgencyFiles, Trust]:
     return AgencyFiles(fingerprint(trust.root), str(names[0].value) if names else "-", files), trust
 
 
-def identity_toml(serial: str, board: str, enrolment: Enrolment, root_sha256: str, token: str) -> bytes:
-    """The file, as the first boot reads it."""
-    return (
-        "# Who this camera is. The first boot removes the token.\n"
-        f'v = 1\nserial = "{serial}"\nboard = "{board}"\n\n'
-        f"[enrol]\nserver = {toml_string(enrolment.server)}\n"
-        f'ca_sha256 = "{root_sha256}"\ntoken = "{token}"\n\n'
-        f"[station]\nurl = {toml_string(enrolment.station)}\nsystem_id = {toml_string(enrolment.system_id)}\n"
-    ).encode()
+def identity_of(
+    serial: str, board: str, enrolment: Enrolment, root_sha256: str, token: str, vehicle: str | None
+) -> bytes:
+    """`identity.toml` of one camera. Raises `BadAuthority`, which does not repeat the token."""
+    try:
+        identity = msgspec.convert(
+            {
+                "v": 1,
+                "serial": serial,
+                "board": board,
+                "vehicle": vehicle,
+                "enrol": {
+                    "server": enrolment.server,
+                    "ca_sha256": root_sha256,
+                    "token": token,
+                    "key_level": enrolment.key_level,
+                    "secure_element": enrolment.secure_element,
+                },
+                "station": {"url": enrolment.station, "system_id": enrolment.system_id},
+            },
+            CameraIdentity,
+        )
+    except msgspec.ValidationError as error:
+        raise BadAuthority(f"the identity of {serial} would not be read by a camera: {error}") from error
+    return f"# Who this camera is. The first boot removes the token.\n{identity_text(identity)}".encode()
 
 
 def check_token(text: str) -> str:

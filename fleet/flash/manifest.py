@@ -23,11 +23,11 @@ from evidence.roles import role_of
 from evidence.settings import BadSettings
 from evidence.statements import Frozen, Hash, Name, decode_canonical, encode_canonical
 from evidence.trust import Trust
+from fleet.camera_identity import Board
 from fleet.errors import BadImage
 from fleet.flash.bmap import BMAP_BYTES, read_bmap
 from fleet.flash.image_stream import IMAGE_BYTES, PIECE, file_sha256, unpacked
 
-Board = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z")]
 _Bytes = Annotated[int, Meta(ge=512, le=IMAGE_BYTES)]
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TextIO
 
 from evidence.errors import EvidenceError
 from evidence.statements import moment
 from fleet.assets import AssetLog, Flashed
+from fleet.camera_identity import AGENCY
+from fleet.camera_identity import FILE as IDENTITY
 from fleet.errors import BadAssetLog, FlashInterrupted, FleetError
 from fleet.flash.card import Card, open_alone
 from fleet.flash.card_writer import HEAD, CardWriter
 from fleet.flash.first_partition import write_files
-from fleet.flash.identity import AgencyFiles, Enrolment, identity_toml
+from fleet.flash.identity import AgencyFiles, Enrolment, identity_of
 from fleet.flash.image import VerifiedImage
 from fleet.flash.progress import CardProgress, ProgressPage
 
@@ -35,6 +37,8 @@ class Order:
     assets: AssetLog
     technician: str
     again: str | None = None
+    vehicles: Mapping[str, str] = field(default_factory=dict)
+    """Serial: the vehicle's identification, for dash cameras."""
 
 
 @dataclass
@@ -76,8 +80,10 @@ class OneCard:
         writer.verify(lambda _: None)
         token = order.token_of(self.serial)
         board, enrolment, agency = image.manifest.board, order.enrolment, order.agency
-        files = {f"agency/{name}": data for name, data in agency.files.items()}
-        files["identity.toml"] = identity_toml(self.serial, board, enrolment, agency.root_sha256, token)
+        files = {f"{AGENCY}/{name}": data for name, data in agency.files.items()}
+        files[IDENTITY] = identity_of(
+            self.serial, board, enrolment, agency.root_sha256, token, order.vehicles.get(self.serial)
+        )
         if stop.is_set():
             raise FlashInterrupted(f"{self.card.path} was given up before it knew who it is: flash it again")
         write_files(writer, image.first, files)

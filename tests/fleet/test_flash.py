@@ -19,6 +19,7 @@ from card_bench import BOARD, CARD_BYTES, FIRST, IMAGE_BYTES, MIB, TOKEN, CardBe
 from evidence import cms
 from evidence.statements import encode_canonical
 from fleet.__main__ import main
+from fleet.camera_identity import load_identity
 from fleet.errors import CardFailed, FlashInterrupted
 from fleet.flash.card import inspect, open_alone
 from fleet.flash.card_writer import HEAD, CardWriter
@@ -81,6 +82,7 @@ def test_two_cards_become_cameras_at_once(
         assert (identity["v"], identity["serial"], identity["board"]) == (1, serial, BOARD)
         assert identity["enrol"]["token"] == f"{TOKEN}{serial.lower()}"
         assert len(identity["enrol"]["ca_sha256"]) == 64
+        assert identity["enrol"]["key_level"] == "file"
         assert identity["station"] == {"url": "https://dock.hartford.example:8443", "system_id": "hartford-dock-1"}
         for name in ("root.pem", "vault-1.pem", "profile.p7s"):
             assert bench.file_on(card, f"agency/{name}") == (bench.agency / name).read_bytes()
@@ -107,7 +109,22 @@ def test_the_authority_makes_the_token_and_its_server_would_take_it(bench: CardB
     card = bench.card("card")
     assert main([*bench.words([card], ["CAM-0042"]), "--allow-file", "--ca", str(agency.ca)]) == 0
     text = bench.identity_on(card)["enrol"]["token"]
-    assert check_token(agency.store().register, "CAM-0042", text, 0).serial == "CAM-0042"
+    found = check_token(agency.store().register, "CAM-0042", text, 0)
+    assert (found.serial, found.level) == ("CAM-0042", "file")
+
+
+def test_the_first_boot_reads_what_was_written(bench: CardBench, tmp_path: Path) -> None:
+    """A dash camera with a secure element: nothing that a person says is lost on the way."""
+    card = bench.card("card")
+    element = "pkcs11:token=camera;object=evidence?module-path=/usr/lib/token.so"
+    more = ["--vehicle", 'Car 12 "K9"', "--key-level", "non_exportable", "--secure-element", element]
+    assert bench.flash([card], ["CAM-0042"], *more) == 0
+    (tmp_path / "identity.toml").write_bytes(bench.file_on(card, "identity.toml"))
+    identity = load_identity(tmp_path)
+    assert (identity.serial, identity.board, identity.vehicle) == ("CAM-0042", BOARD, 'Car 12 "K9"')
+    assert (identity.enrol.key_level, identity.enrol.secure_element) == ("non_exportable", element)
+    assert identity.station is not None
+    assert identity.station.url == "https://dock.hartford.example:8443"
 
 
 @pytest.mark.parametrize("altered", ["image", "map", "manifest", "role", "board", "missing", "bomb", "short"])
@@ -306,6 +323,10 @@ def test_nothing_is_erased_that_nobody_confirmed(
         (["--station", "http://dock"], "write https://HOST:PORT"),
         (["--label-printer", "label.gif"], "end in .pdf or .png"),
         (["--system-id", ""], "--system-id"),
+        (["--key-level", "non_exportable"], "needs --secure-element"),
+        (["--secure-element", "file"], "is a pkcs11: URI"),
+        (["--vehicle", "12", "--vehicle", "13"], "2 vehicles for 1 cards"),
+        (["--board", "Pi 5"], "would not be read by a camera"),
     ],
 )
 def test_wrong_words_are_one_sentence(
