@@ -14,13 +14,10 @@ SECONDS ?= 60
 MUTANTS ?=
 ARCH ?= arm64
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
-DEBIAN := chromium chrony curl dpkg e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mmdebstrap mosquitto mount openssl poppler-utils softhsm2 systemd-container $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
-# What makes and checks images for cards.
-DEBIAN += bmap-tools dbus dosfstools fdisk mtools rauc squashfs-tools zstd
-# The lab (tests/lab): a virtual machine, and the Debian roots that boot in it.
-DEBIAN += busybox-static mmdebstrap qemu-system-x86
-DEBIAN := chromium chrony curl dpkg e2fsprogs ffmpeg fuse3 libimage-exiftool-perl mmdebstrap mosquitto mount openssl poppler-utils softhsm2 systemd-container $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
-DEBIAN := bmap-tools chromium chrony curl dosfstools e2fsprogs fdisk ffmpeg fuse3 libimage-exiftool-perl mosquitto mount mtools openssl poppler-utils softhsm2 zbar-tools zstd $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
+DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2fsprogs fdisk ffmpeg fuse3 \
+  libimage-exiftool-perl mmdebstrap mosquitto mount mtools openssl poppler-utils qemu-system-x86 rauc \
+  softhsm2 squashfs-tools systemd-container zbar-tools zstd \
+  $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages
