@@ -17,7 +17,7 @@ from evidence.keys import FileSigner, load_certificates
 from evidence.roles import is_simulated, key_level_of, role_of, serial_of
 from evidence.settings import SETTINGS_BYTES, BadSettings
 from evidence.statements import encode_canonical
-from evidence.usage import UsageParser
+from evidence.usage import GroupedParser, UsageParser
 from fleet import sign_command, sign_release
 from fleet.cli import ca, check, deb, enrol, first_boot, flash, station, transfer, update, vault
 from fleet.errors import FleetError
@@ -26,11 +26,26 @@ FAMILIES: Final = (ca, enrol, first_boot, transfer, vault, station, deb, update,
 """Modules of ``fleet/cli/``: each declares its verbs and says what runs them."""
 
 
+GROUPS: Final = {
+    "An agency's keys and certificates": ("new-agency", "ca", "vault", "transfer", "show"),
+    "What the agency signs": ("sign-profile", "sign-command", "sign-release", "sign-image"),
+    "New cameras, at the authority": ("enrol-server", "enrol-token"),
+    "Cards and cameras on the bench": ("image", "flash", "check", "assets"),
+    "Releases": ("deb", "bundle", "rauc-config"),
+    "Docking stations": ("station-backup", "station-restore"),
+    "On a camera (systemd runs these)": (
+        "first-boot", "enrol", "renew", "install-update", "serve-install", "try-update", "health", "boot-choice",
+    ),
+}  # fmt: skip
+"""How the help lists the verbs."""
+
+
 def _parser() -> UsageParser:
-    parser = UsageParser(
+    parser = GroupedParser(
         prog="firsthand-fleet",
-        description="Technicians' tools: keys and certificates of an agency, and its signed policy profile.",
-        epilog="New here? `ca init` makes an agency's authority, `enrol-token` and `enrol` bring a camera under it.",
+        description="Technicians' tools: an agency's keys, new cameras, cards, releases.",
+        epilog="New here? docs/flash.md goes from a blank card to a tested camera; docs/keys/README.md explains keys.",
+        groups=GROUPS,
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=UsageParser)
     agency = verbs.add_parser("new-agency", help="make a root, one camera, one station and a vault, for a trial")

@@ -91,3 +91,12 @@ def test_a_signed_release_is_what_the_camera_tests_its_code_by(
     assert "release role" in capsys.readouterr().err
     assert main(["sign-release", str(tmp_path), *arguments[2:], "--key", "x", "--cert", "y"]) == 1
     assert "holds no device/" in capsys.readouterr().err
+
+
+def test_the_help_lists_every_verb_under_those_who_need_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert "On a camera (systemd runs these):" in text
+    assert "Other:" not in text, "a verb has no place in fleet.__main__.GROUPS"
+    assert max(len(line) for line in text.splitlines()) <= 100
