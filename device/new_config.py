@@ -22,6 +22,8 @@ from evidence.settings import mistakes
 ETC: Final = Path("/etc/firsthand")
 VAR: Final = Path("/var/lib/firsthand")
 SOCKET: Final = Path("/run/firsthand/device.sock")
+PEERS: Final = ("firsthand-agent",)
+"""Who may use the socket besides root (docs/design/board.md)."""
 _BARE: Final = re.compile(r"[A-Za-z0-9_./:=@-]+")
 
 
@@ -50,6 +52,7 @@ def config_text(board: Board, camera: Camera) -> str:
         "state": str(camera.var / "device"),
         "socket": str(camera.socket),
         "profile": str(camera.profile),
+        "peer_users": list(PEERS),
     }
     keys: dict[str, Any] = {
         "root": str(camera.keys / "root.pem"),

@@ -173,11 +173,13 @@ def _bus(part: str, number: int, tree: Tree) -> Finding:
 
 def accelerometer(board: Board, tree: Tree) -> Finding:
     """The accelerometer, as the kernel offers it."""
-    if board.driver("motion") is None:
+    driver = board.driver("motion")
+    if driver is None:
         return Finding("motion", "none", "this board has no accelerometer")
-    folder = "/sys/bus/iio/devices"
+    folder, wanted = "/sys/bus/iio/devices", driver[1].get("name")
     for entry, name in tree.named(folder, r"iio:device[0-9]+"):
-        if tree.exists(f"{folder}/{entry}/in_accel_x_raw"):
+        if wanted in (None, name) and tree.exists(f"{folder}/{entry}/in_accel_x_raw"):
             return Finding("motion", "found", f"accelerometer {name}")
     advice = "add dtoverlay=i2c-sensor,mpu6050 (or your sensor's) to config.txt and check SDA and SCL (docs/wiring)"
-    return Finding("motion", "missing", "no accelerometer under /sys/bus/iio", advice)
+    seen = f"no accelerometer {wanted or ''}".rstrip()
+    return Finding("motion", "missing", f"{seen} under {folder}", advice)
