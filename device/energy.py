@@ -53,6 +53,8 @@ class Energy(Part):
         self._heat = HeatWatch()
         self._path = Path(daemon.settings.state) / "power.json"
         self._before = last_shift.load(self._path)
+        self.first_start = self._before is None or self._before.boot != daemon.clock.boot_id
+        """Nothing of ours ran before in this boot of the board."""
         self.died_last_shift = self._before is not None and last_shift.ran_out(self._before, daemon.clock.boot_id)
         self._kept = LastShift(
             boot=daemon.clock.boot_id,

@@ -200,6 +200,7 @@ DEFAULT_SEVERITY: Final[dict[str, Severity]] = {
     "gps": "note",
     "clock": "note",
     "last_session": "note",
+    "watchdog": "note",
     "backlog": "note",
     "assignment": "note",
     "training": "note",

@@ -21,10 +21,12 @@ from device.part import Part
 from device.ring_keeper import RingKeeper
 from device.selftest import Check, Seen
 from device.storage_check import Need, judge_storage, judge_wear, probe_often
+from device.watchdog_check import BITTEN, judge_watchdog
 from hal import program_time
 from hal.errors import HalError
 from hal.rtc import find_rtc
 from hal.storage_health import StorageHealth, read_health
+from hal.watchdog import find_watchdog
 
 if TYPE_CHECKING:
     from device.daemon import Daemon
@@ -57,7 +59,11 @@ class PreShift(Part):
         """How often the card is probed in one test; more than once only while nothing is recorded."""
 
     def begin(self) -> None:
-        self._first_segment = self.daemon.boot.device_log.segment
+        daemon = self.daemon
+        self._first_segment = daemon.boot.device_log.segment
+        watchdog = find_watchdog()
+        if watchdog is not None and watchdog.bit and daemon.part(Energy).first_start:
+            daemon.fault("watchdog", f"{BITTEN} ({watchdog.identity})")
 
     def checks(self) -> Sequence[Check]:
         daemon = self.daemon
@@ -71,6 +77,7 @@ class PreShift(Part):
             ("firmware", self._firmware),
             ("log_chain", lambda: self._history.judge_chain(daemon.boot.spool.newest_segment)),
             ("last_session", self._last_session),
+            ("watchdog", lambda: judge_watchdog(find_watchdog())),
             ("backlog", self._backlog),
         )
 

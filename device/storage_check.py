@@ -87,7 +87,8 @@ def judge_wear(health: StorageHealth | None) -> Seen:
     """The row `wear`: by the medium's own count; most cards keep none."""
     limit = f"under {WORN_PERCENT} % of its life"
     if health is None or (health.life_used_percent is None and health.spare is None):
-        return Seen("not_present", "the card does not say how worn it is", limit, expected=False)
+        named = f" ({health.card})" if health is not None and health.card is not None else ""
+        return Seen("not_present", f"the card does not say how worn it is{named}", limit, expected=False)
     used, words = health.life_used_percent, list[str]()
     if used is not None:
         words.append("beyond its life" if used > WORN_OUT_PERCENT else f"at most {used} % of its life used")

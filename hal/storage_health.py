@@ -2,8 +2,8 @@
 
 An eMMC (JEDEC JESD84-B51, 7.4.54 to 7.4.57) counts its wear itself: `life_time` gives for each of its two kinds of
 memory a step of ten percent, `pre_eol_info` how much of the spare blocks is used. An SD card has no such registers in
-the kernel: nothing is reported then, and that is said rather than guessed. ext4 counts the errors that it met
-(`errors_count`) and keeps the count over reboots until the file system is repaired.
+the kernel: nothing is reported then but its name and when it was made, and that is said rather than guessed. ext4
+counts the errors that it met (`errors_count`) and keeps the count over reboots until the file system is repaired.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class StorageHealth:
     """`warning`: 80 % of the spare blocks are used, `urgent`: 90 %."""
     errors: int | None = None
     """Errors that the file system has counted since it was last repaired."""
+    card: str | None = None
+    """What an SD card or eMMC says of itself: ``SD card SN64G of 2023-04``."""
 
 
 def read_health(path: Path, root: Path = Path("/sys")) -> StorageHealth:
@@ -57,7 +59,18 @@ def health_of(number: str, root: Path) -> StorageHealth:
             break
         block = below[0].resolve()
     disk = block.parent if (block / "partition").exists() else block
-    return StorageHealth(disk.name, _life(disk), _spare(disk), errors)
+    return StorageHealth(disk.name, _life(disk), _spare(disk), errors, _card(disk))
+
+
+def _card(disk: Path) -> str | None:
+    """Kind, product name and month of make out of the card's identification register (CID)."""
+    kind, name = _read(disk / "device/type"), _read(disk / "device/name")
+    if kind not in ("SD", "MMC") or not name or not name.isprintable():
+        return None
+    month, slash, year = (_read(disk / "device/date") or "").partition("/")
+    dated = bool(slash) and len(month) == 2 and len(year) == 4 and (month + year).isdecimal()
+    made = f" of {year}-{month}" if dated else ""
+    return f"{'SD card' if kind == 'SD' else 'eMMC'} {name[:32]}{made}"
 
 
 def _life(disk: Path) -> int | None:

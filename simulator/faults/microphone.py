@@ -54,7 +54,7 @@ FAULTS: Final = (
     ),
     Fault(
         "microphone.late", "R3", "the sound lags behind the picture",
-        "record on; the self-test's A/V skew says so before the shift",
+        "record on; no camera can measure it, a clap in the test clip shows it",
         _late, _back("late_s", 0), Amount("s", 1.1, 0.01, 10), in_camera=True,
     ),
     Fault(

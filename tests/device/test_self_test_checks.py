@@ -232,6 +232,22 @@ def test_the_disk_under_a_mapped_device_is_found(tmp_path: Path) -> None:
     assert health_of("254:0", root) == StorageHealth("mmcblk0", 30)
 
 
+@pytest.mark.parametrize(
+    ("files", "card"),
+    [
+        ({"type": "SD", "name": "SN64G", "date": "04/2023"}, "SD card SN64G of 2023-04"),
+        ({"type": "MMC", "name": "BJTD4R", "date": "11/2024"}, "eMMC BJTD4R of 2024-11"),
+        ({"type": "SD", "name": "SN64G", "date": "soon"}, "SD card SN64G"),
+        ({"type": "SDIO", "name": "wireless", "date": "04/2023"}, None),
+        ({"type": "SD", "name": "\x01\x02"}, None),
+    ],
+)
+def test_a_card_says_its_name_and_when_it_was_made(tmp_path: Path, files: dict[str, str], card: str | None) -> None:
+    health = health_of("179:2", sysfs(tmp_path, **files))
+    assert health.card == card
+    assert ("SN64G" in judge_wear(health).value) == ("SN64G" in (card or ""))
+
+
 def test_a_file_system_in_memory_has_no_health(tmp_path: Path) -> None:
     assert health_of("0:42", tmp_path) == StorageHealth(None)
     assert read_health(tmp_path, tmp_path / "no-sysfs") == StorageHealth(None)
