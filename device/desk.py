@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from device.daemon import Daemon
 
 log = logging.getLogger("firsthand.desk")
+UPDATE_PERCENT: Final = 50
+"""Charge that an update needs, unless the camera is being charged: as the station demands before it offers one."""
 
 
 class Desk:
@@ -106,10 +108,21 @@ class Desk:
     def _update(self, request: UpdateRequest) -> Answer:
         """An update begins only in the dock with nothing to record; a start aborts it (notice `update_aborted`)."""
         event = Event.UPDATE_BEGAN if request.phase == "began" else Event.UPDATE_ENDED
+        if event is Event.UPDATE_BEGAN and not self._charged():
+            return Refused(
+                error=f"no update now: the charge is below {UPDATE_PERCENT} % and the camera is not charging"
+            )
         if self._daemon.conduct.happen(event) is None:
             state = self._daemon.machine.state.value
             return Refused(error=f"no update now: the camera is {state}; it must be docked and idle")
         return Done()
+
+    def _charged(self) -> bool:
+        """Enough for an update. A camera without a battery lives on the vehicle's or the dock's power."""
+        if self._daemon.settings.battery is None:
+            return True
+        reading = self._daemon.part(Energy).reading
+        return reading is not None and (not discharging(reading) or (reading.percent or 0) >= UPDATE_PERCENT)
 
     async def _receipt(self, request: ReceiptRequest) -> Answer:
         try:
@@ -181,7 +194,7 @@ class Desk:
             do_not_use=daemon.examination.left,
             overrides=daemon.examination.overrides.components,
             battery_percent=battery.percent if battery is not None else None,
-            charging=not discharging(battery) if battery is not None else None,
+            charging=not discharging(battery) if battery is not None else daemon.settings.battery is None or None,
             runtime_minutes=energy.runtime_minutes,
             free_bytes=free,
             storage_minutes_left=int(minutes) if (minutes := daemon.part(CardWatch).minutes_left) is not None else None,

@@ -30,8 +30,9 @@ class UpdateReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How far the update of the camera's software is."""
 
     version: Name
-    phase: Literal["downloading", "staged", "installing", "installed", "failed"]
-    """`staged`: whole and verified, and there is no installer; `installed`: it runs from the next start on."""
+    phase: Literal["downloading", "staged", "installing", "installed", "failed", "confirmed", "rolled_back"]
+    """`staged`: whole and verified, and there is no installer; `installed`: it is tried at a restart in the dock;
+    `confirmed`: it runs and has proven itself; `rolled_back`: it did not, and the camera runs what it ran before."""
     percent: Annotated[int, Meta(ge=0, le=100)] = 0
     trouble: Annotated[str, Meta(max_length=300)] | None = None
 

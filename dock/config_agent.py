@@ -75,6 +75,9 @@ class UpdateSettings(Table, frozen=True, kw_only=True):
     install: Path | None = None
     """A program that installs a bundle: it is called with the bundle's and the manifest's path, may be ended at any
     moment by SIGTERM, and must leave the camera able to start. Without it a bundle is only made ready (staged)."""
+    outcome: Path | None = None
+    """The file in which the system says what became of updates: installed, confirmed, or gone back from. Without it an
+    installed update is told to the station, and nothing after that."""
     install_s: Annotated[float, Meta(gt=0, le=7200)] = 1800.0
     """Longest time that it may take."""
 

@@ -123,7 +123,7 @@ class Status(Frozen, frozen=True, kw_only=True, tag_field="answer", tag="status"
     """Components that a supervisor has overridden for this shift."""
     battery_percent: int | None = None
     charging: bool | None = None
-    """It is being charged, or full; None if the gauge does not say."""
+    """It is being charged, or full, or has no battery and lives on outer power; None if the gauge does not say."""
     runtime_minutes: Count | None = None
     """Minutes that the present charge lasts by prediction, in the dock too (R8); None if it cannot be said."""
     free_bytes: int | None = None

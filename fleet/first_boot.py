@@ -36,6 +36,7 @@ AGENCY_FILES: Final = 16
 KEY_FILE: Final = "camera.key"
 SOCKET: Final = "/run/firsthand/device.sock"
 INSTALLER: Final = "/usr/lib/firsthand/install-update"
+OUTCOME: Final = "/var/lib/firsthand/update/state.json"
 
 
 class NotReady(FleetError):
@@ -193,6 +194,7 @@ def agent_text(places: Places, identity: CameraIdentity) -> str:
             "",
             "[updates]",
             f"install = {toml_string(INSTALLER)}",
+            f"outcome = {toml_string(OUTCOME)}",
             "",
         )
     )

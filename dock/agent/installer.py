@@ -39,11 +39,13 @@ class Installer:
         await self._recorder.update("began")
         aborted = False
         try:
-            process = await asyncio.create_subprocess_exec(self._program, bundle, manifest)
+            process = await asyncio.create_subprocess_exec(
+                self._program, bundle, manifest, stderr=asyncio.subprocess.PIPE
+            )
         except OSError as error:
             return Installed(trouble=f"the installer {self._program} cannot be started: {error.strerror}")
         else:
-            work = asyncio.create_task(process.wait())
+            work, words = asyncio.create_task(process.wait()), asyncio.create_task(_last_words(process))
             abort = asyncio.create_task(self._watch.until(self._must_stop))
             try:
                 await asyncio.wait({work, abort}, timeout=self._most_s, return_when=asyncio.FIRST_COMPLETED)
@@ -51,10 +53,12 @@ class Installer:
             finally:
                 abort.cancel()
                 await _end(process)
+                words.cancel()
             if aborted:
                 return Installed(aborted=True)
             if not work.done() or process.returncode != 0:
-                return Installed(trouble=f"the installer ended with status {process.returncode}")
+                said = words.result() if words.done() and not words.cancelled() else ""
+                return Installed(trouble=said or f"the installer ended with status {process.returncode}")
             return Installed()
         finally:
             with contextlib.suppress(*RECORDER_TROUBLE):  # an aborted update is over for the recorder already
@@ -63,6 +67,16 @@ class Installer:
     def _must_stop(self) -> bool:
         status = self._watch.status
         return status is not None and (status.recording is not None or status.state == "recording" or not status.docked)
+
+
+async def _last_words(process: asyncio.subprocess.Process) -> str:
+    """The last sentence that the installer says of itself."""
+    said = b""
+    assert process.stderr is not None
+    while piece := await process.stderr.read(4096):
+        said = (said + piece)[-4096:]
+    lines = said.decode("utf-8", "replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

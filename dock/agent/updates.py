@@ -6,6 +6,7 @@
 3. It counts once its SHA-256 is the manifest's. Room for recordings is left on the card.
 4. The installer runs between `update began` and `update ended` to the recorder; a recording that begins ends it.
    Without an installer a bundle stays `staged`, and nothing on the camera changes.
+5. What became of it (confirmed, or gone back from) is the system's word (`evidence.update_state`): the station is told.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from evidence.errors import EvidenceError
 from evidence.handover import Status
 from evidence.release import Bundle, Release, read_release, update_fault
 from evidence.trust import Trust
+from evidence.update_state import UpdateState, read_state
 
 log = logging.getLogger(__name__)
 WANTED: Final = "wanted.p7s"
@@ -73,6 +75,9 @@ class Updates:
         except EvidenceError as error:
             raise DocumentRefused(f"the release is refused: {error}") from error
         fault = "the camera is not in the dock" if status is None or not status.docked else self._fault(release, status)
+        if fault is None and release.bundle is not None:
+            went = (await asyncio.to_thread(self._state)).failure_of(release.bundle.sha256)
+            fault = None if went is None else f"this camera went back from it: {went.why}"
         if fault is not None:
             raise DocumentRefused(f"the release is refused: {fault}")
         await asyncio.to_thread(self._keep, document, release)
@@ -125,8 +130,7 @@ class Updates:
             over.cancel()
 
     async def _advance(self, session: Session, release: Release, bundle: Bundle, status: Status) -> None:
-        if update_fault(release, model=status.model, firmware=status.firmware) is not None:
-            self._wanted, self.report = None, None  # it runs already
+        if await asyncio.to_thread(self._is_decided, release, bundle, status):
             return
         if self._tried == bundle.sha256 or (self._installing is not None and not self._installing.done()):
             return
@@ -151,6 +155,42 @@ class Updates:
             return
         # Not the session's: its end is no reason to break off. A recording is, and the installer sees to that.
         self._installing = asyncio.create_task(self._install(bundle, whole, self._installer))
+
+    def _state(self) -> UpdateState:
+        """The system's word on updates; a fresh one if it says nothing that can be read."""
+        try:
+            return read_state(self._settings.outcome) if self._settings.outcome is not None else UpdateState()
+        except (OSError, EvidenceError) as error:
+            log.warning("what became of updates cannot be read: %s", error)
+            return UpdateState()
+
+    def _is_decided(self, release: Release, bundle: Bundle, status: Status) -> bool:
+        """Whether nothing is left to do for the agent: it runs, it waits for its restart, or it was given up."""
+        state = self._state()
+        if update_fault(release, model=status.model, firmware=status.firmware) is not None:  # it runs already
+            last, trying = state.last, state.pending is not None and state.pending.sha256 == bundle.sha256
+            if trying:
+                self._tell("installed", 100)
+                return True
+            if last is not None and (last.version, last.phase) == (release.version, "confirmed"):
+                self._tell("confirmed", 100)
+            else:
+                self.report = None
+            self._wanted = None
+            self._forget(bundle)
+            return True
+        if (went := state.failure_of(bundle.sha256)) is not None:
+            self._tell("rolled_back", 100, went.why)
+            self._forget(bundle)
+            return True
+        if state.pending is not None and state.pending.sha256 == bundle.sha256 and state.pending.phase != "installing":
+            self._tell("installed", 100)
+            return True
+        return False
+
+    def _forget(self, bundle: Bundle) -> None:
+        """A bundle that is not needed any more takes no room from recordings."""
+        (self._directory / f"{bundle.sha256}.bundle").unlink(missing_ok=True)
 
     async def _install(self, bundle: Bundle, whole: Path, installer: Installer) -> None:
         self._tell("installing", 100)

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 MANIFEST: Final = "release.p7s"
 LEAST_PERCENT: Final = 50
 PIECE_BYTES: Final = 2**20
+_LASTING: Final = ("staged", "installed", "failed", "confirmed", "rolled_back")
+"""Phases that stand in the ledger."""
 _RANGE: Final = re.compile(r"bytes=([0-9]{1,12})-([0-9]{1,12})", re.ASCII)
 
 
@@ -155,7 +157,7 @@ class UpdateShelf(StationPart):
         """Enter once what became of a release in a camera."""
         bay = self.station.bays.look(serial)
         update = bay.report.update if bay is not None else None
-        if update is None or update.phase not in ("staged", "installed", "failed"):
+        if update is None or update.phase not in _LASTING:
             return
         if (serial, update.version, update.phase) in self._noted:
             return

@@ -69,6 +69,7 @@ def test_one_thing_amiss_is_not_green(around: dict[str, Any], said: dict[str, An
         ("installing", "Updating"),
         ("staged", "Update waiting"),
         ("failed", "Update failed"),
+        ("rolled_back", "Went back"),
     ],
 )
 def test_an_update_in_work_is_amber_and_never_hides_a_fault(phase: Any, word: str) -> None:

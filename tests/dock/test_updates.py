@@ -18,8 +18,10 @@ from desk_bench import bay, put_in, write_desk
 from dock_bench import SERIAL, Client, Process, poll_until, write_agent
 from dock_camera import Camera, FakeRecorder
 
+from dock.agent.updates import Updates
 from dock.bay_report import UpdateReport
 from dock.config import load_station
+from dock.config_agent import UpdateSettings
 from dock.station.bays import Bay
 from dock.station.opening import open_station
 from dock.station.update_shelf import PIECE_BYTES, UpdateShelf, not_now
@@ -30,6 +32,7 @@ from evidence.release import Bundle, Release, number_of, update_fault
 from evidence.requests import UpdateRequest
 from evidence.statements import encode_canonical
 from evidence.trust import Trust
+from evidence.update_state import Failed, Outcome, Pending, UpdateState
 from fleet.__main__ import main as fleet
 
 DATA = hashlib.shake_256(b"a release").digest(1_300_000)
@@ -224,3 +227,47 @@ def test_a_bundle_comes_in_pieces_goes_on_where_it_stopped_and_a_recording_ends_
         return bool((report.get("update") or {}).get("phase") == "installed")
 
     poll_until(told)
+
+
+def decided(tmp_path: Path, pki: Path, state: UpdateState | bytes, firmware: str = "1.0") -> UpdateReport | None:
+    """What the agent tells of release 2.0 after the system wrote that."""
+    outcome = tmp_path / "state.json"
+    outcome.write_bytes(state if isinstance(state, bytes) else encode_canonical(state))
+    updates = Updates(tmp_path / "updates", Trust.load(pki / "root.pem"), UpdateSettings(outcome=outcome), None)
+    (tmp_path / "updates").mkdir(exist_ok=True)
+    (tmp_path / "updates" / "wanted.p7s").write_bytes(sign(pki, RELEASE))
+    (tmp_path / "updates" / f"{DIGEST}.bundle").write_bytes(DATA)
+    updates.load()
+    status = msgspec.structs.replace(bay(SERIAL).report.status, firmware=firmware)
+    done = updates._is_decided(RELEASE, BUNDLE, status)
+    assert done is (updates.report is not None)
+    return updates.report
+
+
+def test_the_station_is_told_what_became_of_an_update(tmp_path: Path, pki: Path) -> None:
+    pending = Pending(version="2.0", sha256=DIGEST, slot="B", phase="installing")
+    failed = Failed(version="2.0", sha256=DIGEST, why="its agent does not run")
+    assert decided(tmp_path, pki, UpdateState(pending=pending)) is None  # it was broken off: once more
+    assert decided(tmp_path, pki, b"no JSON") is None
+    trying = UpdateState(pending=msgspec.structs.replace(pending, phase="trying"))
+    for firmware in ("1.0", "2.0"):
+        report = decided(tmp_path, pki, trying, firmware)
+        assert report is not None
+        assert report.phase == "installed"
+    assert (tmp_path / "updates" / f"{DIGEST}.bundle").exists()
+    report = decided(tmp_path, pki, UpdateState(last=Outcome(version="2.0", phase="confirmed")), "2.0")
+    assert report is not None
+    assert report.phase == "confirmed"
+    assert not (tmp_path / "updates" / f"{DIGEST}.bundle").exists()  # it takes no room from recordings
+    report = decided(tmp_path, pki, UpdateState(failed=(failed,)))
+    assert report is not None
+    assert (report.phase, report.trouble) == ("rolled_back", "its agent does not run")
+
+
+def test_what_became_of_an_update_stands_in_the_ledger(tmp_path: Path, pki: Path) -> None:
+    with open_station(load_station(write_desk(tmp_path, pki, ""))) as station:
+        for phase in ("installed", "rolled_back", "confirmed"):
+            station.bays.note(updated(bay(SERIAL), phase))
+            station.part(UpdateShelf)._note(SERIAL)
+        entries = station.custody.entries()
+    assert [one.step for one in entries] == ["update_installed", "update_rolled_back", "update_confirmed"]

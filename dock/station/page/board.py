@@ -96,7 +96,11 @@ def card_of(bay: Bay, now_ns: int, around: Surroundings) -> Card:
     outdated = around.newest_firmware is not None and around.newest_firmware != status.firmware
     faults = faults_of(status, report.self_test)
     kind, word, reason = _state(status, offloading, around, away=away, charged=charged, outdated=outdated)
-    if report.update is not None and word in ("Ready", "Charging", "Update waiting"):
+    if (
+        report.update is not None
+        and report.update.phase != "confirmed"
+        and word in ("Ready", "Charging", "Update waiting")
+    ):
         kind, word, reason = _updating(report.update)
     waiting = offloading.bytes if offloading is not None else None
     return Card(
@@ -212,7 +216,8 @@ def _updating(update: UpdateReport) -> tuple[Kind, str, str | None]:
         "downloading": ("Updating", f"Firmware {update.version}: {update.percent} % are here."),
         "installing": ("Updating", f"Firmware {update.version} is being installed."),
         "staged": ("Update waiting", f"Firmware {update.version} is on the camera and not installed yet."),
-        "installed": ("Update waiting", f"Firmware {update.version} runs from the next start on."),
+        "installed": ("Update waiting", f"Firmware {update.version} is tried at the next restart in the dock."),
+        "rolled_back": ("Went back", f"Firmware {update.version}: {update.trouble or 'the camera does not say why'}."),
         "failed": ("Update failed", f"Firmware {update.version}: {update.trouble or 'the camera does not say why'}."),
     }
     word, reason = words[update.phase]
