@@ -151,7 +151,8 @@ def _flash(arguments: argparse.Namespace) -> int:
 def _tell(done: Sequence[OneCard], agency: AgencyFiles, board: str, label: Path | None) -> int:
     ready = [one for one in done if one.result == "ready"]
     for one in done:
-        print(f"{one.serial}  {one.card.path}  {'ready' if one in ready else f'FAILED: {one.why}'}")
+        how = "ready" if one in ready else f"FAILED: {one.why or 'for no known reason, see above'}"
+        print(f"{one.serial}  {one.card.path}  {how}")
     if ready and label is not None:
         written = write_labels([Label(one.serial, board, agency.organization) for one in ready], label)
         print(f"labels (62 x 29 mm): {', '.join(str(path) for path in written)}")

@@ -97,7 +97,7 @@ class OneCard:
 
     def _end(self, result: Result, why: str | None) -> None:
         self.result, self.why = result, why
-        self.progress.end("ready" if result == "ready" else f"{result.upper()}: {why}")
+        self.progress.end("ready" if result == "ready" else f"{result.upper()}, see below")
 
     def entry(self, order: Order, result: Result) -> Flashed:
         """A line for the asset log."""

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import shlex
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from card_bench import BOARD, CARD_BYTES, FIRST, IMAGE_BYTES, MIB, TOKEN, CardBe
 
 from evidence import cms
 from evidence.statements import encode_canonical
-from fleet.__main__ import main
+from fleet.__main__ import _parser, main
 from fleet.camera_identity import load_identity
 from fleet.errors import CardFailed, FlashInterrupted
 from fleet.flash.card import inspect, open_alone
@@ -362,3 +363,14 @@ def test_an_agency_whose_papers_do_not_belong_together_makes_no_card(
     assert bench.flash([card], ["CAM-0042"]) == 1
     assert "no camera of this agency would follow it" in capsys.readouterr().err
     assert untouched(card)
+
+
+def test_every_command_of_the_page_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/flash.md is followed word for word: what it says to type is at least understood."""
+    page = (Path(__file__).parents[2] / "docs" / "flash.md").read_text("utf-8")
+    blocks = page.split("```")[1::2]
+    lines = [line.removeprefix("sudo ") for block in blocks for line in block.splitlines()]
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("firsthand-fleet ")]
+    assert {words[0] for words in commands} == {"sign-profile", "sign-image", "flash", "check", "assets"}
+    for words in commands:
+        assert _parser().parse_args(words).verb == words[0]

@@ -54,16 +54,20 @@ from evidence.trust import Trust
 from evidence.vault_proof import check_vault_proof, decode_proofs_wanted
 from evidence.verify import StreamVerifier
 from fleet import est
+from fleet.assets import read_assets
 from fleet.ca import create_agency
 from fleet.csr import load_request
 from fleet.errors import FleetError
+from fleet.flash.bmap import read_bmap
+from fleet.flash.image import partition_one
+from fleet.flash.manifest import read_manifest as read_manifest_of_image
 from fleet.transfer import decode_departure
 from hal.clock import UtcClaim
 from hal.nmea import EpochAssembler
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 VECTORS: Final = Path(__file__).parents[1] / "vectors"
-SIGNERS: Final = ("profile", "supervisor", "proof", "station-receipt")
+SIGNERS: Final = ("profile", "release", "supervisor", "proof", "station-receipt")
 SLOW_S: Final = 2.0
 NOW: Final = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 
@@ -205,6 +209,21 @@ def read_profile(data: bytes) -> None:
     parse_profile(cms.sign(data, signer, NOW), theirs)
 
 
+def read_image_manifest(data: bytes) -> None:
+    theirs, signers = agency()
+    read_manifest_of_image(cms.sign(data, signers["release"], NOW), theirs)
+
+
+def read_asset_log(data: bytes) -> None:
+    for entry in read_assets(data, "log"):
+        assert read_assets(encode_canonical(entry) + b"\n", "log") == [entry]
+
+
+def read_block_map(data: bytes) -> None:
+    found = read_bmap(data)
+    assert 0 < found.mapped_bytes <= found.image_bytes
+
+
 def read_command(data: bytes) -> None:
     theirs, signer = supervisor()
     now_ns = time.time_ns()
@@ -329,5 +348,9 @@ TARGETS: Final = (
     Target("departure", read_departure),
     Target("certificate-request", load_request, (FleetError,)),
     Target("enrolment", read_enrolment, (FleetError,)),
+    Target("block-map", read_block_map, (FleetError,)),
+    Target("image-manifest", read_image_manifest, (FleetError,)),
+    Target("partition-table", partition_one, (FleetError,)),
+    Target("asset-log", read_asset_log, (FleetError,)),
     Target("enrolment-answer", est.decode_answer, (FleetError,)),
 )
