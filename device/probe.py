@@ -106,6 +106,6 @@ def _verdict(board: Board, found: Sequence[Finding]) -> str:
     check = sum(one.state == "check" for one in found)
     more = f" {check} to check." if check else ""
     if missing:
-        page = board.name if board.lines and board.name in board_names() else "README"
+        page = board.name if board.facts.machines and board.name in board_names() else "README"
         return f"Missing: {', '.join(missing)}.{more} How to wire it: docs/wiring/{page}.md"
     return f"Everything that the board needs is there.{more} Next: firsthand-device selftest"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from paper_boards import PI_5, ZERO_2_W, paper_board, pty_pair
 
 from device.__main__ import main
-from device.board import Board, load_board
+from device.board import Board, board_names, load_board
 from device.gpio_chips import GpioChip
 from device.probe import look
 from device.probe_pins import heard, pins
@@ -146,6 +146,13 @@ def test_on_this_machine_it_ends_with_a_table_and_a_code(capsys: pytest.CaptureF
     text = capsys.readouterr().out
     assert code == int("MISSING" in text)
     assert "memory" in text
+
+
+@pytest.mark.parametrize("board", board_names())
+def test_the_page_that_it_names_is_there(board: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", "--board", board, "--root", str(tmp_path)]) == 1
+    page = capsys.readouterr().out.split()[-1]
+    assert (Path(__file__).parents[2] / page).exists()
 
 
 # --- pins -------------------------------------------------------------------------------------------------------------
