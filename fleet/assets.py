@@ -113,12 +113,14 @@ class AssetLog:
             self._append(entry)
 
     def _append(self, entry: Asset) -> None:
+        line = encode_canonical(entry) + b"\n"
         try:
+            read_assets(line, "what was to be entered")  # what cannot be read again would spoil the whole log
             with durable.AppendFile.reopen(self.path) as file:
                 data = self.path.read_bytes()
                 if data and not data.endswith(b"\n"):  # what a power cut tore
                     file.truncate(data.rfind(b"\n") + 1)
-                file.append([encode_canonical(entry) + b"\n"])
+                file.append([line])
         except OSError as error:
             raise BadAssetLog(f"{self.path}: the asset log does not take this: {error.strerror}") from error
 
@@ -129,6 +131,9 @@ class AssetLog:
                 if not self.path.exists():
                     with contextlib.suppress(FileExistsError):
                         durable.AppendFile.create(self.path).close()
+                        if os.geteuid() == 0:  # under sudo, beside files of the authority's own user
+                            owner = self.path.parent.stat()
+                            os.chown(self.path, owner.st_uid, owner.st_gid)
                 descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
                 raise BadAssetLog(f"{self.path}: the asset log cannot be opened: {error.strerror}") from error

@@ -125,6 +125,10 @@ def _flash(arguments: argparse.Namespace) -> int:
         raise BadAuthority(f"{len(arguments.vehicle)} vehicles for {len(serials)} cards: one for each")
     vehicles = dict(zip(serials, arguments.vehicle, strict=False))
     agency, trust = load_agency(arguments.agency, arguments.crl)
+    if trust.simulated:
+        print("this agency is simulated: what its cameras record is never evidence")
+    if arguments.again is not None and not 1 <= len(arguments.again.strip()) <= 500:
+        raise BadAuthority("--again says why, in a sentence of at most 500 characters")
     log = AssetLog(assets_path(arguments.assets, arguments.ca))
     for serial in serials:  # what a camera would not read is told before any card is erased
         identity_of(serial, arguments.board, enrolment, agency.root_sha256, "0" * 32, vehicles.get(serial))
@@ -144,6 +148,8 @@ def _flash(arguments: argparse.Namespace) -> int:
     pairs = list(zip(serials, cards, strict=True))
     if not arguments.yes:
         _confirm(pairs)
+    elif built_in := [card for card in cards if card.built_in]:
+        raise CardRefused(f"{built_in[0].path} looks like a disk of this computer: flash it without --yes, and look")
     order = Order(image, agency, enrolment, token_of, log, technician, arguments.again, vehicles)
     return _tell(flash_cards(pairs, order, sys.stderr), agency, said.board, label)
 
@@ -205,6 +211,8 @@ def _confirm(pairs: Sequence[tuple[str, Card]]) -> None:
     print("Everything on these cards will be lost:")
     for serial, card in pairs:
         print(f"  {card.path}: {card.model}, serial {card.serial}, {card.size_text}, for {serial}")
+        if card.built_in:
+            print("  CAREFUL: this looks like a disk of this computer, not like a card in a reader")
         wanted = card.size_text.split()[0]
         print(f"  type its size in {card.size_text.split()[1]} ({wanted}) to erase it: ", end="", flush=True)
         if sys.stdin.readline(100).strip() != wanted:

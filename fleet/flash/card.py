@@ -40,6 +40,8 @@ class Card:
     """The device's number, or that of the file: one card, one number."""
     model: str
     serial: str
+    built_in: bool = False
+    """It does not look like a card in a reader: neither removable, nor on USB, nor a memory card's own slot."""
 
     @property
     def size_text(self) -> str:
@@ -70,7 +72,8 @@ def inspect(path: Path, *, allow_file: bool = False, kernel: Kernel | None = Non
         raise CardRefused(f"{path} is read-only: look at the little switch on the card or its adapter")
     family = _family(system, f"{major}:{minor}")
     _refuse_used(path, family, kernel)
-    return Card(real, size, status.st_rdev, *_named(system / "device"))
+    model, serial = _named(system / "device")
+    return Card(real, size, status.st_rdev, model, serial, _built_in(system, real.name))
 
 
 def _family(system: Path, number: str) -> dict[str, Path]:
@@ -126,6 +129,12 @@ def _named(device: Path) -> tuple[str, str]:
     model = " ".join(one for name in ("vendor", "model", "name") if (one := _text(device / name).strip()))
     serial = _text(device / "serial").strip() or _text(device / "cid").strip()
     return _printable(model) or "unknown", _printable(serial) or "-"
+
+
+def _built_in(system: Path, name: str) -> bool:
+    if _text(system / "removable") != "0" or name.startswith(("mmcblk", "loop")):
+        return False
+    return "/usb" not in str(system.resolve())
 
 
 def _printable(text: str) -> str:

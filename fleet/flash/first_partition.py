@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -19,18 +20,21 @@ from fleet.flash.image import FirstPartition
 
 _ENVIRONMENT: Final = {"MTOOLSRC": os.devnull, "MTOOLS_SKIP_CHECK": "1", "PATH": os.environ.get("PATH", os.defpath)}
 _TIMEOUT_S: Final = 60
+_UNSOUND: Final = "the first partition is no sound file system: does the block map leave out zeros that count?"
+_ROOM: Final = threading.BoundedSemaphore(4)
+"""Partitions in memory at once, of however many cards."""
 
 
-def with_files(partition: FirstPartition, files: Mapping[str, bytes]) -> bytes:
+def with_files(data: bytes, files: Mapping[str, bytes]) -> bytes:
     """The partition's bytes with those files in it; names are as `agency/root.pem`. Raises `BadImage`."""
-    with _in_memory(partition.data) as descriptor:
+    with _in_memory(data) as descriptor:
         for directory in sorted({name.rpartition("/")[0] for name in files} - {""}):
             _run(descriptor, "mmd", "-D", "s", f"::{directory}", allowed=(0, 1))
-        for name, data in files.items():
-            _run(descriptor, "mcopy", "-D", "o", "-", f"::{name}", given=data)
+        for name, content in files.items():
+            _run(descriptor, "mcopy", "-D", "o", "-", f"::{name}", given=content)
         size = os.lseek(descriptor, 0, os.SEEK_END)
-        if size != len(partition.data):
-            raise BadImage("the image's first partition is not as large as its file system")
+        if size != len(data):
+            raise BadImage(_UNSOUND)
         return os.pread(descriptor, size, 0)
 
 
@@ -39,17 +43,18 @@ def write_files(writer: CardWriter, partition: FirstPartition, files: Mapping[st
 
     From the end towards the beginning, where the names stand: what was cut off has no names.
     """
-    changed = with_files(partition, files)
-    starts = range(0, len(changed), PROVED)
-    for at in reversed(starts):
-        new = changed[at : at + PROVED]
-        if new != partition.data[at : at + PROVED]:
-            writer.write_at(partition.begin + at, new)
-    writer.verify(lambda _: None)
-    with _in_memory(writer.read(partition.begin, len(changed))) as descriptor:
-        for name, data in files.items():
-            if _run(descriptor, "mtype", f"::{name}") != data:
-                raise CardFailed(f"{name} came back changed from the card: destroy the card and take another")
+    with _ROOM:
+        before = writer.read(partition.begin, partition.size)  # as it was verified there, not as the image has it now
+        changed = with_files(before, files)
+        for at in reversed(range(0, len(changed), PROVED)):
+            if (new := changed[at : at + PROVED]) != before[at : at + PROVED]:
+                writer.write_at(partition.begin + at, new)
+        writer.verify(lambda _: None)
+        del before, changed
+        with _in_memory(writer.read(partition.begin, partition.size)) as descriptor:
+            for name, content in files.items():
+                if _run(descriptor, "mtype", f"::{name}") != content:
+                    raise CardFailed(f"{name} came back changed from the card: destroy the card and take another")
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from evidence.limits import SIGNED_DOCUMENT_BYTES
 from evidence.trust import Trust
 from fleet.errors import BadImage
 from fleet.flash.bmap import BMAP_BYTES, BlockMap, read_bmap, whole
-from fleet.flash.image_stream import PIECE, file_sha256, unpacked
+from fleet.flash.image_stream import file_sha256, unpacked
 from fleet.flash.manifest import ImageManifest, bmap_path, manifest_path, read_manifest, read_small
 
 LABEL: Final = b"FIRSTHAND  "
@@ -23,10 +23,10 @@ _FAT_TYPES: Final = frozenset({0x01, 0x04, 0x06, 0x0B, 0x0C, 0x0E})
 
 @dataclass(frozen=True)
 class FirstPartition:
-    """Partition 1 of an image: where it lies, and its bytes."""
+    """Partition 1: where it lies on the card, in bytes."""
 
     begin: int
-    data: bytes
+    size: int
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,10 @@ def first_partition(path: Path, size: int) -> FirstPartition:
         if begin + count > size:
             raise BadImage("the image's first partition is not within the image")
         stream.skip(begin - 512)
-        left, found = count, bytearray()
-        while left:
-            piece = stream.read(min(left, PIECE))
-            found += piece
-            left -= len(piece)
-    if LABEL not in (bytes(found[43:54]), bytes(found[71:82])):
+        sector = stream.read(512)
+    if LABEL not in (sector[43:54], sector[71:82]):  # of FAT16, of FAT32
         raise BadImage("the image's first partition is not labelled FIRSTHAND: it is no image of a camera")
-    return FirstPartition(begin, bytes(found))
+    return FirstPartition(begin, count)
 
 
 def partition_one(sector: bytes) -> tuple[int, int]:

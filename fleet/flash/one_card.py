@@ -126,21 +126,27 @@ def flash_cards(pairs: Sequence[tuple[str, Card]], order: Order, out: TextIO) ->
     Ctrl-C is told to every thread, and waited for: each card says how it was left.
     """
     cards: list[OneCard] = []
+    threads: list[threading.Thread] = []
+    stop = threading.Event()
     try:
         for serial, card in pairs:
             descriptor = open_alone(card, order.image.manifest.raw_bytes)
             cards.append(OneCard(serial, card, descriptor, CardProgress(f"{serial} {card.path.name}")))
-        stop = threading.Event()
         threads = [threading.Thread(target=one.run, args=(order, stop), name=one.serial) for one in cards]
         page = ProgressPage([one.progress for one in cards], out)
         for thread in threads:
             thread.start()
-        try:
-            page.follow(threads)
-        except KeyboardInterrupt:
-            stop.set()
-            page.follow(threads)
+        while any(thread.is_alive() for thread in threads):
+            try:
+                page.follow(threads)
+            except KeyboardInterrupt:
+                stop.set()
+        page.draw()
     finally:
+        stop.set()
+        for thread in threads:  # none may write through a descriptor that is closed, and perhaps another file's by then
+            if thread.ident is not None:
+                thread.join()
         for one in cards:
             os.close(one.descriptor)
     return cards

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TextIO
 
-WIDTH: Final = 24
+WIDTH: Final = 16
 _STEP_PERCENT: Final = 25
 """Where there is no terminal: a line for each quarter."""
 
@@ -39,15 +40,15 @@ class CardProgress:
     def line(self, now_s: float) -> str:
         """Bar, percent, rate and the time that is left. Pure."""
         if self.ended is not None:
-            return f"{self.name:<24} {self.ended}"
+            return f"{self.name:<20} {self.ended}"
         if not self.total:
-            return f"{self.name:<24} {self.phase}"
+            return f"{self.name:<20} {self.phase}"
         share = min(1.0, self.done / self.total)
         took_s = max(now_s - self.since_s, 1e-3)
         rate = self.done / took_s
         left = f"{_clock((self.total - self.done) / rate)} left" if rate else ""
         bar = "#" * int(share * WIDTH)
-        return f"{self.name:<24} {self.phase:<7} [{bar:<{WIDTH}}] {share:4.0%} {rate / 1e6:7.1f} MB/s  {left}".rstrip()
+        return f"{self.name:<20} {self.phase:<7} [{bar:<{WIDTH}}] {share:4.0%} {rate / 1e6:7.1f} MB/s  {left}".rstrip()
 
 
 def _clock(seconds: float) -> str:
@@ -70,7 +71,8 @@ class ProgressPage:
         if self._terminal:
             if self._drawn:
                 self._out.write(f"\x1b[{len(self._cards)}A")
-            self._out.writelines(f"\x1b[2K{card.line(now_s)}\n" for card in self._cards)
+            columns = shutil.get_terminal_size().columns - 1  # a line that wrapped would be two the next time
+            self._out.writelines(f"\x1b[2K{card.line(now_s)[:columns]}\n" for card in self._cards)
             self._drawn = True
         else:
             for card in self._cards:
@@ -87,4 +89,3 @@ class ProgressPage:
             while thread.is_alive():
                 thread.join(0.25)
                 self.draw()
-        self.draw()

@@ -48,6 +48,11 @@ def make_image(path: Path, tool: Callable[[str], str]) -> None:
     blocks = str(8 * MIB // 1024)
     run(tool("mkfs.vfat"), "-n", "FIRSTHAND", "--offset", str(FIRST // 512), path, blocks)
     run(tool("mcopy"), "-i", f"{path}@@{FIRST}", "-", "::autoboot.txt", given=b"[all]\nboot_partition=2\n")
+    with path.open("r+b") as file:  # zeros that belong to the file system are no holes: they must be in the block map
+        file.seek(FIRST)
+        partition = file.read(8 * MIB)
+        file.seek(FIRST)
+        file.write(partition)
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,13 @@ def test_a_log_that_was_edited_is_refused(tmp_path: Path) -> None:
         log.begin(flashed(serial="CAM-0043"))
 
 
+def test_what_could_not_be_read_again_is_never_entered(tmp_path: Path) -> None:
+    log = AssetLog(tmp_path / "assets.jsonl")
+    with pytest.raises(BadAssetLog, match="what was to be entered"):
+        log.begin(flashed(technician=""))
+    assert log.read() == []
+
+
 def test_lines_are_read_back_as_they_were_written() -> None:
     entries = [flashed(), CHECKED, flashed("ready", why=None, again="lost")]
     data = b"".join(encode_canonical(one) + b"\n" for one in entries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -141,6 +142,32 @@ def test_model_and_serial_are_the_kernels(disk: Callable[..., Path], tmp_path: P
     facts = {"device/vendor": "Generic ", "device/model": "MassStorageClass", "device/serial": "0x1a2b\x07"}
     card = inspect(device, kernel=kernel_of(tmp_path, device, **facts))
     assert (card.model, card.serial) == ("Generic MassStorageClass", "0x1a2b")
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(
+    ("name", "removable", "on", "built_in"),
+    [
+        ("sda", "0", "ata1", True),
+        ("sdb", "1", "ata2", False),
+        ("sdb", "0", "usb1", False),
+        ("mmcblk0", "0", "mmc0", False),
+        ("nvme0n1", "0", "nvme", True),
+    ],
+)
+def test_a_disk_of_the_computer_looks_like_one(
+    disk: Callable[..., Path], tmp_path: Path, name: str, removable: str, on: str, built_in: bool
+) -> None:
+    number = disk().stat().st_rdev
+    os.mknod(tmp_path / name, 0o600 | stat.S_IFBLK, number)
+    kernel = kernel_of(tmp_path, tmp_path / name, removable=removable)
+    block = tmp_path / "sys" / "dev" / "block"
+    real = block.parent.parent / "devices" / on / name
+    real.parent.mkdir(parents=True)
+    (link,) = block.iterdir()
+    link.rename(real)
+    link.symlink_to(real)
+    assert inspect(tmp_path / name, kernel=kernel).built_in is built_in
 
 
 def test_what_is_no_device_is_refused(tmp_path: Path) -> None:

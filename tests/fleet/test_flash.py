@@ -72,8 +72,10 @@ def test_two_cards_become_cameras_at_once(
 ) -> None:
     cards = [bench.card("one"), bench.card("two")]
     devices = [loop(card) for card in cards]
-    assert bench.flash(devices, ["CAM-0042", "CAM-0043"]) == 0
+    labels = bench.directory / "labels.pdf"
+    assert bench.flash(devices, ["CAM-0042", "CAM-0043"], "--label-printer", str(labels)) == 0
     said = capsys.readouterr()
+    assert labels.read_bytes().startswith(b"%PDF")
     image = bench.raw.read_bytes()
     for card, serial in zip(cards, ("CAM-0042", "CAM-0043"), strict=True):
         data = card.read_bytes()
@@ -327,6 +329,7 @@ def test_nothing_is_erased_that_nobody_confirmed(
         (["--key-level", "non_exportable"], "needs --secure-element"),
         (["--secure-element", "file"], "is a pkcs11: URI"),
         (["--vehicle", "12", "--vehicle", "13"], "2 vehicles for 1 cards"),
+        (["--again", " "], "--again says why"),
         (["--board", "Pi 5"], "would not be read by a camera"),
     ],
 )
