@@ -14,26 +14,30 @@ class FrameCount:
         self._sequence = -1
         self._captured_ns: int | None = None
         self._source: int | None = None
+        self._anew = False
 
     def opened_again(self) -> None:
         """The source counts anew from here on."""
         self._source = None
+        self._anew = self._captured_ns is not None
 
-    def place(self, source_sequence: int, captured_ns: int) -> tuple[int, int] | None:
+    def place(self, source_sequence: int | None, captured_ns: int) -> tuple[int, int] | None:
         """(sequence, captured_ns) of a frame; None for one that is not later than the one before, and must not be used.
 
-        A hole in the source's count is one here. While nothing was open, as many frames are missing as it would have
-        delivered, and at least one.
+        A hole in the source's count is one here. Where it has no count (None), its clock tells what is missing. While
+        nothing was open, as many frames are missing as it would have delivered, and at least one.
         """
         before_ns = self._captured_ns
         if before_ns is not None and captured_ns <= before_ns:
             return None
         if before_ns is None:
             step = 1
-        elif self._source is not None and source_sequence > self._source:
+        elif self._source is not None and source_sequence is not None and source_sequence > self._source:
             step = source_sequence - self._source
         else:
-            step = max(2, round((captured_ns - before_ns) * self._rate / 1_000_000_000))
+            gone = round((captured_ns - before_ns) * self._rate / 1_000_000_000)
+            step = max(2 if self._anew else 1, gone)
+        self._anew = False
         self._sequence += step
         self._source, self._captured_ns = source_sequence, captured_ns
         return self._sequence, captured_ns

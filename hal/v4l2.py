@@ -220,6 +220,22 @@ def _advice(number: int | None) -> str:
     return "check its cable and the kernel's log (dmesg)"
 
 
+def card_of(path: str) -> str | None:
+    """What any V4L2 device calls itself, an encoder for instance; None if it cannot be asked."""
+    said = Capability()
+    try:
+        device = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        ask(device, QUERYCAP, said)
+    except OSError:
+        return None
+    finally:
+        os.close(device)
+    return _text(said.card)
+
+
 def cameras(sysfs: Path = SYSFS) -> list[Found]:
     """Every camera that can be opened now, in the order of their numbers."""
     found = []

@@ -79,16 +79,17 @@ class V4l2Stream:
             ready = self._poll.poll(int(wait_s * 1000))
             if not ready:
                 return None
-            return self._take()
+            return self._take(broken=bool(ready[0][1] & (select.POLLERR | select.POLLHUP)))
         except OSError as error:
             raise self._lost(error) from error
 
-    def _take(self) -> RawFrame | None:
+    def _take(self, *, broken: bool) -> RawFrame | None:
         one = v4l2.Buffer(type=v4l2.CAPTURE, memory=v4l2.MMAP)
         try:
             v4l2.ask(self._device, v4l2.DQBUF, one)
         except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EIO):  # EIO: a picture was lost on the wire, the stream goes on
+            # EIO: a picture was lost on the wire and the stream goes on, unless poll says that it does not.
+            if error.errno == errno.EAGAIN or (error.errno == errno.EIO and not broken):
                 return None
             raise
         try:
