@@ -213,7 +213,10 @@ class _Session:
         if small is None or now_ns - small.captured_ns >= small_pictures.EVERY_NS or captured_ns < small.captured_ns:
             with MappedArray(request, "lores", write=False) as mapped:
                 luma = mapped.array[: self._small_size[1], : self._small_size[0]]
-                self._driver._small = SmallPicture(*self._small_size, luma.tobytes(), captured_ns)
+                if self._small_size[0] == LORES_WIDTH:
+                    self._driver._small = SmallPicture(*self._small_size, luma.tobytes(), captured_ns)
+                else:  # a pipeline that has no such size
+                    self._driver._small = small_pictures.small_picture(luma, captured_ns)
         if self._caption is not None:
             with MappedArray(request, "main") as mapped:
                 luma = mapped.array[: self._size[1], : self._size[0]]

@@ -40,7 +40,12 @@ class DirectOutput(Output):  # type: ignore[misc]
         self._deliver = deliver
 
     def outputframe(
-        self, frame: Any, keyframe: bool = True, timestamp: int | None = None, packet: Any = None, audio: bool = False
+        self,
+        frame: Any,
+        keyframe: bool = True,  # noqa: ARG002  # not believed: what the octets say counts
+        timestamp: int | None = None,
+        packet: Any = None,  # noqa: ARG002
+        audio: bool = False,
     ) -> None:
         """On the encoder's thread; must not block."""
         if not audio and frame is not None and timestamp is not None:

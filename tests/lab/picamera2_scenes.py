@@ -110,6 +110,7 @@ def two_cameras(out: Path) -> None:
     scenes = [Scene(f"camera_{number}", out, camera=number, label=f"CAM-{number}") for number in (0, 1)]
     for scene in scenes:
         scene.take(12)
+        scene.look()
     for scene in scenes:
         scene.end()
 

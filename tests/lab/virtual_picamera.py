@@ -75,7 +75,7 @@ class PlainSync(Sync):
 
 
 class VirtualSensor(Picamera2):
-    """Paced at ten pictures a second, with noise; `dead` and `broken` are its faults, for all cameras of the process."""
+    """Paced at ten pictures a second, with noise. `dead` and `broken` are faults of all cameras of the process."""
 
     dead = threading.Event()
     """No more pictures come, and nothing says so: a ribbon cable that came loose."""
