@@ -20,7 +20,7 @@ DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2
   $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages
+.PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages lab-picamera2
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
@@ -31,6 +31,7 @@ help:
 	@echo "make mutants break the firmware in one place at a time: the simulator's scenarios must notice (MUTANTS=--list)"
 	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
 	@echo "make deb     Debian packages of camera and station for ARCH=$(ARCH), into build/"
+	@echo "make lab-picamera2  the camera driver on real picamera2 and libcamera (as root)"
 	@echo "make docs    write the tables of docs/*.md from the code"
 	@echo "make clean   remove build/ and .venv"
 
@@ -68,6 +69,10 @@ bench: $(VENV)/.test
 	@for one in startup trigger_latency recording_cpu under_stress seal_vs_openssl upload; do \
 	  PYTHONPATH=. $(BIN)/python benchmarks/$$one.py || echo "$$one did not run: see above"; \
 	done
+
+# Real picamera2 on libcamera's virtual camera; makes and keeps a Debian root on its first run (root, about a minute).
+lab-picamera2: debian-packages $(VENV)/.test
+	CI=true $(BIN)/python -m pytest tests/lab/test_picamera2_real.py
 
 clean:
 	rm -rf build $(VENV)

@@ -141,6 +141,7 @@ class _Session:
         self._stamps: Any = None
         self._size = (0, 0)
         self._small_size = (0, 0)
+        self._bitrate_refused = False
 
     def run(self) -> None:
         """Configure, start, and look after it. Raises when it is over."""
@@ -159,13 +160,25 @@ class _Session:
         self._camera.start_encoder(self._encoder, encoding.DirectOutput(self._deliver), name="main")
         self._camera.start()
         while not program_time.wait(self._stopping, LOOK_S):
-            self._encoder.set_bitrate(driver._bitrate * driver._bitrate_percent // 100)
+            self._follow_bitrate()
             silent_ns = program_time.boottime_ns() - self._newest_ns
             if silent_ns >= driver._silence_ns:
                 raise DeviceLost(
                     f"camera {driver._number} ({driver._sensor}) has delivered no picture for "
                     f"{driver._silence_ns / 1e9:g} s and is restarted: check its ribbon cable"
                 )
+
+    def _follow_bitrate(self) -> None:
+        """An encoder that refuses is said, and goes on as it is: too many bits are better than no pictures."""
+        driver = self._driver
+        if self._bitrate_refused:
+            return
+        try:
+            self._encoder.set_bitrate(driver._bitrate * driver._bitrate_percent // 100)
+        except OSError as error:
+            self._bitrate_refused = True
+            if driver._on_fault is not None:
+                driver._on_fault(f"the encoder keeps its bit rate ({error.strerror}): recordings last less long")
 
     def _configure(self, pixels: dict[str, str]) -> None:
         driver, wanted = self._driver, {}

@@ -1,7 +1,7 @@
 """A USB camera (UVC) or any other that Linux shows as /dev/videoN: a dash camera's second eye, a developer's webcam.
 
-Pictures come as MJPEG or raw, get their text, and are encoded here by x264, about one core of a Raspberry Pi 4 for
-1280x720 at 30 a second. Lost, silent and wedged cameras are one sentence to `on_fault`, and then waited for.
+Pictures come as MJPEG or raw, get their text, and are encoded here by x264 on the processor. Lost, silent and wedged
+cameras are one sentence to `on_fault`, and then waited for.
 """
 
 from __future__ import annotations

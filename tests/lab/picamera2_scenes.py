@@ -20,6 +20,7 @@ from virtual_picamera import FRAME_RATE, VirtualSensor
 
 from hal.camera import EncodedFrame, SmallPicture
 from hal.camera_picamera2 import Picamera2Camera
+from hal.picamera2_encoding import DirectOutput, HardwareEncoder
 
 WAIT_S = 20.0
 OPTIONS: dict[str, Any] = {"width": 640, "height": 360, "frame_rate": FRAME_RATE, "bitrate_kbit": 1000}
@@ -124,9 +125,23 @@ def missing(out: Path) -> None:
     scene.end()
 
 
+def board_encoder(out: Path) -> None:
+    """The board's encoder cannot run here; how it is set up can be seen, and what happens without its device."""
+    encoder = HardwareEncoder(30, 8_000_000, lambda request: 0)
+    encoder.set_bitrate(4_000_000)  # before it runs: nothing to be asked
+    kinds = [kind.__name__ for kind in type(encoder).__mro__]
+    seen = {"kinds": kinds, "gop": encoder.iperiod, "bits": encoder.bitrate, "repeats": encoder.repeat}
+    encoder.size, encoder.format, encoder.output = (640, 360), "YUV420", DirectOutput(lambda data, stamp_us: None)
+    try:
+        encoder.start()
+    except FileNotFoundError as error:
+        seen["needs"] = error.filename
+    (out / "board_encoder.json").write_text(json.dumps({"frames": [], **seen}))
+
+
 def main() -> int:
     out = Path(sys.argv[1])
-    for scene in (plain, text, fewer_bits, dead_sensor, two_cameras, missing):
+    for scene in (plain, text, fewer_bits, dead_sensor, two_cameras, missing, board_encoder):
         began = time.monotonic()
         scene(out)
         print(f"{scene.__name__}: {time.monotonic() - began:.1f} s", flush=True)

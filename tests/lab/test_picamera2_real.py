@@ -172,3 +172,10 @@ def test_what_is_not_there_is_said_with_what_to_do(scenes: dict[str, Filmed]) ->
     assert scenes["missing"].seen["said"].startswith("libcamera finds no camera 7 (it finds: Virtual Bars")
     assert "check the ribbon cable" in scenes["missing"].seen["said"]
     assert 'set encoder = "libav" or "auto"' in scenes["no_encoder"].seen["said"]
+
+
+def test_the_board_s_encoder_is_set_up_as_ours(scenes: dict[str, Filmed]) -> None:
+    """That is all that can be seen of it without a board."""
+    seen = scenes["board_encoder"].seen
+    assert "V4L2Encoder" in seen["kinds"]
+    assert (seen["gop"], seen["bits"], seen["repeats"], seen["needs"]) == (30, 8_000_000, True, "/dev/video11")
