@@ -21,6 +21,7 @@ DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages lab-picamera2
+.PHONY: help run panel test lint docs deb interrupted-updates fuzz mutants bench clean debian-packages
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
@@ -29,6 +30,7 @@ help:
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make fuzz    hostile bytes for every reader, SECONDS=$(SECONDS) for each"
 	@echo "make mutants break the firmware in one place at a time: the simulator's scenarios must notice (MUTANTS=--list)"
+	@echo "make interrupted-updates  cut N=200 updates off at random instants: every camera must start, whole (as root)"
 	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
 	@echo "make deb     Debian packages of camera and station for ARCH=$(ARCH), into build/"
 	@echo "make lab-picamera2  the camera driver on real picamera2 and libcamera (as root)"
@@ -57,6 +59,10 @@ docs: $(VENV)/.test
 
 deb: $(VENV)/.run
 	$(BIN)/firsthand-fleet deb --arch $(ARCH) --out build
+
+# The real RAUC on a card that forgets what was not synced: N updates, each cut off at a random instant (root).
+interrupted-updates: debian-packages $(VENV)/.test
+	PYTHONPATH=.:tests/lab nice $(BIN)/python tests/lab/interrupted_updates.py --runs $(or $(N),200)
 
 fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)

@@ -71,6 +71,8 @@ def check_health(places: Places, waiting: Waiting, restart: Restart) -> str:
         first, pending = autoboot.read(places.select), state.pending
         if pending is None or pending.phase != "trying":
             if slot == first:
+                if pending is not None and pending.slot == slot:  # the slot that runs and starts waits for nothing
+                    save(places, replace(state, pending=None))
                 return f"slot {slot} runs, and nothing is tried"
             _when_idle(places, waiting)  # its memory was lost: what cannot prove itself goes back
             restart.order(restart.plain)

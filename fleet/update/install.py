@@ -129,10 +129,11 @@ def _ours(places: Places, name: str, bundle: Bundle, owner: int) -> Iterator[Pat
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 2 or status.st_uid not in (owner, os.getuid()):
+            if not stat.S_ISREG(status.st_mode) or status.st_uid not in (owner, os.getuid()):
                 raise BadUpdate(f"{name} is no bundle that the agent fetched")
-            os.fchown(descriptor, os.getuid(), -1)
-            os.fchmod(descriptor, 0o644)
+            if status.st_uid != os.getuid():  # else it was taken over before, by an installation that was broken off
+                os.fchown(descriptor, os.getuid(), -1)
+                os.fchmod(descriptor, 0o644)
             try:
                 fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
                 fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)

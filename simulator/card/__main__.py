@@ -57,6 +57,8 @@ class _Mounted:
 
     def _run(self) -> None:
         try:
+            # A machine may have libfuse 2 too, for other programs, and would be asked for that one first.
+            os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
             import mfusepy
 
             from simulator.card.fuse import CardOperations

@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from evidence import cms
+from evidence import cms, durable
 from evidence.handover import Facts, Status
 from evidence.keys import FileSigner
 from evidence.release import Bundle, Release
@@ -46,7 +46,7 @@ PARTITIONS: dict[tuple[str, int], str] = {
     ("rootfs", 0): "root-a",
     ("rootfs", 1): "root-b",
 }
-BOOT_BYTES, ROOT_BYTES = 64 * 1024, 512 * 1024
+BOOT_BYTES, ROOT_BYTES = 128 * 1024, 512 * 1024
 _BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><listen>unix:path={path}</listen><policy context="default"><allow send_destination="*"/>
@@ -56,20 +56,39 @@ _BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuratio
 
 def missing_tool() -> str | None:
     """What this machine lacks for RAUC, in a sentence for a person."""
-    for tool, package in (("rauc", "rauc"), ("dbus-daemon", "dbus"), ("mksquashfs", "squashfs-tools")):
+    needed = {"rauc": "rauc", "dbus-daemon": "dbus", "mksquashfs": "squashfs-tools", "mcopy": "mtools"}
+    for tool, package in (needed | {"mkfs.vfat": "dosfstools"}).items():
         if shutil.which(tool) is None:
             return f"{tool} is missing; run: sudo apt-get install {package}"
     return None if os.getuid() == 0 else "RAUC mounts bundles: run as root"
 
 
 def images_of(directory: Path, version: str) -> SlotImages:
-    """Stand-ins for a slot's two images: the first bytes of FAT and squashfs, and bytes that only this version has."""
+    """Stand-ins for a slot's two images: a FAT that the firmware can read, and bytes that only this version has."""
     directory.mkdir(parents=True, exist_ok=True)
     made = SlotImages(directory / f"boot-{version}.vfat", directory / f"root-{version}.squashfs")
+    if made.root.exists():
+        return made
     noise = random.Random(version)
-    made.boot.write_bytes((b"\xeb\x3c\x90".ljust(510, b"\0") + b"\x55\xaa") + noise.randbytes(BOOT_BYTES - 512))
+    files = {
+        "vmlinuz": noise.randbytes(60_000),
+        "config.txt": b"kernel=vmlinuz\n[boot_partition=2]\ncmdline=cmdline-a.txt\n"
+        b"[boot_partition=3]\ncmdline=cmdline-b.txt\n[all]\n",
+        **{f"cmdline-{slot.lower()}.txt": f"quiet rauc.slot={slot}\n".encode() for slot in autoboot.SLOTS},
+    }
+    fat(made.boot, BOOT_BYTES, files)
     made.root.write_bytes(b"hsqs" + noise.randbytes(ROOT_BYTES - 4))
     return made
+
+
+def fat(path: Path, size: int, files: dict[str, bytes]) -> None:
+    """A FAT with these files; nothing is mounted."""
+    path.write_bytes(bytes(size))
+    around = os.environ | {"MTOOLS_SKIP_CHECK": "1"}
+    subprocess.run(["mkfs.vfat", "--invariant", str(path)], check=True, capture_output=True)
+    for name, data in files.items():
+        put = ["mcopy", "-n", "-o", "-i", str(path), "-", f"::/{name}"]
+        subprocess.run(put, input=data, check=True, capture_output=True, env=around)
 
 
 def signed_release(pki: Path, version: str, bundle: Path, *, role: str = "release", **more: Any) -> bytes:
@@ -159,8 +178,8 @@ class BenchCamera:
 
     def hand(self, bundle: Path, manifest: bytes) -> None:
         """As the agent leaves what it fetched."""
-        shutil.copyfile(bundle, self.handed / bundle.name)
-        (self.handed / "wanted.p7s").write_bytes(manifest)
+        for name, data in ((bundle.name, bundle.read_bytes()), ("wanted.p7s", manifest)):
+            durable.replace(self.handed / name, data)
         self.bundle = bundle.name
 
     def boot(self, slot: Slot) -> None:

@@ -26,7 +26,12 @@ def main(argv: list[str]) -> int:
             from fleet.update.install import Tools, install
 
             names = (told["bundle"], "wanted.p7s")
-            tools = Tools(install=("rauc", "-c", str(places.system_conf), "install"), stop=("true",))
+            # RAUC takes no bundle from a file system that a user mounted, as a simulated card is one.
+            beside = places.cmdline.with_name("beside.raucb")
+            tools = Tools(
+                install=("sh", "-c", f'cp "$0" {beside} && exec rauc -c {places.system_conf} install {beside}'),
+                stop=("true",),
+            )
             print(install(places, names, owner=os.getuid(), tools=tools))
         elif argv[1] == "try":
             from fleet.update.trying import Restart, try_update
