@@ -114,16 +114,18 @@ def read_kernel_time() -> KernelTime | None:
     return KernelTime(state != TIME_ERROR and not answer.status & STA_UNSYNC, answer.maxerror)
 
 
-def claim(now_ns: int, kernel: KernelTime | None, max_error_ns: int, built_ns: int) -> UtcClaim:
+def claim(
+    now_ns: int, kernel: KernelTime | None, max_error_ns: int, built_ns: int, source: TimeSource = "ntp"
+) -> UtcClaim:
     """The UTC claim of a clock that reads `now_ns` (nanoseconds since 1970). Pure.
 
-    "ntp" if the kernel is synchronized within `max_error_ns` and the clock is not before the build date: then the
+    `source` if the kernel is synchronized within `max_error_ns` and the clock is not before the build date: then the
     interval is ± the kernel's maximum error. Else "none": ± that error or a day, whichever is larger, and never ending
     before a day after the build date.
     """
     error_ns = kernel.max_error_us * 1000 if kernel else 0
     if kernel and kernel.synchronized and error_ns <= max_error_ns and now_ns >= built_ns:
-        return UtcClaim(now_ns - error_ns, now_ns + error_ns, "ntp")
+        return UtcClaim(now_ns - error_ns, now_ns + error_ns, source)
     error_ns = max(error_ns, UNVOUCHED_NS)
     return UtcClaim(now_ns - error_ns, max(now_ns, built_ns) + error_ns, "none")
 
@@ -147,7 +149,9 @@ def _read_boot_id() -> str:
 class SystemClock:
     """The kernel's clocks as a `Clock`.
 
-    `ntp_max_error_s` (0.000001..16 s) is the largest error with which the kernel's word counts as "ntp".
+    `ntp_max_error_s` (0.000001..16 s) is the largest error with which the kernel's word counts.
+    `kernel_source` says what sets the kernel's clock on this board: "ntp", or "gnss" where chrony has nothing but a
+    receiver (`gps.nmea-serial` with `chrony_socket`).
     `firmware_built` (ISO 8601, UTC if it names no zone) is the date before which no clock is believed.
     The three callables are for tests: the kernel's word, CLOCK_REALTIME and CLOCK_BOOTTIME in nanoseconds.
 
@@ -159,6 +163,7 @@ class SystemClock:
         self,
         ntp_max_error_s: float = 1.0,
         firmware_built: str | None = None,
+        kernel_source: TimeSource = "ntp",
         *,
         kernel_time: Callable[[], KernelTime | None] = read_kernel_time,
         realtime: Callable[[], int] = _realtime_ns,
@@ -168,6 +173,9 @@ class SystemClock:
             raise BadDriverOption(f"clock: ntp_max_error_s must be a number of seconds, not {ntp_max_error_s!r}")
         if not 1e-6 <= ntp_max_error_s <= 16:
             raise BadDriverOption(f"clock: ntp_max_error_s must be 0.000001..16 seconds, not {ntp_max_error_s!r}")
+        if kernel_source not in ("ntp", "gnss"):
+            raise BadDriverOption(f"clock: kernel_source must be 'ntp' or 'gnss', not {kernel_source!r}")
+        self._source = kernel_source
         self._max_error_ns = round(ntp_max_error_s * 1_000_000_000)
         self._built_ns = _date_ns(FIRMWARE_BUILT if firmware_built is None else firmware_built)
         self._kernel_time, self._realtime, self._boottime = kernel_time, realtime, boottime
@@ -184,7 +192,7 @@ class SystemClock:
 
     def utc(self) -> UtcClaim:
         """CLOCK_REALTIME with the kernel's word on it; see `claim`."""
-        return claim(self._realtime(), self._kernel_time(), self._max_error_ns, self._built_ns)
+        return claim(self._realtime(), self._kernel_time(), self._max_error_ns, self._built_ns, self._source)
 
 
 def _date_ns(text: str) -> int:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 import serial
 
+from hal import program_time
+from hal.chrony_samples import ChronySamples, checked_path
 from hal.clock import boottime_ns
 from hal.errors import BadDriverOption
 from hal.gps import GpsEpoch
@@ -62,7 +64,8 @@ class NmeaSerialReceiver:
 
     `port` is a device path (``/dev/ttyAMA0``, ``/dev/serial/by-id/…``), `baud` its speed in bits per second,
     `silence_s` how long no valid sentence may come before that is a fault, `retry_max_s` the longest pause between two
-    attempts to open the port. `clock` returns CLOCK_BOOTTIME in nanoseconds.
+    attempts to open the port. `chrony_socket` is the socket of chrony's reference clock SOCK, if chrony is to be told
+    the receiver's time (`hal.chrony_samples`). `clock` returns CLOCK_BOOTTIME in nanoseconds.
 
     Raises `BadDriverOption` for an option out of range. A missing device is not an error here: it may be plugged in
     later.
@@ -75,6 +78,7 @@ class NmeaSerialReceiver:
         *,
         silence_s: float = 5.0,
         retry_max_s: float = 5.0,
+        chrony_socket: str | None = None,
         clock: Callable[[], int] = boottime_ns,
     ) -> None:
         if not isinstance(port, str) or not port:
@@ -87,6 +91,7 @@ class NmeaSerialReceiver:
         self._port, self._baud, self._clock = port, baud, clock
         self._silence_ns = int(silence_s * 1_000_000_000)
         self._retry_max_s = float(retry_max_s)
+        self._chrony_socket = checked_path(chrony_socket)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -95,9 +100,22 @@ class NmeaSerialReceiver:
         if self._thread is not None:
             raise RuntimeError("the GPS receiver is already started")
         self._stop = threading.Event()
+        if self._chrony_socket is not None:
+            on_epoch = self._telling_chrony(self._chrony_socket, on_epoch, on_fault)
         reading = _Reading(self._port, self._baud, self._clock, self._silence_ns, self._stop, on_epoch, on_fault)
         self._thread = threading.Thread(target=reading.run, args=(self._retry_max_s,), name="gps-serial", daemon=True)
         self._thread.start()
+
+    def _telling_chrony(
+        self, path: str, on_epoch: Callable[[GpsEpoch], None], on_fault: Callable[[str], None]
+    ) -> Callable[[GpsEpoch], None]:
+        samples = ChronySamples(path, program_time.utc_ns, self._clock, on_fault)
+
+        def both(epoch: GpsEpoch) -> None:
+            samples.feed(epoch)  # first: its age counts
+            on_epoch(epoch)
+
+        return both
 
     def stop(self) -> None:
         """Stop within a second and close the port. May be called twice, also from a callback."""

@@ -46,6 +46,13 @@ def test_without_the_kernels_word_nobody_vouches(kernel: KernelTime | None) -> N
     assert claim_of(kernel) == UtcClaim(NOW_NS - UNVOUCHED_NS, NOW_NS + UNVOUCHED_NS, "none")
 
 
+def test_where_a_receiver_sets_the_kernels_clock_that_is_the_source() -> None:
+    assert claim_of(KernelTime(True, 1000), kernel_source="gnss").source == "gnss"
+    assert claim_of(KernelTime(False, 1000), kernel_source="gnss").source == "none"
+    with pytest.raises(BadDriverOption, match="kernel_source must be 'ntp' or 'gnss'"):
+        SystemClock(kernel_source="rtc")
+
+
 def test_the_permitted_error_is_an_option() -> None:
     assert claim_of(KernelTime(True, 1_500_000), ntp_max_error_s=2).source == "ntp"
 
