@@ -13,6 +13,9 @@ WORKERS ?= 4
 SECONDS ?= 60
 MUTANTS ?=
 ARCH ?= arm64
+BOARD ?= lab-vm
+IMAGE_ARCH = $(if $(filter lab-vm dev-webcam,$(BOARD)),amd64,arm64)
+IMAGE_OPTIONS ?= $(if $(filter amd64,$(IMAGE_ARCH)),--raw)
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
 DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2fsprogs fdisk ffmpeg fuse3 \
   libimage-exiftool-perl mmdebstrap mosquitto mount mtools openssl poppler-utils qemu-system-x86 rauc \
@@ -22,6 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages lab-picamera2
 .PHONY: help run panel test lint docs deb interrupted-updates fuzz mutants bench clean debian-packages
+.PHONY: help run panel test lint docs deb image image-twice fuzz mutants bench clean debian-packages
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
@@ -34,6 +38,7 @@ help:
 	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
 	@echo "make deb     Debian packages of camera and station for ARCH=$(ARCH), into build/"
 	@echo "make lab-picamera2  the camera driver on real picamera2 and libcamera (as root)"
+	@echo "make image   the image of BOARD=$(BOARD) into build/image, as root (about two minutes; docs/image.md)"
 	@echo "make docs    write the tables of docs/*.md from the code"
 	@echo "make clean   remove build/ and .venv"
 
@@ -63,6 +68,15 @@ deb: $(VENV)/.run
 # The real RAUC on a card that forgets what was not synced: N updates, each cut off at a random instant (root).
 interrupted-updates: debian-packages $(VENV)/.test
 	PYTHONPATH=.:tests/lab nice $(BIN)/python tests/lab/interrupted_updates.py --runs $(or $(N),200)
+# Root: the image holds files of several users. What an image is: docs/image.md.
+image: $(VENV)/.run
+	$(BIN)/firsthand-fleet deb --arch $(IMAGE_ARCH) --camera-only --out build
+	$(BIN)/firsthand-fleet image build --board $(BOARD) $(IMAGE_OPTIONS) --deb build/firsthand_*_$(IMAGE_ARCH).deb --out build/image
+
+image-twice: image
+	$(BIN)/firsthand-fleet image build --board $(BOARD) $(IMAGE_OPTIONS) --deb build/firsthand_*_$(IMAGE_ARCH).deb --out build/image-again
+	cd build/image && for file in firsthand-$(BOARD)-*; do cmp $$file ../image-again/$$file || exit 1; done
+	@echo "both builds are the same, bit for bit"
 
 fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)

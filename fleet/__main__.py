@@ -19,10 +19,10 @@ from evidence.settings import SETTINGS_BYTES, BadSettings
 from evidence.statements import encode_canonical
 from evidence.usage import GroupedParser, UsageParser
 from fleet import sign_command, sign_release
-from fleet.cli import ca, check, deb, enrol, first_boot, flash, station, transfer, update, vault
+from fleet.cli import ca, check, deb, enrol, first_boot, flash, image, station, transfer, update, vault
 from fleet.errors import FleetError
 
-FAMILIES: Final = (ca, enrol, first_boot, transfer, vault, station, deb, update, flash, check)
+FAMILIES: Final = (ca, enrol, first_boot, transfer, vault, station, deb, update, image, flash, check)
 """Modules of ``fleet/cli/``: each declares its verbs and says what runs them."""
 
 
