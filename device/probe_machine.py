@@ -88,7 +88,7 @@ def storage(tree: Tree) -> Iterator[Finding]:
 
 
 def kernel_parts(board: Board, tree: Tree) -> Iterator[Finding]:
-    """Heat, clock, watchdog and lamp of the board."""
+    """Heat, clock, watchdog and lamps of the computer."""
     yield _zones(board, tree)
     clocks = [said for _, said in tree.named("/sys/class/rtc", r"rtc[0-9]+")]
     if clocks:
@@ -110,6 +110,13 @@ def kernel_parts(board: Board, tree: Tree) -> Iterator[Finding]:
             "none: a kernel that hangs stays so until somebody switches the camera off and on",
             "add dtparam=watchdog=on to config.txt; on other computers load the module of the chipset",
         )
+    yield lamps(tree)
+
+
+def lamps(tree: Tree) -> Finding:
+    """Lamps on the computer itself: where they are, they blink with the card until a program takes them."""
+    names = tree.entries("/sys/class/leds", r"[A-Za-z0-9:_-]{1,32}")
+    return Finding("own lamps", "found" if names else "none", ", ".join(names[:4]) or "none that the kernel drives")
 
 
 def _zones(board: Board, tree: Tree) -> Finding:

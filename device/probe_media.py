@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -18,6 +20,10 @@ NO_CAMERAS: Final = (
 SENSOR: Final = re.compile(r"(imx|ov|ar|gc|s5k|mt9|arducam)[0-9a-z_]*\b.*", re.IGNORECASE)
 """How sensors' sub-devices are called: ``imx708``, ``ov5647 10-0036``."""
 ENCODER: Final = "bcm2835-codec-encode"
+LISTERS: Final = (("rpicam-hello", "--list-cameras"), ("libcamera-hello", "--list-cameras"), ("cam", "--list"))
+LIST_S: Final = 15
+LIST_BYTES: Final = 65536
+_LISTED: Final = re.compile(r"^ *[0-9]+ ?: '?([A-Za-z0-9_]{1,32})", re.MULTILINE)
 _CARD: Final = re.compile(r"^ *([0-9]+) \[(\S+) *\]: *(.*)$", re.MULTILINE)
 _ALSA_CARD: Final = re.compile(r"(?:CARD=|hw:(?!CARD=))([A-Za-z0-9_]+)")
 
@@ -108,6 +114,25 @@ def _libraries(tree: Tree) -> Iterator[Finding]:
         )
     else:
         yield Finding("libraries", "found", "libcamera, picamera2, av")
+    yield from _listed()
+
+
+def _listed() -> Iterator[Finding]:
+    """What libcamera's own program lists, if it is installed. A sensor without a tuning file is not in it."""
+    command = next((one for one in LISTERS if shutil.which(one[0]) is not None), None)
+    if command is None:
+        return
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=LIST_S, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        yield Finding("libcamera", "check", f"{command[0]} gave no answer in {LIST_S} s", "restart the board")
+        return
+    names = _LISTED.findall((done.stdout + done.stderr)[:LIST_BYTES].decode("utf-8", "replace"))
+    if names:
+        yield Finding("libcamera", "found", f"lists {', '.join(names[:8])}")
+    else:
+        advice = "run it by hand and read what it says: often a library is older than the kernel (apt full-upgrade)"
+        yield Finding("libcamera", "check", f"{' '.join(command)} lists no camera", advice)
 
 
 def microphones(board: Board, tree: Tree) -> Iterator[Finding]:

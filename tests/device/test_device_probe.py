@@ -16,6 +16,7 @@ from device.__main__ import main
 from device.board import Board, board_names, load_board
 from device.gpio_chips import GpioChip
 from device.probe import look
+from device.probe_media import cameras
 from device.probe_pins import heard, pins
 from device.probe_tree import FILE_BYTES, Finding, Tree
 
@@ -153,6 +154,29 @@ def test_the_page_that_it_names_is_there(board: str, tmp_path: Path, capsys: pyt
     assert main(["probe", "--board", board, "--root", str(tmp_path)]) == 1
     page = capsys.readouterr().out.split()[-1]
     assert (Path(__file__).parents[2] / page).exists()
+
+
+@pytest.mark.parametrize(
+    ("printed", "state", "seen"),
+    [
+        (
+            "Available cameras\n-----\n0 : imx708 [4608x2592 10-bit RGGB] (/base/soc/i2c0mux/i2c@1/imx708@1a)\n",
+            "found",
+            "lists imx708",
+        ),
+        ("Available cameras:\n1: 'imx219' (/base/soc/i2c0mux)\n2: 'imx708' (/base)\n", "found", "lists imx219, imx708"),
+        ("No cameras available!\n", "check", "rpicam-hello --list-cameras lists no camera"),
+    ],
+)
+def test_libcameras_own_list_is_asked_on_the_board(
+    printed: str, state: str, seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "rpicam-hello"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{printed}END\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    found = {one.part: one for one in cameras(load_board(ZERO), Tree())}
+    assert (found["libcamera"].state, found["libcamera"].seen) == (state, seen)
 
 
 # --- pins -------------------------------------------------------------------------------------------------------------
