@@ -89,6 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _show(arguments)
     except (EvidenceError, FleetError) as error:
         print(f"firsthand-fleet: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
     except OSError as error:
         print(f"firsthand-fleet: {error.filename or 'file'}: {error.strerror}", file=sys.stderr)
     return 1

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,7 @@ from fleet.flash.identity import AgencyFiles, Enrolment, check_token, identity_o
 from fleet.flash.image import verify_image
 from fleet.flash.label import Label, check_target, write_labels
 from fleet.flash.manifest import bmap_path, make_manifest, manifest_path, read_small, sign_manifest
-from fleet.flash.one_card import OneCard, Order, flash_cards
+from fleet.flash.one_card import OneCard, Order, asked_to_stop, flash_cards
 from fleet.passphrase import read_passphrase
 from fleet.vault import ACCEPTED, refuse_single
 
@@ -151,7 +152,8 @@ def _flash(arguments: argparse.Namespace) -> int:
     elif built_in := [card for card in cards if card.built_in]:
         raise CardRefused(f"{built_in[0].path} looks like a disk of this computer: flash it without --yes, and look")
     order = Order(image, agency, enrolment, token_of, log, technician, arguments.again, vehicles)
-    return _tell(flash_cards(pairs, order, sys.stderr), agency, said.board, label)
+    with asked_to_stop(stop := threading.Event()):  # until all is told
+        return _tell(flash_cards(pairs, order, sys.stderr, stop), agency, said.board, label)
 
 
 def _tell(done: Sequence[OneCard], agency: AgencyFiles, board: str, label: Path | None) -> int:

@@ -83,6 +83,7 @@ def _run(descriptor: int, name: str, *words: str, given: bytes = b"", allowed: t
             timeout=_TIMEOUT_S,
             pass_fds=(descriptor,),
             env=_ENVIRONMENT,
+            process_group=0,  # Ctrl-C in a terminal does not cut it off
         )
     except subprocess.TimeoutExpired as error:
         raise BadImage(f"{name} does not end on the image's first partition: fetch the image again") from error

@@ -70,7 +70,13 @@ def unpacked(path: Path, size: int | None) -> Iterator[ImageStream]:
         if zstd is None:
             raise BadImage(f"{path} is packed with zstd: apt-get install zstd, or unpack it elsewhere")
         command = [zstd, "-dcq", _WINDOW]
-        process = subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C in a terminal is told to us, and not to who unpacks for us
+        )
         with process:
             assert process.stdout is not None
             try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
+import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TextIO
 
@@ -51,9 +53,17 @@ class OneCard:
     progress: CardProgress
     result: Result | None = None
     why: str | None = None
+    left: threading.Event = field(default_factory=threading.Event)
+    """The card is not used any more."""
 
     def run(self, order: Order, stop: threading.Event) -> None:
         """All of it; how it ended stands in `result` and `why`. The identity is written last."""
+        try:
+            self._run(order, stop)
+        finally:
+            self.left.set()
+
+    def _run(self, order: Order, stop: threading.Event) -> None:
         try:
             order.assets.begin(self.entry(order, "began"))
         except BadAssetLog as error:
@@ -120,33 +130,39 @@ class OneCard:
         )
 
 
-def flash_cards(pairs: Sequence[tuple[str, Card]], order: Order, out: TextIO) -> list[OneCard]:
+def flash_cards(pairs: Sequence[tuple[str, Card]], order: Order, out: TextIO, stop: threading.Event) -> list[OneCard]:
     """Flash them all, and show how far they are. Raises `CardRefused` before any card is touched.
 
-    Ctrl-C is told to every thread, and waited for: each card says how it was left.
+    `stop` gives them up; each is waited for and says how it was left.
     """
     cards: list[OneCard] = []
     threads: list[threading.Thread] = []
-    stop = threading.Event()
     try:
         for serial, card in pairs:
             descriptor = open_alone(card, order.image.manifest.raw_bytes)
             cards.append(OneCard(serial, card, descriptor, CardProgress(f"{serial} {card.path.name}")))
-        threads = [threading.Thread(target=one.run, args=(order, stop), name=one.serial) for one in cards]
-        page = ProgressPage([one.progress for one in cards], out)
-        for thread in threads:
+        for one in cards:
+            thread = threading.Thread(target=one.run, args=(order, stop), name=one.serial)
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            try:
-                page.follow(threads)
-            except KeyboardInterrupt:
-                stop.set()
-        page.draw()
+            threads.append(thread)
+        ProgressPage([one.progress for one in cards], out).follow([one.left for one in cards])
     finally:
-        stop.set()
-        for thread in threads:  # none may write through a descriptor that is closed, and perhaps another file's by then
-            if thread.ident is not None:
-                thread.join()
+        stop.set()  # if a thread could not be started: the others must not outlive their descriptors
+        for thread in threads:
+            thread.join()
         for one in cards:
             os.close(one.descriptor)
     return cards
+
+
+@contextlib.contextmanager
+def asked_to_stop(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM only ask. An exception in the middle of a join would take a thread for ended that still
+    writes, perhaps through a descriptor that is another file's by then.
+    """
+    before = {one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

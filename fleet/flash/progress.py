@@ -83,9 +83,9 @@ class ProgressPage:
                     self._out.write(f"{card.line(now_s)}\n")
         self._out.flush()
 
-    def follow(self, threads: Sequence[threading.Thread]) -> None:
-        """Draw until all threads have ended."""
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.25)
+    def follow(self, ended: Sequence[threading.Event]) -> None:
+        """Draw until all of these have come."""
+        for one in ended:
+            while not one.wait(0.25):
                 self.draw()
+        self.draw()

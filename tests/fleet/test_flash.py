@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shlex
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -25,7 +26,6 @@ from fleet.errors import CardFailed, FlashInterrupted
 from fleet.flash.card import inspect, open_alone
 from fleet.flash.card_writer import HEAD, CardWriter
 from fleet.flash.manifest import ImageManifest
-from fleet.flash.progress import ProgressPage
 from fleet.tokens import check_token
 
 
@@ -277,20 +277,22 @@ def test_a_card_given_up_in_the_middle_starts_nowhere(bench: CardBench) -> None:
 
 
 def test_ctrl_c_is_waited_for_and_entered(bench: CardBench, mocker: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    follow, calls = ProgressPage.follow, [KeyboardInterrupt]
+    """Twice, by somebody impatient, while a card is read back: a real signal, at an instant that the test chooses."""
 
-    def interrupted(self: ProgressPage, threads: list[threading.Thread]) -> None:
-        if calls:
-            raise calls.pop()
-        follow(self, threads)
+    def verify(self: CardWriter, told: Callable[[int], None]) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert self._stop.wait(20)
+        os.kill(os.getpid(), signal.SIGINT)
+        self._check_stop()
 
-    mocker.patch.object(ProgressPage, "follow", interrupted)
-    mocker.patch.object(CardWriter, "verify", lambda self, told: self._stop.wait(20) and self._check_stop())
+    mocker.patch.object(CardWriter, "verify", verify)
     card = bench.card("card")
     assert bench.flash([card], ["CAM-0042"]) == 130
     assert card.read_bytes()[:HEAD] == bytes(HEAD)
     assert json.loads(bench.log.read_text().splitlines()[-1])["result"] == "interrupted"
     assert "given up" in capsys.readouterr().out
+    with pytest.raises(KeyboardInterrupt):  # afterwards it means again what it always does
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 # -- who asks

@@ -60,13 +60,10 @@ def test_a_file_gets_a_line_for_each_quarter_only() -> None:
     assert "\x1b" not in out.getvalue()
 
 
-def test_it_follows_until_every_thread_has_ended() -> None:
-    gate, out = threading.Event(), io.StringIO()
-    one = card()
-    threads = [threading.Thread(target=gate.wait, args=(20,)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    threading.Timer(0.05, gate.set).start()
-    ProgressPage([one], out).follow(threads)
-    assert not any(thread.is_alive() for thread in threads)
+def test_it_draws_until_every_card_is_left() -> None:
+    ended, out = [threading.Event(), threading.Event()], io.StringIO()
+    for one in ended:
+        threading.Timer(0.05, one.set).start()
+    ProgressPage([card()], out).follow(ended)
+    assert all(one.is_set() for one in ended)
     assert out.getvalue().startswith("CAM-0042 sdb")
