@@ -220,8 +220,10 @@ class _Session:
         """Before a picture is encoded, on picamera2's thread: the small one first, then the text."""
         from picamera2 import MappedArray
 
+        from hal.picamera2_encoding import sensor_stamp_ns
+
         now_ns = program_time.boottime_ns()
-        captured_ns = boottime_of_sensor_ns(int(request.get_metadata().get("SensorTimestamp", 0)))
+        captured_ns = boottime_of_sensor_ns(sensor_stamp_ns(request))
         small = self._driver._small
         if small is None or now_ns - small.captured_ns >= small_pictures.EVERY_NS or captured_ns < small.captured_ns:
             with MappedArray(request, "lores", write=False) as mapped:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from libcamera import controls
 from picamera2 import MappedArray
 from picamera2.encoders import Encoder, H264Encoder
 from picamera2.outputs import Output
@@ -30,6 +31,11 @@ _PENDING_MAX: Final = 64
 
 Stamp = Callable[[Any], int]
 Deliver = Callable[[bytes, int], None]
+
+
+def sensor_stamp_ns(request: Any) -> int:
+    """When the sensor began with a picture, in its clock; 0 if it does not say. The one value: all of them cost time."""
+    return int(request.request.metadata.get(controls.SensorTimestamp, 0))
 
 
 class DirectOutput(Output):  # type: ignore[misc]
@@ -135,15 +141,9 @@ class Stamps:
 
     def stamp(self, request: Any) -> int:
         """Microseconds of a picture that goes into the encoder."""
-        inner = request.request
-        taken_ns, sequence = 0, None
-        for control, value in inner.metadata.items():
-            if control.name == "SensorTimestamp":
-                taken_ns = int(value)
-        for buffer in inner.buffers.values():
-            sequence = int(buffer.metadata.sequence)
-            break
-        captured_ns = self._captured_ns(taken_ns)
+        buffer = next(iter(request.request.buffers.values()), None)
+        sequence = None if buffer is None else int(buffer.metadata.sequence)
+        captured_ns = self._captured_ns(sensor_stamp_ns(request))
         while len(self._pending) >= _PENDING_MAX:  # an encoder that swallows pictures
             del self._pending[next(iter(self._pending))]
         self._pending[captured_ns // 1000] = captured_ns, sequence
