@@ -34,7 +34,7 @@ Deliver = Callable[[bytes, int], None]
 
 
 def sensor_stamp_ns(request: Any) -> int:
-    """When the sensor began with a picture, in its clock; 0 if it does not say. The one value: all of them cost time."""
+    """When the sensor began with a picture, in its clock; 0 if it does not say. All metadata would cost time."""
     return int(request.request.metadata.get(controls.SensorTimestamp, 0))
 
 
