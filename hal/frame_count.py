@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+CLOSEST_NS: Final = 1_000_000
+"""No two pictures are nearer to each other: a recording's file counts in hundredths of a millisecond."""
+
 
 class FrameCount:
     """Keeps what `hal.camera.EncodedFrame` promises while a source is lost, opened again and counts from 0 again.
@@ -22,13 +27,13 @@ class FrameCount:
         self._anew = self._captured_ns is not None
 
     def place(self, source_sequence: int | None, captured_ns: int) -> tuple[int, int] | None:
-        """(sequence, captured_ns) of a frame; None for one that is not later than the one before, and must not be used.
+        """(sequence, captured_ns) of a frame; None for one that is not later than the one before: encode it not.
 
         A hole in the source's count is one here. Where it has no count (None), its clock tells what is missing. While
         nothing was open, as many frames are missing as it would have delivered, and at least one.
         """
         before_ns = self._captured_ns
-        if before_ns is not None and captured_ns <= before_ns:
+        if before_ns is not None and captured_ns < before_ns + CLOSEST_NS:
             return None
         if before_ns is None:
             step = 1

@@ -19,6 +19,7 @@ from picamera2 import MappedArray
 from picamera2.encoders import Encoder, H264Encoder
 from picamera2.outputs import Output
 
+from hal.frame_count import CLOSEST_NS
 from hal.x264 import X264Encoder, gop_frames
 
 S_CTRL: Final = 0xC008561C
@@ -138,12 +139,15 @@ class Stamps:
         """`captured_ns` makes CLOCK_BOOTTIME of a sensor's stamp."""
         self._captured_ns = captured_ns
         self._pending: dict[int, tuple[int, int | None]] = {}
+        self._newest_ns = 0
 
     def stamp(self, request: Any) -> int:
         """Microseconds of a picture that goes into the encoder."""
         buffer = next(iter(request.request.buffers.values()), None)
         sequence = None if buffer is None else int(buffer.metadata.sequence)
-        captured_ns = self._captured_ns(sensor_stamp_ns(request))
+        # What is encoded must not be thrown away: later pictures build on it. So its time is always a later one.
+        captured_ns = max(self._captured_ns(sensor_stamp_ns(request)), self._newest_ns + CLOSEST_NS)
+        self._newest_ns = captured_ns
         while len(self._pending) >= _PENDING_MAX:  # an encoder that swallows pictures
             del self._pending[next(iter(self._pending))]
         self._pending[captured_ns // 1000] = captured_ns, sequence

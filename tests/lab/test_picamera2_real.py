@@ -22,7 +22,12 @@ import pytest
 from av.video.frame import PictureType
 from picamera2_root import picamera2_root, run_in_root
 
-from hal.camera import EncodedFrame
+from device.fragments import Fragmenter
+from device.muxing import Muxer
+from evidence.keys import FileSigner
+from evidence.media_signing import MediaSigner, VendorInfo
+from fleet.ca import create_agency
+from hal.camera import EncodedFrame, VideoFormat
 from hal.picture_encoder import plane_view
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow]
@@ -157,6 +162,34 @@ def test_a_dead_sensor_and_an_exception_are_said_and_the_camera_comes_back(scene
         gone = round((late.captured_ns - early.captured_ns) / 1e8)
         assert late.sequence - early.sequence == 1 or abs(late.sequence - early.sequence - gone) <= 1
     assert len(scene.pictures()) == len(scene.frames) == 35
+
+
+@pytest.mark.requirement("R29")
+def test_a_recording_of_these_frames_plays_and_shows_the_outages(scenes: dict[str, Filmed], tmp_path: Path) -> None:
+    """The camera's own fragmenter and muxer take what the driver delivered."""
+    frames = scenes["dead_sensor"].frames
+    pki = tmp_path / "pki"
+    create_agency(pki, serial="LAB-0001", organization="Lab Police Department", simulated=True)
+    signer = FileSigner.load(pki / "camera.key", pki / "camera.pem")
+    pictures = MediaSigner(signer.sign_digest, (pki / "camera.pem").read_bytes(), VendorInfo("1", "LAB-0001", "F"))
+    muxer = Muxer(
+        lambda: VideoFormat(640, 360, 10.0), None, pictures, lambda at_ns: 1_700_000_000_000_000_000,
+        recording="LAB-0001-000001", device_name="m",
+    )  # fmt: skip
+    cutter = Fragmenter()
+    cut = [one for one in [*map(cutter.frame, frames), cutter.finish()] if one is not None]
+    parts = list(muxer.init(frames[0]))
+    for one in cut:
+        made = muxer.mux(one)
+        assert made is not None
+        parts += made.parts
+    file = tmp_path / "recording.mp4"
+    file.write_bytes(b"".join(bytes(part) for part in parts))
+    with av.open(file) as opened:
+        played = [float(one.time) for one in opened.decode(video=0)]
+    assert len(played) == len(frames)
+    taken = [(one.captured_ns - frames[0].captured_ns) / 1e9 for one in frames]
+    assert max(abs(one - other) for one, other in zip(played, taken, strict=True)) < 0.02
 
 
 def test_two_cameras_film_at_once(scenes: dict[str, Filmed]) -> None:
