@@ -52,8 +52,8 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
         description="Checks the image's signature, writes it onto each card, reads every block back, and puts the "
         "identity of its camera onto the first partition. Everything on the cards is lost. "
         f"Exit code: how many cards failed (at most {MOST_FAILED}); {INTERRUPTED} after Ctrl-C.",
-        epilog="Example: sudo firsthand-fleet flash firsthand-bodycam-zero2w-1.4.2.img.zst /dev/sdb /dev/sdc --serial CAM-0042 "
-        "--serial CAM-0043 --board bodycam-zero2w --agency card-files --ca ca --enrol-server "
+        epilog="Example: sudo firsthand-fleet flash firsthand-bodycam-zero2w-1.4.2.img.zst /dev/sdb /dev/sdc "
+        "--serial CAM-0042 --serial CAM-0043 --board bodycam-zero2w --agency card-files --ca ca --enrol-server "
         "https://enrol.hartford.example:8444 --station https://dock.hartford.example:8443 --system-id hartford-dock-1 "
         "--label-printer labels.pdf",
     )
