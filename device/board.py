@@ -42,6 +42,8 @@ class BoardFacts(Settings, frozen=True, kw_only=True):
     """Memory that must be there for it."""
     config_txt: list[str] = msgspec.field(default_factory=list)
     """Lines of the Raspberry Pi's config.txt that its drivers need."""
+    udev: list[str] = msgspec.field(default_factory=list)
+    """udev rules for parts that no overlay names to the kernel."""
     buses: dict[Bus, str] = msgspec.field(default_factory=dict)
     """What hangs on the header's buses: their pins are no inputs or outputs."""
     taken: dict[PinNumber, str] = msgspec.field(default_factory=dict)

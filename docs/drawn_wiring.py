@@ -232,6 +232,7 @@ def _tables() -> dict[str, Callable[[], str]]:
             f"{stem}.grounds": lambda board=board: shared_grounds(board),
             f"{stem}.others": lambda board=board: other_pins(board),
             f"{stem}.parts": lambda board=board: parts_table(board),
+            f"{stem}.udev": lambda board=board: "\n".join(["```", *board.facts.udev, "```", ""]),
             f"{stem}.config": lambda board=board: config_txt(board),
         }
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import shutil
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from fleet.image.board import Base, Board
 from fleet.image.debian_root import CannotBuild
 from fleet.image.initramfs import make_initramfs
 from fleet.image.layout import partuuid
+from fleet.image.wired import wired
 from fleet.update import autoboot
 
 CMDLINE: Final = (
@@ -56,22 +56,10 @@ def fill_boot(directory: Path, root: Path, kernel: Kernel, name: str, board: Boa
         (directory / f"cmdline-{letter}.txt").write_text(" ".join(filter(None, words)) + "\n", "ascii")
     # For a firmware that does not know the filter below: the slot is then found by its number in the device tree.
     (directory / "cmdline.txt").write_text(" ".join(filter(None, (CMDLINE, board.cmdline))) + "\n", "ascii")
-    (directory / "config.txt").write_text(config_txt(board, base, wiring(root, name)), "ascii")
+    (directory / "config.txt").write_text(config_txt(board, base, wired(root, name, "config_txt")), "ascii")
 
 
-def wiring(root: Path, name: str) -> list[str]:
-    """The lines of config.txt that stand in the installed package's own file of the board. Raises `CannotBuild`."""
-    path = root / "usr/lib/firsthand/site/device/boards" / f"{name}.toml"
-    try:
-        lines = tomllib.loads(path.read_text("utf-8")).get("board", {}).get("config_txt", [])
-    except FileNotFoundError:
-        return []
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CannotBuild(f"{path.name} of the package is not valid TOML: {error}") from error
-    return [str(line) for line in lines]
-
-
-def config_txt(board: Board, base: Base, wired: Iterable[str] = ()) -> str:
+def config_txt(board: Board, base: Base, wires: Iterable[str] = ()) -> str:
     """What the firmware is told."""
     lines = [
         "# Written by firsthand-fleet image build: changes belong into the board's file.",
@@ -80,7 +68,7 @@ def config_txt(board: Board, base: Base, wired: Iterable[str] = ()) -> str:
         "disable_splash=1",
         *board.config_txt.strip().splitlines(),
         *base.config_txt.strip().splitlines(),
-        *wired,
+        *wires,
         "[boot_partition=2]", "cmdline=cmdline-a.txt", "[boot_partition=3]", "cmdline=cmdline-b.txt", "[all]",
     ]  # fmt: skip
     return "\n".join(filter(None, lines)) + "\n"

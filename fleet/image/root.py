@@ -20,6 +20,7 @@ from typing import Final
 from fleet.image.board import Base, Board
 from fleet.image.debian_root import CannotBuild, DebianRoot, unpacked
 from fleet.image.layout import partuuid
+from fleet.image.wired import write_rules
 
 PACKAGES: Final = (
     "systemd", "systemd-sysv", "systemd-resolved", "dbus", "udev", "kmod", "python3", "chrony", "rauc", "rauc-service",
@@ -81,6 +82,7 @@ def make_root(wishes: Wishes, into: Path) -> None:
     _users(into)
     _install(wishes.debs, into)
     _overlay([Path(str(resources.files("fleet") / "image/tree")), *wishes.overlays], into)
+    write_rules(into, wishes.name)
     _data_partition(wishes.board, into)
     if wishes.technician_ca is not None:
         open_ssh(wishes.technician_ca, into)
