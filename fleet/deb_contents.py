@@ -125,8 +125,11 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _scripts(base: Path, package: str) -> dict[str, str]:
+    """The maintainer scripts; @UNITS@ in them are the units that the preset enables."""
+    preset = (base / f"systemd/conf/60-{package}.preset").read_text("utf-8")
+    units = " ".join(line.removeprefix("enable ") for line in preset.splitlines() if line.startswith("enable "))
     found = sorted((base / "systemd/deb").glob(f"{package}.p*"))
-    return {path.suffix[1:]: path.read_text("utf-8") for path in found}
+    return {path.suffix[1:]: path.read_text("utf-8").replace("@UNITS@", units) for path in found}
 
 
 def _camera(project: Project, suite: str, arch: Arch) -> Control:

@@ -1,0 +1,344 @@
+"""The installed package and its real units, on a Debian booted by systemd-nspawn: users, sandboxes, watchdog, upgrades.
+
+One system for the whole file, in the order of a camera's life: it boots, records, hangs, crashes, is upgraded, runs out
+of charge. What a container has no hardware for is simulated (`booted_root`); everything else is what a camera runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from booted_root import WITH_SIMULATOR, BootedRoot, make_root, until
+
+from device.client import ask
+from evidence import cms
+from evidence.handover import Status
+from evidence.keys import FileSigner
+from evidence.requests import StatusRequest, TriggerRequest
+from evidence.statements import encode_canonical
+from evidence.trust import Trust
+from evidence.verify import verify_file
+from fleet.ca import create_agency
+from simulator.battery_feed import BatteryFeed
+from simulator.settings_text import toml_text
+
+DEVICE, AGENT = "firsthand-device.service", "firsthand-agent.service"
+VAR = "var/lib/firsthand"
+POWER = f"{VAR}/device/power"
+NEEDED = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "dpkg-deb": "dpkg"}
+POLICY = {"v": 1, "name": "units", "version": 1, "pre_event_s": 2, "min_free_mib": 1, "stop_reason_s": 0}
+
+
+def device_toml() -> dict[str, Any]:
+    """A camera at the places of the contract, with simulated eyes and pins."""
+    keys = "/etc/firsthand/keys"
+    wired = {"hardware_socket": f"/{VAR}/device/hw.sock"}
+    return {
+        "serial": "SIM-0001",
+        "model": "units",
+        "spool": f"/{VAR}/spool",
+        "state": f"/{VAR}/device",
+        "socket": "/run/firsthand/device.sock",
+        "profile": "/etc/firsthand/profile.p7s",
+        "peer_users": ["firsthand-agent"],
+        "keys": {
+            "root": f"{keys}/root.pem",
+            "evidence_key": f"{keys}/camera.key",
+            "evidence_chain": f"{keys}/camera.pem",
+            "vault": ["/etc/firsthand/vault-1.pem"],
+        },
+        "camera": {
+            "driver": "simulated-scene",
+            "options": {"width": 320, "height": 180, "frame_rate": 10, "bitrate": 150_000, **wired},
+        },
+        "battery": {"driver": "power-supply", "options": {"root": f"/{POWER}"}},
+        "pins": {"driver": "simulated", "options": wired},
+        "switches": {"driver": "gpiozero", "options": {"lines": {"record_button": {"pin": 17}}}},
+        "indicators": {
+            "driver": "gpiozero",
+            "options": {"channels": {"red": 6, "green": 5, "amber": 13, "haptic": 19}},
+        },
+        "inputs": {
+            "record_button": {"kind": "record_button"},
+            "radio": {"kind": "trigger", "source": "message"},
+        },
+    }
+
+
+def agent_toml() -> dict[str, Any]:
+    keys = "/etc/firsthand/keys"
+    return {
+        "recorder_socket": "/run/firsthand/device.sock",
+        "state_directory": f"/{VAR}/agent",
+        "root": f"{keys}/root.pem",
+        "station": {"url": "https://localhost:9", "system_id": "nobody-there"},
+        "tls": {"certificate": f"{keys}/camera-tls.pem", "key": f"{keys}/camera-tls.key", "ca": f"{keys}/tls-ca.pem"},
+    }
+
+
+def give_identity(root: Path, pki: Path) -> None:
+    """What the first boot leaves. The keys are root's: to whom they go is for the package to say."""
+    etc = root / "etc/firsthand"
+    create_agency(pki)
+    for name in ("root.pem", "camera.pem", "camera.key", "camera-tls.pem", "camera-tls.key", "tls-ca.pem"):
+        shutil.copy(pki / name, etc / "keys" / name)
+        (etc / "keys" / name).chmod(0o600 if name.endswith(".key") else 0o644)
+    shutil.copy(pki / "vault.pem", etc / "vault-1.pem")
+    signer = FileSigner.load(pki / "profile.key", pki / "profile.pem")
+    (etc / "profile.p7s").write_bytes(cms.sign(encode_canonical(POLICY), signer, dt.datetime.now(dt.UTC)))
+    (etc / "device.toml").write_text(toml_text(device_toml(), "units"))
+    (etc / "agent.toml").write_text(toml_text(agent_toml(), "units"))
+    for path in etc.iterdir():
+        if path.is_file():
+            path.chmod(0o644)
+    drop_in = root / f"etc/systemd/system/{DEVICE}.d"
+    drop_in.mkdir(parents=True)
+    (drop_in / "simulator.conf").write_text(WITH_SIMULATOR)
+
+
+class Camera(BootedRoot):
+    """The booted system, and its recorder as one talks to it."""
+
+    power: BatteryFeed
+
+    def status(self) -> Status | None:
+        with contextlib.suppress(Exception):
+            answer = ask(self.socket, StatusRequest())
+            return answer if isinstance(answer, Status) else None
+        return None
+
+    def recording(self) -> str | None:
+        status = self.status()
+        return status.recording if status is not None else None
+
+    def ready(self) -> Status:
+        found = until(self._tested, f"a tested camera: {self.journal(DEVICE)}", 60)
+        assert isinstance(found, Status)
+        return found
+
+    def _tested(self) -> Status | None:
+        status = self.status()
+        return status if status is not None and status.self_test is not None else None
+
+    def record(self) -> str:
+        ask(self.socket, TriggerRequest(name="radio"))
+        stem = until(self.recording, "a recording")
+        assert isinstance(stem, str)
+        return stem
+
+    def nice(self, unit: str) -> int:
+        """Of its process, as the kernel has it."""
+        return int(Path(f"/proc/{self.outside(self.main_pid(unit))}/stat").read_text().rpartition(")")[2].split()[16])
+
+    def evidence(self) -> list[Path]:
+        return sorted((self.root / VAR / "spool").glob("*.evidence"))
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Camera]:
+    missing = [f"{tool} (package {package})" for tool, package in NEEDED.items() if shutil.which(tool) is None]
+    said = [*(["root"] if os.geteuid() != 0 else []), *missing]
+    if said:
+        reason = f"the units' test needs {', '.join(said)}: run `make lab` as root once"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    directory = tmp_path_factory.mktemp("units")
+    made = Camera(make_root(directory / "root"), directory / "console.txt")
+    give_identity(made.root, directory / "pki")
+    power = BatteryFeed(made.root / POWER, 90.0)
+    made.run_offline("chown", "-R", "firsthand-device:firsthand-device", f"/{VAR}/device")
+    with made.booted():
+        made.power = power
+        yield made
+    shutil.rmtree(made.root)
+
+
+# --- it boots ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.needs_root
+def test_the_camera_boots_without_a_failed_unit_and_tests_itself(camera: Camera) -> None:
+    status = camera.ready()
+    assert status.serial == "SIM-0001"
+    assert camera.run("systemctl", "--failed", "--plain", "--no-legend") == ""
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(
+    ("path", "owner", "group", "mode"),
+    [
+        ("/etc/firsthand", "root", "root", "755"),
+        ("/etc/firsthand/keys", "root", "root", "755"),
+        ("/etc/firsthand/keys/camera.key", "firsthand-device", "firsthand-device", "600"),
+        ("/etc/firsthand/keys/camera-tls.key", "firsthand-agent", "firsthand-agent", "600"),
+        ("/var/lib/firsthand", "root", "root", "755"),
+        ("/var/lib/firsthand/spool", "firsthand-device", "firsthand-spool", "2750"),
+        ("/var/lib/firsthand/device", "firsthand-device", "firsthand-device", "700"),
+        ("/var/lib/firsthand/agent", "firsthand-agent", "firsthand-agent", "700"),
+        ("/run/firsthand", "firsthand-device", "firsthand-socket", "2755"),
+        ("/run/firsthand/device.sock", "firsthand-device", "firsthand-socket", "660"),
+    ],
+)
+def test_owners_and_modes_are_those_of_the_contract(
+    camera: Camera, path: str, owner: str, group: str, mode: str
+) -> None:
+    camera.ready()
+    assert camera.run("stat", "-c", "%U %G %a", path).split() == [owner, group, mode]
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(
+    ("unit", "tenths"),
+    [("device", 15), ("agent", 20), ("first-boot", 20), ("renew", 20), ("health", 20)],
+)
+def test_a_unit_that_is_taken_over_can_do_little(camera: Camera, unit: str, tenths: int) -> None:
+    command = ("systemd-analyze", "security", "--no-pager", "--offline=true", f"--threshold={tenths}")
+    said = camera.run(*command, f"firsthand-{unit}.service", check=False)
+    assert "Overall exposure level" in said
+    assert camera.returned == 0, said[-2000:]
+
+
+@pytest.mark.needs_root
+def test_systemd_finds_nothing_to_say_about_our_files(camera: Camera) -> None:
+    units = [path.name for path in sorted((camera.root / "usr/lib/systemd/system").glob("firsthand-*"))]
+    assert "firsthand-device.service" in units
+    assert camera.run("systemd-analyze", "verify", *units) == ""
+    assert "Fail: 0" in camera.run("udevadm", "verify", "/usr/lib/udev/rules.d/60-firsthand.rules").replace("    ", " ")
+
+
+# --- who may what -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.needs_root
+@pytest.mark.requirement("R6")
+def test_the_recorder_has_no_network_no_capability_and_no_core(camera: Camera) -> None:
+    camera.ready()
+    process = Path(f"/proc/{camera.outside(camera.main_pid(DEVICE))}")
+    interfaces = [line.split(":")[0].strip() for line in (process / "net/dev").read_text().splitlines()[2:]]
+    assert interfaces == ["lo"]
+    status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
+    assert {status[name].strip() for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert status["NoNewPrivs"].strip() == "1"
+    assert status["Seccomp"].strip() == "2"
+    core = next(line for line in (process / "limits").read_text().splitlines() if line.startswith("Max core"))
+    assert core.split()[4:6] == ["0", "0"]
+    assert camera.show(DEVICE, "User") == "firsthand-device"
+
+
+@pytest.mark.needs_root
+@pytest.mark.requirement("R40")
+def test_the_agents_user_reads_evidence_and_neither_changes_it_nor_sees_the_key(camera: Camera) -> None:
+    camera.ready()
+    until(camera.evidence, "the log's first segment")
+
+    def as_agent(*command: str) -> str:
+        return camera.run(*command, user="firsthand-agent", check=False)
+
+    name = camera.evidence()[0].name
+    assert int(as_agent("wc", "--bytes", f"/{VAR}/spool/{name}").split()[0]) > 0
+    assert "Permission denied" in as_agent("head", "-c", "4", "/etc/firsthand/keys/camera.key")
+    assert "Permission denied" in as_agent("touch", f"/{VAR}/spool/forged")
+    assert "cannot remove" in as_agent("rm", "-f", f"/{VAR}/spool/{name}")
+    assert "Permission denied" in as_agent("ls", f"/{VAR}/device")
+    assert "ready" in as_agent("firsthand-device", "status")
+    assert "status" not in camera.run("firsthand-device", "status", "--json", user="nobody", check=False)
+
+
+@pytest.mark.needs_root
+def test_the_agent_comes_after_the_recorder_and_is_killed_first(camera: Camera) -> None:
+    until(lambda: camera.show(AGENT, "ActiveState") == "active", f"the agent: {camera.journal(AGENT)}")
+    recorder = int(camera.show(DEVICE, "ActiveEnterTimestampMonotonic"))
+    agent = int(camera.show(AGENT, "ExecMainStartTimestampMonotonic"))
+    assert 0 < recorder <= agent
+    assert (camera.show(DEVICE, "OOMScoreAdjust"), camera.show(AGENT, "OOMScoreAdjust")) == ("-900", "500")
+    assert camera.nice(DEVICE) < camera.nice(AGENT)
+
+
+# --- it never gives up ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.needs_root
+def test_an_upgrade_of_an_idle_camera_starts_the_new_version(camera: Camera) -> None:
+    camera.ready()
+    before = camera.main_pid(DEVICE)
+    camera.run("dpkg", "--force-unsafe-io", "-i", "/root/firsthand.deb")
+    until(lambda: camera.main_pid(DEVICE) not in (0, before), "a new recorder")
+
+
+@pytest.mark.needs_root
+@pytest.mark.requirement("R22")
+def test_a_recorder_that_hangs_is_killed_and_the_incident_goes_on(camera: Camera) -> None:
+    camera.ready()
+    first = camera.record()
+    process, restarts = camera.main_pid(DEVICE), int(camera.show(DEVICE, "NRestarts"))
+    os.kill(camera.outside(process), signal.SIGSTOP)
+    until(lambda: int(camera.show(DEVICE, "NRestarts")) > restarts, "the watchdog", 60)
+    second = until(camera.recording, f"a recording that goes on: {camera.journal(DEVICE)}", 60)
+    assert second != first
+    assert "watchdog" in camera.run("journalctl", "--no-pager", "-b", "-u", DEVICE).lower()
+    assert camera.running
+
+
+@pytest.mark.needs_root
+@pytest.mark.requirement("R22")
+def test_an_upgrade_never_ends_a_recording(camera: Camera) -> None:
+    process, stem = camera.main_pid(DEVICE), until(camera.recording, "a recording")
+    said = camera.run("dpkg", "--force-unsafe-io", "-i", "/root/firsthand.deb")
+    assert "the new version begins with its next start" in said
+    assert (camera.main_pid(DEVICE), camera.recording()) == (process, stem)
+
+
+@pytest.mark.needs_root
+@pytest.mark.requirement("R22")
+def test_a_crash_loop_never_ends_and_never_switches_the_camera_off(camera: Camera) -> None:
+    settings = camera.root / "etc/firsthand/device.toml"
+    good, restarts = settings.read_text(), int(camera.show(DEVICE, "NRestarts"))
+    settings.write_text("nonsense = true\n")
+    try:
+        os.kill(camera.outside(camera.main_pid(DEVICE)), signal.SIGKILL)
+        until(lambda: int(camera.show(DEVICE, "NRestarts")) >= restarts + 8, "eight starts that fail", 60)
+        assert camera.show(DEVICE, "Result") != "start-limit-hit"
+    finally:
+        settings.write_text(good)
+    assert until(camera.recording, f"the incident that goes on: {camera.journal(DEVICE)}", 60)
+    assert camera.running
+
+
+# --- its end ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.needs_root
+@pytest.mark.requirement("R22")
+def test_an_empty_cell_closes_the_recording_and_switches_the_camera_off(camera: Camera, tmp_path: Path) -> None:
+    stem = until(camera.recording, "a recording")
+    camera.power.set(percent=1, load_ma=300)
+    until(lambda: not camera.running, f"a system that is off: {camera.console()}", 90)
+    trust = Trust.load(camera.root / "etc/firsthand/keys/root.pem")
+    reports = {path.stem: verify_file(path, trust) for path in camera.evidence()}
+    assert all(report.valid for report in reports.values()), {name: one.findings for name, one in reports.items()}
+    closed = reports[stem].closed
+    assert closed is not None
+    assert closed.reason == "battery_empty"
+
+
+@pytest.mark.needs_root
+@pytest.mark.requirement("R38")
+def test_a_purge_leaves_evidence_state_and_keys(camera: Camera) -> None:
+    assert not camera.running, "the tests of this file run in their order"
+    kept = [*camera.evidence(), camera.root / "etc/firsthand/keys/camera.key", camera.root / VAR / "device/power.json"]
+    before = {path: path.read_bytes() for path in kept}
+    said = camera.run_offline("dpkg", "--purge", "firsthand")
+    assert "evidence, state and keys stay" in said
+    assert not (camera.root / "usr/bin/firsthand-device").exists()
+    assert not list((camera.root / "etc/systemd/system").rglob("firsthand-*.service"))
+    assert {path: path.read_bytes() for path in kept} == before
+    assert len(before) > 4
