@@ -63,6 +63,15 @@ root="$1"; shift 3
 exec chroot "$root" "$@"
 """
 
+# As in the recorder's unit (MemoryDenyWriteExecute=yes): no memory that is written and then run. Linux 6.3 and later.
+LAUNCH = """import ctypes, runpy, sys
+PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
+forbidden = ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) == 0
+print("written code:", "forbidden" if forbidden else "allowed", flush=True)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
 
 def picamera2_root() -> Path:
     """The root's directory. Root only. Raises `CannotBuild`."""
@@ -103,7 +112,8 @@ def run_in_root(root: Path, program: str, results: Path, arguments: Sequence[str
     paths = f"/{SITE}:/srv:/srv/{Path(program).parent}"
     command = ["unshare", "--mount", "sh", "-c", ENTER, "sh", str(root), str(BASE), str(results),
                "/usr/bin/env", "-i", "PATH=/usr/bin:/bin", f"PYTHONPATH={paths}", "PYTHONDONTWRITEBYTECODE=1",
-               "LIBCAMERA_LOG_LEVELS=*:FATAL", "/usr/bin/python3", f"/srv/{program}", *arguments]  # fmt: skip
+               "LIBCAMERA_LOG_LEVELS=*:FATAL", "/usr/bin/python3", "-c", LAUNCH,
+               f"/srv/{program}", *arguments]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=200)
     if done.returncode != 0:
         raise CannotBuild(f"{program} failed: {done.stdout[-1000:]}{done.stderr[-3000:]}")
