@@ -56,7 +56,7 @@ class RawPictures:
                 self._height,
                 "yuv420p",
                 dst_color_range=ColorRange.MPEG,
-                interpolation=Interpolation.FAST_BILINEAR,
+                interpolation=Interpolation.BILINEAR,  # the fast one writes machine code, which the unit forbids
             )
         except av.error.FFmpegError as error:
             raise DamagedPicture from error
