@@ -109,6 +109,6 @@ def write_config(text: str, out: Path, *, force: bool) -> None:
     if out.exists() and not force:
         raise NoNewConfig(f"{out} is there already: give another --out, or --force to replace it")
     try:
-        durable.replace(out, text.encode())
+        durable.replace(out, text.encode(), mode=0o644)  # the recorder is not root, and nothing in it is secret
     except OSError as error:
         raise NoNewConfig(f"{out}: cannot be written: {error.strerror}") from error

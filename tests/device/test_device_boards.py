@@ -132,6 +132,7 @@ def test_a_file_that_is_there_is_not_replaced_without_force(tmp_path: Path, caps
     assert "is there already: give another --out, or --force" in capsys.readouterr().err
     assert out.read_text() == "mine"
     assert main([*command, "--force"]) == 0
+    assert out.stat().st_mode & 0o777 == 0o644  # root writes it, and the recorder reads it
     assert tomllib.loads(out.read_text())["serial"] == SERIAL
 
 
