@@ -72,6 +72,7 @@ def _build(arguments: argparse.Namespace) -> int:
     from fleet.update.system_conf import system_conf
 
     board = boards.load(arguments.board)
+    base = board.base_named(arguments.base)
     name = Path(arguments.board).stem if arguments.board.endswith(".toml") else arguments.board
     if not arguments.deb:
         raise BadSettings(
@@ -83,7 +84,7 @@ def _build(arguments: argparse.Namespace) -> int:
     wishes = Wishes(
         name=name,
         board=board,
-        base=board.base_named(arguments.base),
+        base=base,
         version=version,
         debs=tuple(arguments.deb),
         overlays=tuple(arguments.overlay),
