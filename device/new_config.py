@@ -16,6 +16,7 @@ import msgspec
 from device.board import Board
 from device.config import DeviceSettings
 from device.errors import NoNewConfig
+from device.socket_users import unknown
 from evidence import durable
 from evidence.settings import mistakes
 
@@ -24,6 +25,8 @@ VAR: Final = Path("/var/lib/firsthand")
 SOCKET: Final = Path("/run/firsthand/device.sock")
 PEERS: Final = ("firsthand-agent",)
 """Who may use the socket besides root (docs/design/board.md)."""
+SSH_USERS: Final = ("technician",)
+"""And who, where this machine knows them: on an image that technicians can come to over SSH."""
 _BARE: Final = re.compile(r"[A-Za-z0-9_./:=@-]+")
 
 
@@ -52,7 +55,7 @@ def config_text(board: Board, camera: Camera) -> str:
         "state": str(camera.var / "device"),
         "socket": str(camera.socket),
         "profile": str(camera.profile),
-        "peer_users": list(PEERS),
+        "peer_users": [*PEERS, *(one for one in SSH_USERS if not unknown((one,)))],
     }
     keys: dict[str, Any] = {
         "root": str(camera.keys / "root.pem"),

@@ -61,6 +61,14 @@ def test_a_new_camera_has_the_paths_that_package_and_image_agree_on(board: str, 
     assert settings.peer_users == ("firsthand-agent",)
 
 
+def test_a_technician_may_test_the_camera_where_the_image_lets_one_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.new_config.SSH_USERS", ("root", "nobody-has-this-name"))
+    settings = load_settings(written(BOARDS[0], tmp_path / "device.toml"))
+    assert settings.peer_users == ("firsthand-agent", "root")
+
+
 @pytest.mark.parametrize("board", BOARDS)
 def test_no_pin_has_two_users_and_none_is_one_of_a_bus(board: str, tmp_path: Path) -> None:
     used = pins(load_settings(written(board, tmp_path / "device.toml")))
