@@ -29,6 +29,7 @@ from hal.microphone_alsa import STEADY_BLOCKS, AlsaMicrophone
 
 WAIT_S = 20.0
 RATE = 48_000
+HELD = 3
 BLOCK_NS = BLOCK * 1_000_000_000 // RATE
 
 
@@ -49,6 +50,8 @@ class Room:
     sounds: queue.Queue[EncodedSound] = field(default_factory=queue.Queue)
     faults: queue.Queue[str] = field(default_factory=queue.Queue)
     at: int = 0
+    _pace: threading.Event = field(default_factory=threading.Event)
+    _due: float = 0.0
     _voice: int | None = None
 
     def open(self) -> None:
@@ -60,9 +63,11 @@ class Room:
             self._voice = None
 
     def speak(self, blocks: int, peak: float = 0.25, channels: int = 1) -> None:
-        """A tone of 440 Hz for so many access units: the encoder holds back what belongs to the last block."""
+        """A tone of 440 Hz for so many access units, and for the last blocks, which filter and encoder hold back."""
         assert self._voice is not None
-        for _ in range(blocks if self.at else blocks + 1):
+        for _ in range(blocks + HELD):
+            self._due = max(self._due + BLOCK_NS / 1e9, time.monotonic())
+            self._pace.wait(self._due - time.monotonic())  # as fast as a card delivers
             instants = range(self.at, self.at + BLOCK)
             self.at += BLOCK
             tone = (int((2**31 - 1) * peak * math.sin(2 * math.pi * 440 * one / RATE)) for one in instants)
@@ -75,7 +80,7 @@ class Room:
         ending = threading.Thread(target=microphone.stop)
         ending.start()
         if self._voice is not None:
-            self.speak(1)
+            self.speak(0)
         ending.join()
 
     def heard(self, count: int) -> list[EncodedSound]:
@@ -117,11 +122,29 @@ def listen(room: Room) -> Iterator[Callable[..., AlsaMicrophone]]:
         room.stop(microphone)
 
 
-def answers(mocker: MockerFixture, wrong: dict[int, int]) -> None:
+class Reads:
+    """How often the driver has asked the kernel for samples."""
+
+    def __init__(self) -> None:
+        self.count, self._more = 0, threading.Condition()
+
+    def one_more(self) -> int:
+        with self._more:
+            self.count += 1
+            self._more.notify_all()
+            return self.count
+
+    def reach(self, count: int) -> bool:
+        with self._more:
+            return self._more.wait_for(lambda: self.count >= count, timeout=WAIT_S)
+
+
+def answers(mocker: MockerFixture, wrong: dict[int, int]) -> Reads:
     """Let some of the reads, counted from 1, fail with an error number."""
     library = alsa_capture._library()
-    read, count = library.snd_pcm_readi, itertools.count(1)
-    mocker.patch.object(library, "snd_pcm_readi", lambda *options: wrong.get(next(count)) or read(*options))
+    read, reads = library.snd_pcm_readi, Reads()
+    mocker.patch.object(library, "snd_pcm_readi", lambda *options: wrong.get(reads.one_more()) or read(*options))
+    return reads
 
 
 def played(sounds: list[EncodedSound], channels: int = 1) -> list[float]:
@@ -167,8 +190,10 @@ def test_gain_lifts_a_quiet_microphone_and_full_scale_is_the_end(
 ) -> None:
     listen(gain=20)
     room.speak(4, peak=0.01)
-    room.speak(4, peak=0.5)
-    assert [round(one.level_dbfs) for one in room.heard(8)] == [-120, *[-20] * 5, 0, 0]
+    room.speak(8, peak=0.5)
+    levels = [round(one.level_dbfs) for one in room.heard(12)]
+    assert levels[1:4] == [-20] * 3
+    assert levels[-2:] == [0, 0]
 
 
 def test_two_channels_stay_two(room: Room, listen: Callable[..., AlsaMicrophone]) -> None:
@@ -184,13 +209,15 @@ def test_an_unplugged_microphone_is_a_fault_and_is_opened_again_with_no_silence_
     room: Room, listen: Callable[..., AlsaMicrophone], mocker: MockerFixture
 ) -> None:
     """Only a real card can be unplugged: the seam is the kernel's answer."""
-    answers(mocker, {10: -errno.ENODEV})
+    reads = answers(mocker, {13: -errno.ENODEV})
     listen()
-    room.speak(30)
-    sounds = room.heard(30)
+    room.speak(9)
     assert "'voice' was lost: it was unplugged" in room.faults.get(timeout=WAIT_S)
+    assert reads.reach(14), "it is opened again"
+    room.speak(20)
+    sounds = room.heard(33)
     assert room.faults.empty()
-    assert [round(one.level_dbfs) for one in sounds] == [-120, *[-12] * 29]
+    assert [round(one.level_dbfs) for one in sounds] == [-120, *[-12] * 32]
     stamps = [one.captured_ns for one in sounds]
     assert all(earlier < later for earlier, later in itertools.pairwise(stamps))
 
@@ -213,9 +240,10 @@ def test_an_overrun_is_told_once_and_the_sound_after_it_has_its_own_time(
     room: Room, listen: Callable[..., AlsaMicrophone], mocker: MockerFixture
 ) -> None:
     """Only a real card can be overrun: the seam is the kernel's answer."""
-    answers(mocker, {10: -errno.EPIPE, 11: -errno.EPIPE})
+    answers(mocker, {13: -errno.EPIPE, 14: -errno.EPIPE})
     listen()
-    room.speak(20)
+    room.speak(9)
+    room.speak(9)
     sounds = room.heard(20)
     assert "was overrun" in room.faults.get(timeout=WAIT_S)
     assert room.faults.empty()
@@ -229,14 +257,16 @@ def test_a_device_that_delivers_nothing_is_lost_and_a_second_of_sound_ends_the_f
     """Only a real card can be open and mute: the seam is the read."""
     read, mute = AlsaCapture.read, [True]
     mocker.patch.object(AlsaCapture, "read", lambda capture: None if mute[0] else read(capture))
-    now = itertools.count(0, 100_000_000)
-    listen(clock=now.__next__)
+    passed_ns = [0]
+    listen(clock=lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) + passed_ns[0])
+    passed_ns[0] += 3_000_000_000
     assert "delivers no sound" in room.faults.get(timeout=WAIT_S)
     mute[0] = False
-    room.speak(STEADY_BLOCKS + 2)
-    room.heard(STEADY_BLOCKS + 2)
+    room.speak(STEADY_BLOCKS)
+    room.heard(STEADY_BLOCKS)
     mute[0] = True
     room.speak(1)
+    passed_ns[0] += 3_000_000_000
     assert "delivers no sound" in room.faults.get(timeout=WAIT_S)
 
 
@@ -247,7 +277,7 @@ def test_it_can_be_stopped_and_started_again(room: Room, listen: Callable[..., A
     room.stop(microphone)
     microphone.stop()
     microphone.start(room.sounds.put, room.faults.put)
-    room.speak(6)
+    room.speak(5)
     assert len(room.heard(5)) == 5
 
 
