@@ -142,7 +142,7 @@ def _camera(project: Project, suite: str, arch: Arch) -> Control:
         "Recorder, dock agent and tools. Its libraries are its own, for this system's Python; evidence, state and keys "
         "stay when it is removed or purged.",
         (f"python3 (>= {major}.{minor})", f"python3 (<< {major}.{int(minor) + 1})", "systemd (>= 254)", "udev"),
-        ("chrony", "python3-lgpio"),
+        ("chrony", "libasound2t64 | libasound2", "python3-lgpio"),
         ("python3-picamera2", "python3-libcamera", "systemd-resolved"),
         _scripts(project.base, "firsthand"),
     )

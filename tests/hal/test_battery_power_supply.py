@@ -47,6 +47,43 @@ def test_a_full_gauge_is_read_in_its_own_units(tmp_path: Path) -> None:
     assert (reading.temperature_dc, reading.time_to_empty_s) == (287, 15_120)
 
 
+def test_the_kernels_own_test_driver_is_read_as_it_writes(tmp_path: Path) -> None:
+    """test_power, the lab: its time to empty never moves, its cell has 3.3 mV, and mains supplies are beside it."""
+    for name, kind in (("test_ac", "Mains"), ("test_usb", "USB")):
+        write_supply(tmp_path, name, {"NAME": name, "TYPE": kind, "ONLINE": "1"})
+    keys = {
+        "NAME": "test_battery",
+        "TYPE": "Battery",
+        "STATUS": "Discharging",
+        "CHARGE_TYPE": "Fast",
+        "HEALTH": "Good",
+        "PRESENT": "1",
+        "TECHNOLOGY": "Li-ion",
+        "CHARGE_FULL_DESIGN": "100",
+        "CHARGE_FULL": "100",
+        "CHARGE_NOW": "50",
+        "CAPACITY": "50",
+        "CAPACITY_LEVEL": "Normal",
+        "CHARGE_COUNTER": "-1000",
+        "TIME_TO_EMPTY_AVG": "3600",
+        "TIME_TO_FULL_NOW": "3600",
+        "TEMP": "26",
+        "VOLTAGE_NOW": "3300",
+        "CURRENT_AVG": "-1600",
+        "CURRENT_NOW": "-1600",
+        "CHARGE_BEHAVIOUR": "[auto] inhibit-charge",
+        "MODEL_NAME": "Test battery",
+    }
+    write_supply(tmp_path, "test_battery", keys)
+    reading = PowerSupplyBattery(str(tmp_path)).read()
+    assert (reading.status, reading.percent, reading.time_to_empty_s) == ("discharging", 50, 3600)
+    assert (reading.voltage_uv, reading.current_ua, reading.temperature_dc) == (3300, -1600, 26)
+    assert (reading.charge_now_uah, reading.charge_full_design_uah) == (50, 100)
+    write_supply(tmp_path, "absent", keys | {"PRESENT": "0"})
+    with pytest.raises(BatteryLost, match="sees no battery"):
+        PowerSupplyBattery(str(tmp_path)).read()
+
+
 def test_a_gauge_in_watt_hours_is_converted_by_its_design_voltage() -> None:
     keys = {
         "STATUS": "Charging",
