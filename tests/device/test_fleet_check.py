@@ -146,7 +146,8 @@ def test_a_camera_that_fails_is_reported_and_not_handed_out(
     assert "no &lt;b&gt;frames&lt;/b&gt;" in html
     told = (tmp_path / "told").read_text().splitlines()
     assert told[:4] == ["-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]
-    assert told[4:9] == ["-i", "/keys/technician", "-o", "IdentitiesOnly=yes", "--"]
+    assert told[4:6] == ["-o", "StrictHostKeyChecking=accept-new"]
+    assert told[6:11] == ["-i", "/keys/technician", "-o", "IdentitiesOnly=yes", "--"]
     assert "technician@192.0.2.42" in told
     assert "firsthand-device selftest --extended --supervisor 'O'\"'\"'Neil; reboot' --json" in told
     assert main(["assets", str(tmp_path / "assets.jsonl")]) == 0
