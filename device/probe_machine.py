@@ -114,8 +114,11 @@ def kernel_parts(board: Board, tree: Tree) -> Iterator[Finding]:
 
 
 def lamps(tree: Tree) -> Finding:
-    """Lamps on the computer itself: where they are, they blink with the card until a program takes them."""
-    names = tree.entries("/sys/class/leds", r"[A-Za-z0-9:_-]{1,32}")
+    """Lamps on the computer itself: where they are, they blink with the card until a program takes them.
+
+    A keyboard's are not among them.
+    """
+    names = tree.entries("/sys/class/leds", r"(?!input)[A-Za-z0-9:_-]{1,32}")
     return Finding("own lamps", "found" if names else "none", ", ".join(names[:4]) or "none that the kernel drives")
 
 

@@ -28,6 +28,7 @@ ZERO_2_W = {
     "sys/class/hwmon/hwmon0/name": "rpi_volt\n",
     "sys/class/hwmon/hwmon0/in0_lcrit_alarm": "0\n",
     "sys/class/leds/ACT/brightness": "0\n",
+    "sys/class/leds/input0::capslock/brightness": "0\n",
     "dev/gpiochip0": "",
     "dev/ttyAMA0": "",
     "dev/i2c-1": "",

@@ -39,6 +39,7 @@ def test_a_board_that_is_wired_as_it_should_be_lacks_nothing(
     assert "hardware H.264 on /dev/video11" in text
     assert "SD card, SR64G, 63.9 GB, made 05/2025" in text
     assert "cpu-thermal 48 °C" in text
+    assert "own lamps   ACT\n" in text
     assert "check    clock" in text  # worth having; the board works without
     assert text.rstrip().endswith("Next: firsthand-device selftest")
 
