@@ -49,7 +49,7 @@ def _from_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise BadPassphrase(f"{path} can be read by others: chmod 600 it, and change the passphrase")
+                raise BadPassphrase(f"{path} can be read by others: chmod 600 it, and take another secret")
             return file.readline(_LONGEST + 2).decode()
     except OSError as error:
         raise BadPassphrase(f"cannot read the passphrase from {path}: {error.strerror}") from error
