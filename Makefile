@@ -23,7 +23,7 @@ DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2
   $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages lab-picamera2
+.PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages lab lab-picamera2
 .PHONY: help run panel test lint docs deb interrupted-updates fuzz mutants bench clean debian-packages
 .PHONY: help run panel test lint docs deb image image-twice fuzz mutants bench clean debian-packages
 
@@ -37,6 +37,7 @@ help:
 	@echo "make interrupted-updates  cut N=200 updates off at random instants: every camera must start, whole (as root)"
 	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
 	@echo "make deb     Debian packages of camera and station for ARCH=$(ARCH), into build/"
+	@echo "make lab     the lab: real kernel, real units, real camera stack in virtual machines and containers (as root)"
 	@echo "make lab-picamera2  the camera driver on real picamera2 and libcamera (as root)"
 	@echo "make image   the image of BOARD=$(BOARD) into build/image, as root (about two minutes; docs/image.md)"
 	@echo "make docs    write the tables of docs/*.md from the code"
@@ -89,6 +90,10 @@ bench: $(VENV)/.test
 	@for one in startup trigger_latency recording_cpu under_stress seal_vs_openssl upload; do \
 	  PYTHONPATH=. $(BIN)/python benchmarks/$$one.py || echo "$$one did not run: see above"; \
 	done
+
+# All of it, with a table at the end. One part: make lab PART=machine; KEEP=1 leaves disks and consoles (docs/lab.md).
+lab: debian-packages $(VENV)/.test
+	PYTHONPATH=. $(BIN)/python tests/lab/run.py $(if $(KEEP),--keep) $(PART)
 
 # Real picamera2 on libcamera's virtual camera; makes and keeps a Debian root on its first run (root, about a minute).
 lab-picamera2: debian-packages $(VENV)/.test

@@ -35,3 +35,10 @@ def kernel(lab: None) -> LabKernel:
 def initrd(kernel: LabKernel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An initial RAM disk that mounts the first disk."""
     return make_initrd(tmp_path_factory.mktemp("initrd") / "initrd", kernel.chain("disk", "network"))
+
+
+@pytest.fixture(scope="session")
+def whole_lab(lab: None) -> None:
+    """For what takes minutes: only `make lab` runs it."""
+    if os.environ.get("FIRSTHAND_LAB") != "all":
+        pytest.skip("takes minutes: `make lab` runs it")

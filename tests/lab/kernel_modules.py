@@ -19,18 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import lgpio_module
+
 from fleet.image.debian_root import CACHE, CannotBuild, DebianRoot, unpacked
 
 SERIES: Final = "6.12"
 BUILDER: Final = DebianRoot(
     packages=("linux-image-amd64", "linux-headers-amd64", f"linux-source-{SERIES}", "gcc", "make", "libc6-dev",
-              "kmod", "xz-utils", "patch"),
+              "kmod", "xz-utils", *lgpio_module.PACKAGES),
 )  # fmt: skip
-"""A root file system that is only there to build two modules in."""
+"""A root file system that is only there to build in."""
 DRIVERS: Final = {
-    "disk": ("virtio_blk", "ext4", "squashfs", "vfat", "nls_cp437", "nls_ascii", "loop", "overlay"),
+    "disk": ("virtio_blk", "ext4", "squashfs", "vfat", "nls_cp437", "nls_ascii", "loop"),
     "network": ("virtio_net",),
-    "board": ("gpio-sim", "test_power", "vivid", "snd-aloop", "softdog", "i2c-stub", "i2c-dev"),
+    "board": ("gpio-sim", "test_power", "vivid", "snd-aloop", "softdog"),
     "update": ("dm-verity",),
 }
 """What the lab needs. Serial lines, virtio's console and the GPIO character device are built in."""
@@ -51,6 +53,8 @@ class LabKernel:
     """``NAME.ko`` for each driver."""
     order: dict[str, tuple[str, ...]]
     """What is to be inserted for a driver, in that order, the driver itself last."""
+    python: Path
+    """A directory of Python modules of the board's processor: lgpio."""
 
     def chain(self, *groups: str) -> list[Path]:
         """The files of whole groups of `DRIVERS`, each once, in the order in which they go in."""
@@ -65,7 +69,7 @@ def cache_directory() -> Path:
 
 def lab_kernel() -> LabKernel:
     """The kernel, built on the first call (about a minute, half of it downloads). Raises `CannotBuild`. Root only."""
-    recipe = inspect.getsource(_build) + inspect.getsource(_insert)
+    recipe = inspect.getsource(_build) + inspect.getsource(_insert) + inspect.getsource(lgpio_module)
     words = json.dumps([BUILDER.name(), DRIVERS, SOURCES, MAKEFILE, recipe])
     directory = cache_directory() / f"kernel-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +79,7 @@ def lab_kernel() -> LabKernel:
             _make(directory)
     facts = json.loads((directory / "kernel.json").read_text("utf-8"))
     order = {name: tuple(chain) for name, chain in facts["order"].items()}
-    return LabKernel(facts["version"], directory / "vmlinuz", directory / "modules", order)
+    return LabKernel(facts["version"], directory / "vmlinuz", directory / "modules", order, directory / "python")
 
 
 def _make(directory: Path) -> None:
@@ -88,6 +92,7 @@ def _make(directory: Path) -> None:
         (made / "modules").mkdir(parents=True)
         shutil.copy(root / "boot" / f"vmlinuz-{version}", made / "vmlinuz")
         order = {name: _insert(root, version, name, made) for group in DRIVERS.values() for name in group}
+        lgpio_module.build(root, made / "python")
         (made / "kernel.json").write_text(json.dumps({"version": version, "order": order}, indent=1))
         made.rename(directory)
     builder.unlink()  # 780 MB that nobody needs again before the kernel changes
