@@ -17,7 +17,7 @@ BOARD ?= lab-vm
 IMAGE_ARCH = $(if $(filter lab-vm dev-webcam,$(BOARD)),amd64,arm64)
 IMAGE_OPTIONS ?= $(if $(filter amd64,$(IMAGE_ARCH)),--raw)
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
-DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2fsprogs fdisk ffmpeg fuse3 \
+DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2fsprogs fdisk ffmpeg fuse3 iproute2 \
   libimage-exiftool-perl mmdebstrap mosquitto mount mtools openssl poppler-utils qemu-system-x86 rauc \
   softhsm2 squashfs-tools systemd-container zbar-tools zstd \
   $(if $(shell command -v npm 2>/dev/null),,nodejs npm)

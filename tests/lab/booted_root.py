@@ -24,6 +24,8 @@ from package import BASE, camera_package
 from fleet.image.debian_root import CannotBuild, DebianRoot, unpacked
 
 SITE: Final = "usr/lib/firsthand/site"
+SYSTEM_SITE: Final = "usr/lib/python3/dist-packages"
+"""Where the simulator goes: an upgrade of the package leaves it alone."""
 BOOT_S: Final = 60.0
 WITH_SIMULATOR: Final = """\
 [Service]
@@ -51,7 +53,7 @@ def make_root(directory: Path) -> Path:
     done = in_root(root, "dpkg", "--force-unsafe-io", "-i", "/root/firsthand.deb")
     if done.returncode != 0:
         raise CannotBuild(f"dpkg refuses our package: {done.stdout[-500:]} {done.stderr[-1000:]}")
-    _add_simulator(root / SITE)
+    _add_simulator(root / SYSTEM_SITE)
     return root
 
 
@@ -79,11 +81,33 @@ def _add_simulator(site: Path) -> None:
         raise CannotBuild(f"the simulator's libraries: {done.stderr[-300:]}")
 
 
+class OwnNetwork:
+    """A network in which there is nothing but localhost: for the camera, and for the servers that it asks."""
+
+    def __init__(self) -> None:
+        script = "ip link set lo up && echo up && exec sleep infinity"
+        self._holder = subprocess.Popen(["unshare", "--net", "sh", "-c", script], stdout=subprocess.PIPE)
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == b"up\n", "no network namespace can be made here"
+
+    @property
+    def enter(self) -> tuple[str, ...]:
+        """Put before a command, it runs there."""
+        return ("nsenter", f"--net=/proc/{self._holder.pid}/ns/net")
+
+    def close(self) -> None:
+        assert self._holder.stdout is not None
+        self._holder.stdout.close()
+        self._holder.kill()
+        self._holder.wait()
+
+
 class BootedRoot:
     """The container. `run` is a command in it, as root or another user."""
 
-    def __init__(self, root: Path, console: Path) -> None:
+    def __init__(self, root: Path, console: Path, network: OwnNetwork) -> None:
         self.root = root
+        self.network = network
         self._console = console
         self._nspawn: subprocess.Popen[bytes] | None = None
         self.leader = 0
@@ -94,10 +118,11 @@ class BootedRoot:
     def boot(self) -> None:
         """Start it, and wait until systemd has started everything."""
         command = ["systemd-nspawn", "-q", "-D", str(self.root), "--boot", "--register=no", "--keep-unit"]
-        command += ["--console=pipe", "--private-network"]
+        # Without this capability systemd gives PrivateNetwork= up with a mere notice. The network is our own.
+        command += ["--console=pipe", "--capability=CAP_NET_ADMIN"]
         with self._console.open("ab") as console:
             self._nspawn = subprocess.Popen(
-                ["unshare", "-m", "sh", "-c", START, "sh", *command],
+                [*self.network.enter, "unshare", "-m", "sh", "-c", START, "sh", *command],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
             )  # fmt: skip
         self.leader = until(self._first_process, f"a system that boots: {self.console()}", BOOT_S)

@@ -7,7 +7,6 @@ of charge. What a container has no hardware for is simulated (`booted_root`); ev
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import os
 import shutil
 import signal
@@ -16,45 +15,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from booted_root import WITH_SIMULATOR, BootedRoot, make_root, until
+from booted_root import SITE, WITH_SIMULATOR, BootedRoot, OwnNetwork, make_root, until
+from flashed_identity import Authority
+from package import BASE
 
 from device.client import ask
-from evidence import cms
 from evidence.handover import Status
-from evidence.keys import FileSigner
 from evidence.requests import StatusRequest, TriggerRequest
-from evidence.statements import encode_canonical
 from evidence.trust import Trust
 from evidence.verify import verify_file
-from fleet.ca import create_agency
 from simulator.battery_feed import BatteryFeed
 from simulator.settings_text import toml_text
 
+SERIAL = "SIM-0001"
 DEVICE, AGENT = "firsthand-device.service", "firsthand-agent.service"
 VAR = "var/lib/firsthand"
 POWER = f"{VAR}/device/power"
-NEEDED = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "dpkg-deb": "dpkg"}
-POLICY = {"v": 1, "name": "units", "version": 1, "pre_event_s": 2, "min_free_mib": 1, "stop_reason_s": 0}
+NEEDED = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "dpkg-deb": "dpkg", "ip": "iproute2"}
+POLICY = 'name = "units"\nversion = 1\npre_event_s = 2\nmin_free_mib = 1\nstop_reason_s = 0\n'
 
 
-def device_toml() -> dict[str, Any]:
-    """A camera at the places of the contract, with simulated eyes and pins."""
-    keys = "/etc/firsthand/keys"
+BOARD = "lab-container"
+
+
+def board_toml() -> dict[str, Any]:
+    """A board that no container has: its eyes, pins and cell are simulated. `new-config` makes device.toml of it."""
     wired = {"hardware_socket": f"/{VAR}/device/hw.sock"}
     return {
-        "serial": "SIM-0001",
-        "model": "units",
-        "spool": f"/{VAR}/spool",
-        "state": f"/{VAR}/device",
-        "socket": "/run/firsthand/device.sock",
-        "profile": "/etc/firsthand/profile.p7s",
-        "peer_users": ["firsthand-agent"],
-        "keys": {
-            "root": f"{keys}/root.pem",
-            "evidence_key": f"{keys}/camera.key",
-            "evidence_chain": f"{keys}/camera.pem",
-            "vault": ["/etc/firsthand/vault-1.pem"],
-        },
+        "model": "A container",
         "camera": {
             "driver": "simulated-scene",
             "options": {"width": 320, "height": 180, "frame_rate": 10, "bitrate": 150_000, **wired},
@@ -70,44 +58,16 @@ def device_toml() -> dict[str, Any]:
             "record_button": {"kind": "record_button"},
             "radio": {"kind": "trigger", "source": "message"},
         },
+        "board": {"says": "A container of the lab.", "machines": [], "memory_mib": 400, "parts": {"camera": "none"}},
     }
-
-
-def agent_toml() -> dict[str, Any]:
-    keys = "/etc/firsthand/keys"
-    return {
-        "recorder_socket": "/run/firsthand/device.sock",
-        "state_directory": f"/{VAR}/agent",
-        "root": f"{keys}/root.pem",
-        "station": {"url": "https://localhost:9", "system_id": "nobody-there"},
-        "tls": {"certificate": f"{keys}/camera-tls.pem", "key": f"{keys}/camera-tls.key", "ca": f"{keys}/tls-ca.pem"},
-    }
-
-
-def give_identity(root: Path, pki: Path) -> None:
-    """What the first boot leaves. The keys are root's: to whom they go is for the package to say."""
-    etc = root / "etc/firsthand"
-    create_agency(pki)
-    for name in ("root.pem", "camera.pem", "camera.key", "camera-tls.pem", "camera-tls.key", "tls-ca.pem"):
-        shutil.copy(pki / name, etc / "keys" / name)
-        (etc / "keys" / name).chmod(0o600 if name.endswith(".key") else 0o644)
-    shutil.copy(pki / "vault.pem", etc / "vault-1.pem")
-    signer = FileSigner.load(pki / "profile.key", pki / "profile.pem")
-    (etc / "profile.p7s").write_bytes(cms.sign(encode_canonical(POLICY), signer, dt.datetime.now(dt.UTC)))
-    (etc / "device.toml").write_text(toml_text(device_toml(), "units"))
-    (etc / "agent.toml").write_text(toml_text(agent_toml(), "units"))
-    for path in etc.iterdir():
-        if path.is_file():
-            path.chmod(0o644)
-    drop_in = root / f"etc/systemd/system/{DEVICE}.d"
-    drop_in.mkdir(parents=True)
-    (drop_in / "simulator.conf").write_text(WITH_SIMULATOR)
 
 
 class Camera(BootedRoot):
     """The booted system, and its recorder as one talks to it."""
 
     power: BatteryFeed
+    token: str
+    """With which it enrolled."""
 
     def status(self) -> Status | None:
         with contextlib.suppress(Exception):
@@ -152,13 +112,21 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Camera]:
             pytest.fail(reason)
         pytest.skip(reason)
     directory = tmp_path_factory.mktemp("units")
-    made = Camera(make_root(directory / "root"), directory / "console.txt")
-    give_identity(made.root, directory / "pki")
-    power = BatteryFeed(made.root / POWER, 90.0)
+    network = OwnNetwork()
+    made = Camera(make_root(directory / "root"), directory / "console.txt", network)
+    (made.root / SITE / f"device/boards/{BOARD}.toml").write_text(toml_text(board_toml(), BOARD))
+    drop_in = made.root / f"etc/systemd/system/{DEVICE}.d"
+    drop_in.mkdir(parents=True)
+    (drop_in / "simulator.conf").write_text(WITH_SIMULATOR)
+    made.power = BatteryFeed(made.root / POWER, 90.0)
     made.run_offline("chown", "-R", "firsthand-device:firsthand-device", f"/{VAR}/device")
-    with made.booted():
-        made.power = power
-        yield made
+    authority = Authority(directory / "agency")
+    select = made.root / "boot/firsthand"
+    with authority.serving(network.enter) as server:
+        made.token = authority.flash(select, server=server, serial=SERIAL, board=BOARD, policy=POLICY)
+        with made.booted():
+            yield made
+    network.close()
     shutil.rmtree(made.root)
 
 
@@ -168,8 +136,23 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Camera]:
 @pytest.mark.needs_root
 def test_the_camera_boots_without_a_failed_unit_and_tests_itself(camera: Camera) -> None:
     status = camera.ready()
-    assert status.serial == "SIM-0001"
+    assert status.serial == SERIAL
     assert camera.run("systemctl", "--failed", "--plain", "--no-legend") == ""
+
+
+@pytest.mark.needs_root
+@pytest.mark.requirement("R6")
+def test_its_first_boot_enrolled_it_within_its_own_sandbox_and_is_over(camera: Camera) -> None:
+    camera.ready()
+    assert (camera.root / VAR / "first-boot.done").exists()
+    assert camera.token not in (camera.root / "boot/firsthand/identity.toml").read_text()
+    assert camera.token not in camera.run("journalctl", "--no-pager", "-b")
+    settings = (camera.root / "etc/firsthand/device.toml").read_text()
+    assert f'serial = "{SERIAL}"' in settings
+    assert "firsthand-agent" in settings
+    assert camera.show("firsthand-first-boot.service", "NRestarts") == "0"
+    camera.run("systemctl", "start", "firsthand-renew.service")
+    assert camera.show("firsthand-renew.service", "Result") == "success"
 
 
 @pytest.mark.needs_root
@@ -196,13 +179,13 @@ def test_owners_and_modes_are_those_of_the_contract(
 
 
 @pytest.mark.needs_root
-@pytest.mark.parametrize(
-    ("unit", "tenths"),
-    [("device", 15), ("agent", 20), ("first-boot", 20), ("renew", 20), ("health", 20)],
-)
-def test_a_unit_that_is_taken_over_can_do_little(camera: Camera, unit: str, tenths: int) -> None:
+@pytest.mark.parametrize("unit", sorted(path.stem for path in (BASE / "systemd/units").glob("*.service")))
+def test_a_unit_that_is_taken_over_can_do_little(camera: Camera, unit: str) -> None:
+    if unit == "firsthand-station":
+        shutil.copy(BASE / f"systemd/units/{unit}.service", camera.root / "usr/lib/systemd/system")
+    tenths = 15 if unit == "firsthand-device" else 20
     command = ("systemd-analyze", "security", "--no-pager", "--offline=true", f"--threshold={tenths}")
-    said = camera.run(*command, f"firsthand-{unit}.service", check=False)
+    said = camera.run(*command, f"{unit}{'x' * unit.endswith('@')}.service", check=False)
     assert "Overall exposure level" in said
     assert camera.returned == 0, said[-2000:]
 
@@ -225,6 +208,7 @@ def test_the_recorder_has_no_network_no_capability_and_no_core(camera: Camera) -
     process = Path(f"/proc/{camera.outside(camera.main_pid(DEVICE))}")
     interfaces = [line.split(":")[0].strip() for line in (process / "net/dev").read_text().splitlines()[2:]]
     assert interfaces == ["lo"]
+    assert (process / "ns/net").readlink() != Path(f"/proc/{camera.leader}/ns/net").readlink()
     status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
     assert {status[name].strip() for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {"0" * 16}
     assert status["NoNewPrivs"].strip() == "1"
