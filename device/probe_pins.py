@@ -99,7 +99,7 @@ def receiver(board: Board, tree: Tree, *, listen_s: float = LISTEN_S) -> Iterato
         yield Finding("GPS", "found", f"serial port {port}; whether a receiver talks is known on the board only")
     if "pps" in board.facts.buses:
         pulses = tree.entries("/sys/class/pps", r"pps[0-9]+")
-        advice = "add dtoverlay=pps-gpio,gpiopin=4 to config.txt; without it the clock is right to about 0.1 s only"
+        advice = "add dtoverlay=pps-gpio,gpiopin=4 to config.txt; it counts if the receiver sets the clock (sensors.md)"
         yield Finding(
             "PPS", "found" if pulses else "check", pulses[0] if pulses else "no /dev/pps0", "" if pulses else advice
         )
