@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import socket
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from evidence.usage import UsageParser
 from fleet.update import boot_choice, install_line
 from fleet.update.bundle import SlotImages, make_bundle
-from fleet.update.health import Waiting, check_health
+from fleet.update.health import SETTLE_S, WITHIN_S, Waiting, check_health
 from fleet.update.install import install
 from fleet.update.kept import Places
 from fleet.update.system_conf import system_conf
@@ -52,17 +53,33 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     ask.add_argument("--socket", type=Path, default=install_line.SOCKET, help="default %(default)s")
     ask.set_defaults(run=_ask)
 
-    for name, told, run in (
-        ("serve-install", "on a camera: the trusted side of install-update (systemd runs this as root)", _serve),
-        ("try-update", "on a camera: restart into an update that waits, if it stands idle in the dock", _try),
-        ("health", "on a camera: let a new system prove itself, or go back (systemd runs this at each boot)", _health),
-    ):
-        verbs.add_parser(name, help=told).set_defaults(run=run)
+    serve = verbs.add_parser("serve-install", help="on a camera: the trusted side of install-update (run by systemd)")
+    serve.set_defaults(run=_serve)
+    trying = verbs.add_parser("try-update", help="on a camera: restart into an update that waits, if it stands idle")
+    trying.set_defaults(run=_try)
+    health = verbs.add_parser(
+        "health",
+        help="on a camera: let a new system prove itself, or go back",
+        description="Run by systemd at each boot. A system that is not being tried is left alone.",
+    )
+    health.add_argument("--within-s", type=_seconds, default=WITHIN_S, help="at most so long (default %(default)g)")
+    health.add_argument("--settle-s", type=_seconds, default=SETTLE_S, help="good for so long (default %(default)g)")
+    health.set_defaults(run=_health)
 
     choice = verbs.add_parser("boot-choice", help="on a camera: RAUC's boot handler")
     choice.add_argument("order", metavar="ORDER", help="get-primary, get-current, get-state, set-primary, set-state")
     choice.add_argument("words", nargs="*", metavar="WORD")
     choice.set_defaults(run=_choice)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no number of seconds between 1 and 3600")
+    return seconds
 
 
 def _bundle(arguments: argparse.Namespace) -> int:
@@ -104,9 +121,10 @@ def _try(_: argparse.Namespace) -> int:
     return 0
 
 
-def _health(_: argparse.Namespace) -> int:
+def _health(arguments: argparse.Namespace) -> int:
     _log()
-    print(check_health(KEPT, Waiting(), Restart()))
+    waiting = Waiting(within_s=arguments.within_s, settle_s=arguments.settle_s)
+    print(check_health(KEPT, waiting, Restart()))
     return 0
 
 
