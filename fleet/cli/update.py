@@ -7,9 +7,12 @@ import logging
 import math
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from evidence.errors import EvidenceError
 from evidence.usage import UsageParser
+from fleet.errors import FleetError
 from fleet.update import boot_choice, install_line
 from fleet.update.bundle import SlotImages, make_bundle
 from fleet.update.health import SETTLE_S, WITHIN_S, Waiting, check_health
@@ -70,6 +73,22 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     choice.add_argument("order", metavar="ORDER", help="get-primary, get-current, get-state, set-primary, set-state")
     choice.add_argument("words", nargs="*", metavar="WORD")
     choice.set_defaults(run=_choice)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one of these verbs without loading the others, as the programs of systemd/programs do; the exit code."""
+    parser = UsageParser(prog="firsthand", description=__doc__)
+    add_to(parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=UsageParser))
+    arguments = parser.parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except (EvidenceError, FleetError) as error:
+        print(f"{arguments.verb}: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"{arguments.verb}: {error.filename or 'file'}: {error.strerror}", file=sys.stderr)
+    else:
+        return status
+    return 1
 
 
 def _seconds(text: str) -> float:

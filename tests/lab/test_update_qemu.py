@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 import firmware
+import msgspec
 import pytest
 from machine import CONSOLE, Boot, Disk, Machine
-from update_bench import signed_release
+from update_bench import images_of, signed_release
 from update_card import BOARD, make_card, releases
 
+from evidence.requests import UpdateRequest
 from fleet.ca import create_agency
 from fleet.update import autoboot
 from fleet.update.bundle import make_bundle
@@ -21,7 +24,7 @@ from fleet.update.bundle import make_bundle
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.timeout(1500)]
 EVIDENCE = hashlib.shake_256(b"what an officer recorded").digest(100_000)
 STATE = "cat /var/lib/firsthand/update/state.json"
-ASK = "python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect(\"/run/firsthand/device.sock\"); "
+ASK = 'python3 -c \'import socket; s = socket.socket(socket.AF_UNIX); s.connect("/run/firsthand/device.sock"); '
 
 
 class Camera:
@@ -46,9 +49,9 @@ class Camera:
         self.machine.start().ready(seconds=240)
         self.machine.until("systemctl is-active firsthand-device.service", seconds=120)
 
-    def asks(self, phase: str) -> None:
-        line = '{"op": "update", "phase": "%s"}' % phase
-        script = f"{ASK}s.sendall(b\"\"\"{line}\\n\"\"\"); print(s.recv(99))'"
+    def asks(self, phase: Literal["began", "ended"]) -> None:
+        request = msgspec.json.encode(UpdateRequest(phase=phase)).decode()
+        script = f'{ASK}s.sendall(b"""{request}\n"""); print(s.recv(99))\''
         assert "done" in self.machine.until(script, seconds=90)
 
     def installs(self, version: str, bundle: str = "") -> tuple[int, str]:
@@ -72,7 +75,7 @@ def tampered(bundle: Path, out: Path, *, signature: bool) -> Path:
 
 
 @pytest.fixture(scope="module")
-def camera(lab: None, tmp_path_factory: pytest.TempPathFactory) -> Camera:
+def camera(whole_lab: None, tmp_path_factory: pytest.TempPathFactory) -> Camera:
     directory = tmp_path_factory.mktemp("updates")
     pki = directory / "pki"
     create_agency(pki, serial="LAB-1", organization="Lab", simulated=True)
@@ -81,8 +84,10 @@ def camera(lab: None, tmp_path_factory: pytest.TempPathFactory) -> Camera:
         bundles[version] = directory / f"{version}.raucb"
         key, cert = pki / "release.key", pki / "release.pem"
         make_bundle(releases()[version], board=BOARD, version=version, key=key, cert=cert, out=bundles[version])
-    bundles["payload"] = tampered(bundles["2.0"], directory / "payload.raucb", signature=False)
-    bundles["signature"] = tampered(bundles["2.0"], directory / "signature.raucb", signature=True)
+    small = directory / "small.raucb"
+    make_bundle(images_of(directory, "2.0"), board=BOARD, version="2.0", key=key, cert=cert, out=small)
+    bundles["payload"] = tampered(small, directory / "payload.raucb", signature=False)
+    bundles["signature"] = tampered(small, directory / "signature.raucb", signature=True)
     manifests = {name: name for name in bundles} | {"payload": "2.0", "signature": "2.0", "older": "0.9"}
     handed = {f"{name}.raucb": path.read_bytes() for name, path in bundles.items()}
     for name, version in manifests.items():
@@ -96,7 +101,7 @@ def camera(lab: None, tmp_path_factory: pytest.TempPathFactory) -> Camera:
 def test_a_camera_is_updated_goes_back_and_refuses_what_it_must(camera: Camera) -> None:
     with camera.machine as machine:
         machine.ready(seconds=240)
-        machine.until("systemctl is-active firsthand-device.service firsthand-install.socket", seconds=120)
+        machine.until("systemctl is-active firsthand-install.socket", seconds=120)
         assert camera.slot == "A"
         for name, why in (
             ("older", "release 0.9 is not newer than 1.0"),
@@ -112,10 +117,11 @@ def test_a_camera_is_updated_goes_back_and_refuses_what_it_must(camera: Camera) 
 
         status, said = camera.installs("2.0")
         assert (status, "release 2.0 is installed" in said) == (0, True), said
-        assert "restarting into release 2.0" in machine.run("systemctl start firsthand-try-update; journalctl -u firsthand-try-update")
+        said = machine.run("systemctl start firsthand-try-update; journalctl -u firsthand-try-update")
+        assert "restarting into release 2.0" in said
         camera.restarts()
         assert camera.slot == "B"
-        machine.until(f"{STATE} | grep '\"phase\":\"confirmed\"'", seconds=180)
+        machine.until(f'{STATE} | grep \'"phase":"confirmed"\'', seconds=180)
         assert autoboot.chosen_in(machine.run("cat /boot/firsthand/autoboot.txt").encode().ljust(256, b"\n")) == "B"
 
         status, said = camera.installs("3.0")

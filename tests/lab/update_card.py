@@ -34,7 +34,7 @@ BOARD: Final = "lab-vm"
 VERSIONS: Final = ("1.0", "2.0", "3.0")
 DATA: Final = 1024 * MIB
 KEPT: Final = 1
-STAND_IN: Final = '''
+STAND_IN: Final = """
 import socket, sys
 from pathlib import Path
 import msgspec
@@ -63,7 +63,7 @@ while True:
             if isinstance(asked, FactsRequest):
                 answer = Facts(about="support", facts={"self_test": {"verdict": "pass", "checks": []}})
             connection.sendall(msgspec.json.encode(answer) + b"\\n")
-'''
+"""
 _UNIT: Final = """\
 [Unit]
 Description={name} of the lab's updates
