@@ -43,6 +43,7 @@ POLICY: Final[dict[str, Any]] = {
     "pre_event_s": 4,
     "confirm_stop_s": 0,
     "stop_reason_s": 0,
+    "double_press_ms": 2000,
 }
 NEEDLESS: Final = ("getty@tty1.service", "serial-getty@ttyS0.service", "getty.target", "apt-daily.timer",
                    "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer", "e2scrub_all.timer",

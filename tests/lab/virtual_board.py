@@ -51,6 +51,11 @@ ExecStart=/usr/bin/python3 -IB /run/lab/tone.py
 Restart=always
 RestartSec=1s
 """
+_PAUSE: Final = (
+    "now() { read -r up idle </proc/uptime; now=$((${up%.*} * 100 + 1${up#*.} - 100)); }; "
+    "pause() { now; end=$((now + $1)); while [ $now -lt $end ]; do now; done; }"
+)
+"""A shell's pause without a program to start, which takes longer than a thumb where the processor is emulated."""
 _SET_UP: Final = f"""\
 while read -r file options; do insmod "/run/lab/modules/$file" $options 2>/dev/null; done </run/lab/modules/order
 # lgpio, where the system has none; on a Raspberry Pi it is the system's.
@@ -86,11 +91,12 @@ class VirtualBoard:
         """A button, pressed as a thumb does; the times are the machine's own."""
         file = self._of(self.lines[name]["pin"], "pull")
         down, up = self._pull(name, active=True), self._pull(name, active=False)
-        once = f"echo {down} >{file}; sleep {seconds}; echo {up} >{file}; sleep {PRESS_S}"
-        self.machine.run("; ".join([once] * times))
+        once = f"echo {down} >{file}; pause {int(seconds * 100)}; echo {up} >{file}; pause {int(PRESS_S * 100)}"
+        self.machine.run("; ".join([_PAUSE, *[once] * times]))
 
-    def hold(self, name: str, seconds: float = HOLD_S) -> None:
-        self.press(name, seconds=seconds)
+    def hold(self, name: str) -> None:
+        """Long enough to ask for the end of a recording."""
+        self.press(name, seconds=HOLD_S)
 
     def lit(self, lamp: str) -> bool:
         """Whether the lamp's line is high now; a pattern may have it low for a while."""
@@ -114,6 +120,12 @@ class VirtualBoard:
         told = self.machine.run(f"python3 -ISB /run/lab/ask.py {operation}", seconds=seconds)
         answer: dict[str, Any] = json.loads(told)
         return answer
+
+    def wait_state(self, state: str, *, seconds: float = 60.0) -> dict[str, Any]:
+        """The recorder's status as soon as it is in that state."""
+        command = f'python3 -ISB /run/lab/ask.py status | grep \'"state":"{state}"\''
+        status: dict[str, Any] = json.loads(self.machine.until(command, seconds=seconds, every_s=0.5))
+        return status
 
     def wait_ready(self, *, seconds: float = 180.0) -> None:
         """The recorder has told systemd that it records, and its first self-test is over."""
