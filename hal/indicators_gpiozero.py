@@ -39,9 +39,10 @@ class GpiozeroIndicators:
     """A `hal.indicators.Indicators` on GPIO pins, one pin for each channel, high = on.
 
     `channels` maps a channel to a BCM pin, e.g. ``{"red": 22, "haptic": 5}``. `pin_factory` None = gpiozero's default.
-    All channels are opened here and are off.
+    All channels are opened here and are off. One that cannot be opened takes no other with it: it is tried again each
+    time it is to show something, and says `DeviceLost` until then.
 
-    Raises `BadDriverOption` for a pin out of 0..53 or used twice, `DeviceLost` if a pin cannot be opened.
+    Raises `BadDriverOption` for a pin out of 0..53 or used twice.
     """
 
     def __init__(self, channels: Mapping[str, int], pin_factory: Any | None = None) -> None:
@@ -52,14 +53,26 @@ class GpiozeroIndicators:
         self._names = frozenset(pins)
         self._devices: dict[str, Any] = {}
         self._lock = threading.Lock()  # gpiozero's blink thread must not be replaced by two callers at once
-        for name, pin in pins.items():
-            try:
-                self._devices[name] = _opened(name, pin, pin_factory)
-            except pin_errors() as error:
-                self.stop()
-                raise DeviceLost(
-                    f"indicator {name!r} cannot use pin {pin} ({error}): check that no other program uses it"
-                ) from error
+        self._factory = pin_factory
+        self._unopened = dict(pins)
+        self._level = 1.0
+        for name in pins:
+            with contextlib.suppress(DeviceLost):
+                self._open(name)
+
+    def _open(self, name: str) -> None:
+        """Open a channel that is not open yet. Raises `DeviceLost`."""
+        pin = self._unopened[name]
+        try:
+            device = _opened(name, pin, self._factory)
+        except pin_errors() as error:
+            raise DeviceLost(
+                f"indicator {name!r} cannot use pin {pin} ({error}): check that no other program uses it"
+            ) from error
+        if isinstance(device, DimmableLamp):
+            device.dim(self._level)
+        self._devices[name] = device
+        del self._unopened[name]
 
     @property
     def channels(self) -> frozenset[str]:
@@ -94,6 +107,7 @@ class GpiozeroIndicators:
         """
         if not 0 < level <= 1:
             raise ValueError(f"level must be over 0 and at most 1, not {level}")
+        self._level = level
         for name, device in list(self._devices.items()):
             if isinstance(device, DimmableLamp):
                 self._drive(name, lambda lamp: lamp.dim(level))
@@ -103,6 +117,7 @@ class GpiozeroIndicators:
         with self._lock:
             devices = list(self._devices.values())
             self._devices.clear()
+            self._unopened.clear()
         for device in devices:
             with contextlib.suppress(*pin_errors()):  # a pin that fails must not keep the others lit
                 device.off()
@@ -112,6 +127,8 @@ class GpiozeroIndicators:
         if channel not in self._names:
             raise KeyError(channel)
         with self._lock:
+            if channel in self._unopened:
+                self._open(channel)
             device = self._devices.get(channel)
             if device is None:
                 return

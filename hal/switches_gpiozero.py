@@ -6,7 +6,9 @@ hold threads are not used: debounce, double press and hold belong to the state m
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +20,10 @@ from hal.clock import boottime_ns
 from hal.errors import BadDriverOption, DeviceLost
 from hal.pins import checked_pin, pin_errors
 from hal.switches import Edge
+
+log = logging.getLogger("firsthand.switches")
+RETRY_S = 3.0
+"""How long after an attempt to open a lost line the next one is made."""
 
 _KEYS = ("pin", "active_high", "pull")
 _PULLS: dict[str, bool | None] = {"up": True, "down": False, "none": None}
@@ -85,26 +91,43 @@ class GpiozeroSwitches:
         self._level: dict[str, bool] = {}
         self._lock = threading.RLock()  # keeps edges in order; re-entrant, so that a callback may call stop()
         self._on_edge: Callable[[Edge], None] | None = None
+        self._stopping = threading.Event()
 
     def start(self, on_edge: Callable[[Edge], None]) -> None:
         """Open the pins and deliver edges; lines already active deliver an edge at once, on the caller's thread.
 
         Raises `DeviceLost` if pins cannot be opened, after all the others were: these deliver nevertheless, because a
-        dead vehicle line must not take the record button with it (design, invariant 1).
+        dead vehicle line must not take the record button with it (design, invariant 1). The lost ones are tried again
+        every few seconds on a thread, until they are open or `stop` is called.
         """
         if self._on_edge is not None:
             raise RuntimeError("the switches are already started")
         self._on_edge = on_edge
-        lost = []
+        self._stopping = threading.Event()
+        lost, unopened = [], dict[str, LineOptions]()
         for name, options in self._options.items():
             try:
                 self._open(name, options)
             except pin_errors() as error:
                 lost.append(f"{name} on pin {options.pin} ({error})")
+                unopened[name] = options
         if lost:
+            again = threading.Thread(
+                target=self._open_later, args=(unopened, self._stopping), name="switches-again", daemon=True
+            )
+            again.start()
             raise DeviceLost(
                 f"input lines lost: {'; '.join(lost)}: check that no other program uses the pins and that they exist"
             )
+
+    def _open_later(self, unopened: dict[str, LineOptions], stopping: threading.Event) -> None:
+        """A chip whose driver came late, a pin that another program held, rights that udev had not given yet."""
+        while unopened and not stopping.wait(RETRY_S):
+            for name, options in list(unopened.items()):
+                with contextlib.suppress(*pin_errors()):
+                    self._open(name, options)
+                    del unopened[name]
+                    log.warning("input line %s on pin %d is open now", name, options.pin)
 
     def _open(self, name: str, options: LineOptions) -> None:
         pull = _PULLS[options.pull]
@@ -115,6 +138,9 @@ class GpiozeroSwitches:
             pin_factory=self._factory,
         )
         with self._lock:
+            if self._on_edge is None:  # stopped meanwhile
+                device.close()
+                return
             self._devices[name] = device
             self._level[name] = False
             device.when_activated = lambda: self._deliver(name, active=True)
@@ -142,6 +168,7 @@ class GpiozeroSwitches:
 
     def stop(self) -> None:
         """Close the pins; no edge is delivered after it returns. May be called twice."""
+        self._stopping.set()
         with self._lock:
             self._on_edge = None
             devices = list(self._devices.values())

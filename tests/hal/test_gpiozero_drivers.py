@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import queue
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +48,37 @@ def test_an_edge_carries_line_polarity_and_time(factory: Any) -> None:
     assert edges == [Edge("record_button", True, 1), Edge("lightbar", True, 2), Edge("record_button", False, 3)]
     assert (switches.active("record_button"), switches.active("lightbar")) == (False, True)
     switches.stop()
+
+
+class LateFactory(MockFactory):  # type: ignore[misc]
+    """A board whose chip is not there at first."""
+
+    there = False
+
+    def pin(self, name: Any) -> Any:
+        if not self.there:
+            raise OSError(2, "No such file or directory")
+        return super().pin(name)
+
+
+@pytest.mark.requirement("R13")
+def test_a_record_button_whose_chip_comes_late_works_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hal.switches_gpiozero.RETRY_S", 0.01)
+    late = LateFactory(pin_class=MockPWMPin)
+    edges: queue.Queue[Edge] = queue.Queue()
+    switches = GpiozeroSwitches(BUTTON, late, clock=counting_clock())
+    with pytest.raises(DeviceLost, match="record_button on pin 17"):
+        switches.start(edges.put)
+    late.there = True
+    opened = threading.Event()
+    while not opened.wait(0.01):  # the line is open as soon as it can be asked
+        with contextlib.suppress(DeviceLost):
+            switches.active("record_button")
+            opened.set()
+    late.pin(17).drive_low()
+    assert edges.get(timeout=WAIT_S) == Edge("record_button", True, 1)
+    switches.stop()
+    late.close()
 
 
 def test_bounce_is_passed_on_raw(factory: Any) -> None:
@@ -227,14 +260,24 @@ def test_what_is_no_blinking_is_refused(factory: Any, on_s: float, off_s: float,
     indicators.stop()
 
 
-def test_a_pin_used_twice_is_refused_and_one_that_is_taken_is_lost(factory: Any) -> None:
+def test_a_pin_used_twice_is_refused() -> None:
     with pytest.raises(BadDriverOption, match="already used by indicator 'red'"):
-        GpiozeroIndicators({"red": 22, "green": 22}, factory)
+        GpiozeroIndicators({"red": 22, "green": 22})
+
+
+def test_a_lamp_whose_pin_is_taken_is_lost_takes_no_other_with_it_and_comes_back(factory: Any) -> None:
     first = GpiozeroIndicators({"red": 22}, factory)
+    second = GpiozeroIndicators({"green": 6, "red": 22}, factory)
+    second.on("green")
+    assert factory.pin(6).state == 1
     with pytest.raises(DeviceLost, match="no other program"):
-        GpiozeroIndicators({"green": 6, "red": 22}, factory)
-    GpiozeroIndicators({"green": 6}, factory).stop()  # what the failed one had opened was released
+        second.on("red")
     first.stop()
+    second.dim(0.5)
+    second.on("red")
+    assert factory.pin(22).state == 0.5
+    second.stop()
+    assert factory.pin(6).state == 0
 
 
 def test_lgpio_gets_a_writable_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

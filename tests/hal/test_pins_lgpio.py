@@ -34,7 +34,7 @@ def test_a_chip_that_is_not_there_is_the_fault_of_its_pins_and_not_of_the_start(
     with pytest.raises(DeviceLost, match=r"input lines lost: record_button on pin 17 .*check the setting `chip`"):
         GpiozeroSwitches({"record_button": {"pin": 17}}, factory).start(lambda _: None)
     with pytest.raises(DeviceLost, match="indicator 'red' cannot use pin 22"):
-        GpiozeroIndicators({"red": 22}, factory)
+        GpiozeroIndicators({"red": 22}, factory).on("red")
 
 
 def test_a_chip_is_found_by_its_label_and_a_board_without_revision_has_forty_pins(
