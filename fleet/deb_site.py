@@ -24,7 +24,8 @@ ROOMS: Final = ("device", "dock", "evidence", "fleet", "hal")
 PYTHONS: Final = {"trixie": "3.13"}
 """The Python of a Debian suite."""
 MACHINES: Final[dict[Arch, str]] = {"amd64": "x86_64", "arm64": "aarch64"}
-GLIBC: Final = ("2_28", "2_27", "2_17")
+GLIBC: Final = tuple(f"2_{minor}" for minor in range(41, 16, -1))
+"""Of trixie, and whatever older one a wheel asks for."""
 OF_THE_SYSTEM: Final = frozenset({"lgpio", "picamera2"})
 """Rule 2: Debian's and Raspberry Pi's packages, built against the system's own libraries."""
 CAMERA: Final = ("pi", "pkcs11")
