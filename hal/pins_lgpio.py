@@ -6,6 +6,7 @@ simulates its lines (gpio-sim). There GPIO 0 to 27 are taken to be lines 0 to 27
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +35,8 @@ def chip_factory(chip: int | str = 0, work_dir: str = "/run/firsthand") -> Any:
     if isinstance(chip, str) and not (1 <= len(chip) <= LONGEST_LABEL and chip.isascii() and chip.isprintable()):
         raise BadDriverOption(f"pins: a chip's label has 1 to {LONGEST_LABEL} letters, not {chip[:64]!r}")
     default_factory(work_dir)  # where lgpio puts its FIFO: before anything imports lgpio
-    import lgpio
+    with contextlib.chdir("."):  # its import goes to LG_WD and stays there: relative paths of others would be lost
+        import lgpio
     from gpiozero import PinUnknownPi
     from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
 

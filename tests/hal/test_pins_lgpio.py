@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,8 @@ def lgpio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The real library; only opening a chip and asking for its label can be answered by a test."""
     monkeypatch.setenv("LG_WD", str(tmp_path))
     try:
-        import lgpio as library
+        with contextlib.chdir("."):
+            import lgpio as library
     except ImportError:
         assert os.environ.get("CI") != "true", "CI must have lgpio"
         pytest.skip("lgpio has no wheel for this Python: install Debian's python3-lgpio")
@@ -58,3 +62,16 @@ def test_a_chip_is_found_by_its_label_and_a_board_without_revision_has_forty_pin
 def test_a_chip_that_cannot_be_is_refused(chip: Any) -> None:
     with pytest.raises(BadDriverOption, match="chip"):
         chip_factory(chip)
+
+
+@pytest.mark.usefixtures("lgpio")
+def test_the_programs_own_directory_stays_what_it_was(tmp_path: Path) -> None:
+    """lgpio leaves the program in LG_WD: a relative path in its arguments would mean another file from then on."""
+    program = "import os; from hal.pins_lgpio import chip_factory; chip_factory(63); print(os.getcwd())"
+    (tmp_path / "fifo").mkdir()
+    environment = {**os.environ, "LG_WD": str(tmp_path / "fifo"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path, env=environment
+    )
+    assert done.stdout.strip() == str(tmp_path)
+    assert list((tmp_path / "fifo").iterdir()), "and lgpio has its FIFO where it was told"
