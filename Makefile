@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages lab lab-picamera2
 .PHONY: help run panel test lint docs deb interrupted-updates fuzz mutants bench clean debian-packages
-.PHONY: help run panel test lint docs deb image image-twice fuzz mutants bench clean debian-packages
+.PHONY: help run panel test lint docs deb image image-twice lab-raspi3b fuzz mutants bench clean debian-packages
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
@@ -78,6 +78,11 @@ image-twice: image
 	$(BIN)/firsthand-fleet image build --board $(BOARD) $(IMAGE_OPTIONS) --deb build/firsthand_*_$(IMAGE_ARCH).deb --out build/image-again
 	cd build/image && for file in firsthand-$(BOARD)-*; do cmp $$file ../image-again/$$file || exit 1; done
 	@echo "both builds are the same, bit for bit"
+
+# By hand: an arm64 image on qemu's Raspberry Pi 3 B (docs/image.md).
+lab-raspi3b: $(VENV)/.test
+	$(MAKE) image BOARD=bodycam-zero2w IMAGE_OPTIONS=--raw
+	PYTHONPATH=.:tests/lab nice $(BIN)/python tests/lab/raspi3b.py build/image
 
 fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)

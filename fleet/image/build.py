@@ -10,18 +10,16 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from fleet.image import boot
 from fleet.image.bmap import block_map
 from fleet.image.card import write_card
 from fleet.image.debian_root import CannotBuild
 from fleet.image.fat import make_fat
+from fleet.image.root import EPOCH as EPOCH
 from fleet.image.root import Wishes, make_root, squash
+from fleet.image.root import epoch as epoch_of_all
 from fleet.image.sbom import bill_of_materials
-
-EPOCH: Final = 1_767_225_600
-"""2026-01-01: the time of every file, unless SOURCE_DATE_EPOCH says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def build(wishes: Wishes, out: Path, say: Callable[[str], None], *, raw: bool = 
     """Build it. The same wishes, root and time give the same bytes. Needs root. Raises `CannotBuild`, OSError."""
     if shutil.which("zstd") is None:
         raise CannotBuild("zstd is missing; run: sudo apt-get install zstd")
-    epoch = int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
+    epoch = epoch_of_all()
     out.mkdir(parents=True, exist_ok=True)
     stem = out / f"firsthand-{wishes.name}-{wishes.version}"
     made = Built(_with(stem, ".img" if raw else ".img.zst"), _with(stem, ".bmap"), _with(stem, ".boot.vfat"),

@@ -34,6 +34,8 @@ MASKED: Final = (
     "systemd-machine-id-commit.service", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer",
     "e2scrub_all.timer", "e2scrub_reap.service", "ssh.service", "ssh.socket", "sshd-keygen.service", "fstrim.timer",
 )  # fmt: skip
+EPOCH: Final = 1_767_225_600
+"""2026-01-01: the time of every file, unless SOURCE_DATE_EPOCH says otherwise."""
 USERS: Final = {"firsthand-device": 960, "firsthand-agent": 961, "firsthand-station": 962}
 GROUPS: Final = {"firsthand-spool": 970, "firsthand-socket": 971}
 _GENERATORS: Final = ("systemd-getty-generator", "systemd-ssh-generator", "systemd-gpt-auto-generator")
@@ -45,6 +47,14 @@ _REMOVED: Final = ("etc/ssh/ssh_host_*", "etc/machine-id", "var/lib/dbus/machine
                    "etc/*-", "var/lib/dpkg/*-old", "usr/lib/firsthand/image/data-key.*",
                    "etc/systemd/system/ssh*.wants", "etc/systemd/system/sshd*.service", "etc/ssh/sshd_config.d/*",
                    "etc/systemd/system/getty.target.wants", "var/lib/chrony/*", "etc/hostname")  # fmt: skip
+
+
+def epoch() -> int:
+    """The time of every file, in seconds. Raises `CannotBuild`."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
+    if not text.isdecimal() or int(text) >= 1 << 32:
+        raise CannotBuild(f"SOURCE_DATE_EPOCH={text[:20]!r} is no time in seconds")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +176,9 @@ def _close(root: Path) -> None:
     for unit in ("var-lib-firsthand.mount", "var-log.mount"):
         _chroot(root, "systemctl", "enable", unit)
     shadow = root / "etc/shadow"
+    today = str(epoch() // 86_400)
     lines = [line.split(":") for line in shadow.read_text("utf-8").splitlines()]
-    shadow.write_text("".join(":".join([user, "*", *rest]) + "\n" for user, _, *rest in lines), "utf-8")
+    shadow.write_text("".join(":".join([user, "*", today, *rest]) + "\n" for user, _, _, *rest in lines), "utf-8")
     (root / "etc/machine-id").write_bytes(b"")
     (root / "etc/hostname").write_text("firsthand\n", "ascii")
     (root / "etc/resolv.conf").unlink(missing_ok=True)
@@ -207,7 +218,7 @@ def _read(root: Path, name: str) -> str:
 
 def _chroot(root: Path, *command: str) -> None:
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
-                   "SYSTEMD_OFFLINE": "1", "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", "0")}  # fmt: skip
+                   "SYSTEMD_OFFLINE": "1", "SOURCE_DATE_EPOCH": str(epoch())}  # fmt: skip
     done = subprocess.run(["chroot", str(root), *command], capture_output=True, text=True, check=False,
                           env=environment, stdin=subprocess.DEVNULL)  # fmt: skip
     if done.returncode != 0:
