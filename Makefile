@@ -23,9 +23,7 @@ DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2
   $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages lab lab-picamera2
-.PHONY: help run panel test lint docs deb interrupted-updates fuzz mutants bench clean debian-packages
-.PHONY: help run panel test lint docs deb image image-twice lab-raspi3b fuzz mutants bench clean debian-packages
+.PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
@@ -72,10 +70,10 @@ interrupted-updates: debian-packages $(VENV)/.test
 # Root: the image holds files of several users. What an image is: docs/image.md.
 image: $(VENV)/.run
 	$(BIN)/firsthand-fleet deb --arch $(IMAGE_ARCH) --camera-only --out build
-	$(BIN)/firsthand-fleet image build --board $(BOARD) $(IMAGE_OPTIONS) --deb build/firsthand_*_$(IMAGE_ARCH).deb --out build/image
+	$(BIN)/firsthand-fleet image build --board $(BOARD) $(IMAGE_OPTIONS) --deb $$(ls -t build/firsthand_*_$(IMAGE_ARCH).deb | head -n 1) --out build/image
 
 image-twice: image
-	$(BIN)/firsthand-fleet image build --board $(BOARD) $(IMAGE_OPTIONS) --deb build/firsthand_*_$(IMAGE_ARCH).deb --out build/image-again
+	$(BIN)/firsthand-fleet image build --board $(BOARD) $(IMAGE_OPTIONS) --deb $$(ls -t build/firsthand_*_$(IMAGE_ARCH).deb | head -n 1) --out build/image-again
 	cd build/image && for file in firsthand-$(BOARD)-*; do cmp $$file ../image-again/$$file || exit 1; done
 	@echo "both builds are the same, bit for bit"
 
