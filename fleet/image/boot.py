@@ -17,7 +17,7 @@ from fleet.image.wired import wired
 from fleet.update import autoboot
 
 CMDLINE: Final = (
-    "ro rootwait quiet loglevel=3 panic=5 fsck.repair=yes net.ifnames=0 systemd.getty_auto=no systemd.ssh_auto=no "
+    "ro rootwait quiet loglevel=3 panic=5 fsck.repair=yes systemd.getty_auto=no systemd.ssh_auto=no "
     "systemd.gpt_auto=no systemd.condition_needs_update=no"
 )
 """In every image. No `console=`: a serial port is for the receiver, and shows nobody anything."""

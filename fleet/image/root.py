@@ -38,6 +38,7 @@ EPOCH: Final = 1_767_225_600
 """2026-01-01: the time of every file, unless SOURCE_DATE_EPOCH says otherwise."""
 USERS: Final = {"firsthand-device": 960, "firsthand-agent": 961, "firsthand-station": 962}
 GROUPS: Final = {"firsthand-spool": 970, "firsthand-socket": 971}
+ENABLED: Final = ("var-lib-firsthand.mount", "var-log.mount", "systemd-networkd.service")
 _GENERATORS: Final = ("systemd-getty-generator", "systemd-ssh-generator", "systemd-gpt-auto-generator")
 """They would open consoles, SSH over virtual sockets, or mount what somebody plugged in."""
 _EMPTIED: Final = ("dev", "proc", "run", "sys", "tmp", "var/log", "var/tmp", "var/cache", "var/lib/apt/lists",
@@ -173,7 +174,7 @@ def _close(root: Path) -> None:
     generators.mkdir(parents=True, exist_ok=True)
     for name in _GENERATORS:
         (generators / name).symlink_to("/dev/null")
-    for unit in ("var-lib-firsthand.mount", "var-log.mount"):
+    for unit in ENABLED:
         _chroot(root, "systemctl", "enable", unit)
     shadow = root / "etc/shadow"
     today = str(epoch() // 86_400)

@@ -19,7 +19,9 @@ pytestmark = [
     pytest.mark.needs_root,
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(os.environ.get("FIRSTHAND_LAB") not in ("1", "all"), reason="takes minutes: run it with `make lab`"),
+    pytest.mark.skipif(
+        os.environ.get("FIRSTHAND_LAB") not in ("1", "all"), reason="takes minutes: run it with `make lab`"
+    ),
 ]
 CARD_MIB = 3072
 

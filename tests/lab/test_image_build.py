@@ -122,6 +122,10 @@ def test_no_console_asks_for_a_name(root: Path) -> None:
     assert not (units / "multi-user.target.wants/firsthand-ssh.service").is_symlink()
 
 
+def test_it_looks_for_the_docks_network(root: Path) -> None:
+    assert (root / "etc/systemd/system/multi-user.target.wants/systemd-networkd.service").is_symlink()
+
+
 def test_no_key_and_no_number_is_in_it(root: Path) -> None:
     assert (root / "etc/machine-id").read_bytes() == b""
     assert not list(root.glob("etc/ssh/ssh_host_*"))
