@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from evidence import durable
 from evidence.errors import EvidenceError
@@ -35,6 +36,8 @@ AGENCY_BYTES: Final = 256 * 1024
 AGENCY_FILES: Final = 16
 KEY_FILE: Final = "camera.key"
 SOCKET: Final = "/run/firsthand/device.sock"
+TIME_SOURCE: Final = "station.sources"
+"""The station as chrony's source of time; systemd-tmpfiles puts it where chrony looks."""
 INSTALLER: Final = "/usr/lib/firsthand/install-update"
 OUTCOME: Final = "/var/lib/firsthand/update/state.json"
 
@@ -83,6 +86,9 @@ def first_boot(places: Places, told: Callable[[str], None]) -> None:
     if identity.station is not None and not (places.etc / "agent.toml").exists():
         durable.write_new(places.etc / "agent.toml", agent_text(places, identity).encode(), mode=0o644)
         told("agent.toml is written")
+    if identity.station is not None and not (places.etc / TIME_SOURCE).exists():
+        host = urlsplit(identity.station.url).hostname
+        durable.write_new(places.etc / TIME_SOURCE, f"server {host} iburst minpoll 4 maxpoll 8\n".encode(), mode=0o644)
     if identity.enrol.token is not None:
         with_writable(places.select, lambda: drop_token(places.select))
         told("the token is removed from the card")

@@ -93,6 +93,7 @@ def test_a_flashed_camera_makes_its_keys_and_settings(
     assert agent.station.url == "https://dock.example:8443"
     assert agent.tls.key == places.keys / "camera-tls.key"
     assert agent.updates.install == Path("/usr/lib/firsthand/install-update")
+    assert (places.etc / "station.sources").read_text().startswith("server dock.example iburst")
 
     assert identity.enrol.token is not None
     assert not any(identity.enrol.token in line for line in said), "the token is in the journal"

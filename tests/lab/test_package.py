@@ -109,6 +109,23 @@ def _sums(package: Path) -> list[tuple[str, str]]:
     return [(name, digest) for digest, name in (line.split(maxsplit=1) for line in done.stdout.splitlines())]
 
 
+@pytest.mark.parametrize(
+    ("now", "offered", "then"),
+    [
+        ("1", "1 10 25 50 100 200", "50"),
+        ("12.500000", "12.5 26 52 104", "52"),
+        ("100", "1 10 25 50 100 200", "100"),
+        ("4", "", "50"),
+    ],
+)
+def test_a_slow_accelerometer_is_quickened(tmp_path: Path, now: str, offered: str, then: str) -> None:
+    (tmp_path / "sampling_frequency").write_text(now)
+    if offered:
+        (tmp_path / "sampling_frequency_available").write_text(offered)
+    subprocess.run([str(BASE / "systemd/programs/quicken-sensor"), str(tmp_path)], check=True, timeout=20)
+    assert (tmp_path / "sampling_frequency").read_text().strip() == then
+
+
 def control(name: str = "trial") -> Control:
     return Control(
         name, "1.0", "amd64", "a trial", "No more than that.", ("libc6",), scripts={"postinst": "#!/bin/sh\n"}

@@ -151,6 +151,7 @@ def test_its_first_boot_enrolled_it_within_its_own_sandbox_and_is_over(camera: C
     assert f'serial = "{SERIAL}"' in settings
     assert "firsthand-agent" in settings
     assert camera.show("firsthand-first-boot.service", "NRestarts") == "0"
+    assert camera.run("cat", "/run/chrony-dhcp/firsthand.sources").startswith("server localhost iburst")
     camera.run("systemctl", "start", "firsthand-renew.service")
     assert camera.show("firsthand-renew.service", "Result") == "success"
 
