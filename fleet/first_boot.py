@@ -90,8 +90,21 @@ def first_boot(places: Places, told: Callable[[str], None]) -> None:
         host = urlsplit(identity.station.url).hostname
         durable.write_new(places.etc / TIME_SOURCE, f"server {host} iburst minpoll 4 maxpoll 8\n".encode(), mode=0o644)
     if identity.enrol.token is not None:
-        with_writable(places.select, lambda: drop_token(places.select))
+        if read_only(places.select):  # as the sandboxed unit sees it; its next step has the right to change that
+            told("the token is used; `firsthand-fleet first-boot --drop-token` removes it from the card")
+            return
+        drop_token(places.select)
         told("the token is removed from the card")
+
+
+def drop_used_token(places: Places, told: Callable[[str], None]) -> None:
+    """The last step alone, on a partition that is mounted read-only. Raises `BadAuthority` before the enrolment."""
+    if not (places.keys / "enrolment.toml").exists():
+        raise BadAuthority("this camera is not enrolled yet: its token is still needed")
+    if load_identity(places.select).enrol.token is None:
+        return
+    with_writable(places.select, lambda: drop_token(places.select))
+    told("the token is removed from the card")
 
 
 def take_agency(source: Path, etc: Path, identity: CameraIdentity) -> list[Path]:
@@ -198,6 +211,9 @@ def agent_text(places: Places, identity: CameraIdentity) -> str:
             f"key = {toml_string(str(keys / 'camera-tls.key'))}",
             f"ca = {toml_string(str(keys / 'tls-ca.pem'))}",
             "",
+            "[offload]",
+            'dock_interfaces = ["dock0"]',
+            "",
             "[updates]",
             f"install = {toml_string(INSTALLER)}",
             f"outcome = {toml_string(OUTCOME)}",
@@ -206,9 +222,14 @@ def agent_text(places: Places, identity: CameraIdentity) -> str:
     )
 
 
+def read_only(directory: Path) -> bool:
+    """Whether the file system there is mounted read-only."""
+    return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+
+
 def with_writable(directory: Path, work: Callable[[], None]) -> None:
     """Do `work` on a partition that is usually mounted read-only. Raises what it raises, and OSError."""
-    if not os.path.ismount(directory) or not os.statvfs(directory).f_flag & os.ST_RDONLY:
+    if not os.path.ismount(directory) or not read_only(directory):
         work()
         return
     _remount(directory, "rw")

@@ -25,14 +25,16 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     first.add_argument("--etc", type=Path, default=Path("/etc/firsthand"), metavar="DIR", help="default %(default)s")
     first.add_argument("--var-dir", type=Path, default=Path("/var/lib/firsthand"), metavar="DIR",
                        help="default %(default)s")  # fmt: skip
+    first.add_argument("--drop-token", action="store_true", help="only remove a used token from the card")
     first.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from fleet.first_boot import NotReady, Places, first_boot
+    from fleet.first_boot import NotReady, Places, drop_used_token, first_boot
 
+    places = Places(arguments.select, arguments.etc, arguments.var_dir)
     try:
-        first_boot(Places(arguments.select, arguments.etc, arguments.var_dir), print)
+        (drop_used_token if arguments.drop_token else first_boot)(places, print)
     except (ServerUnreachable, NotReady) as error:
         print(f"firsthand-fleet: {error}", file=sys.stderr)
         return LATER

@@ -24,6 +24,7 @@ from evidence.keys import load_certificates
 from evidence.roles import key_level_of, serial_of
 from evidence.settings import BadSettings, load_toml
 from fleet import first_boot as steps
+from fleet.__main__ import main
 from fleet.camera_identity import CameraIdentity, Enrol, Station, identity_text, load_identity
 from fleet.errors import BadAuthority, RequestRefused, ServerUnreachable, WrongServer
 from fleet.first_boot import NotReady, Places, first_boot
@@ -111,6 +112,28 @@ def test_each_key_is_for_one_user_only(
         found = (places.keys / name).stat()
         assert found.st_uid == pwd.getpwnam(user).pw_uid
         assert stat.S_IMODE(found.st_mode) == 0o600
+
+
+def test_a_read_only_partition_keeps_the_token_until_somebody_may_write(
+    places: Places,
+    agency: Agency,
+    server: EnrolServer,
+    vault: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the unit sees it: its sandbox cannot mount, its next step can."""
+    flashed(places, agency, server, vault, tmp_path)
+    with pytest.raises(BadAuthority, match="not enrolled yet"):
+        steps.drop_used_token(places, lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "read_only", lambda _: True)
+        first_boot(places, lambda _: None)
+    assert (places.etc / "agent.toml").exists()
+    assert load_identity(places.select).enrol.token is not None
+    words = ["first-boot", "--drop-token", "--from", str(places.select), "--etc", str(places.etc)]
+    assert main(words) == 0
+    assert load_identity(places.select).enrol.token is None
 
 
 def test_a_second_run_changes_nothing(
