@@ -108,8 +108,7 @@ def camera_with(directory: Path, pki: Path, version: str) -> Camera:
     return Camera(directory, card)
 
 
-def is_ready(camera: Camera) -> None:
-    camera.machine.ready(seconds=240)
+def is_up(camera: Camera) -> None:
     for unit in ("firsthand-install.socket", "firsthand-device.service", "firsthand-agent.service"):
         camera.machine.until(f"systemctl is-active {unit}", seconds=120)
 
@@ -123,7 +122,8 @@ def keeps_its_evidence(machine: Machine) -> bool:
 def test_a_release_is_installed_tried_and_confirmed_and_tampered_ones_are_refused(tmp_path: Path, pki: Path) -> None:
     camera = camera_with(tmp_path, pki, "2.0")
     with camera.machine as machine:
-        is_ready(camera)
+        machine.ready(seconds=240)
+        is_up(camera)
         assert camera.slot == "A"
         for name, why in (
             ("older", "release 0.9 is not newer than 1.0"),
@@ -151,7 +151,8 @@ def test_a_release_is_installed_tried_and_confirmed_and_tampered_ones_are_refuse
 def test_a_release_whose_recorder_does_not_start_takes_itself_back(tmp_path: Path, pki: Path) -> None:
     camera = camera_with(tmp_path, pki, "3.0")
     with camera.machine as machine:
-        is_ready(camera)
+        machine.ready(seconds=240)
+        is_up(camera)
         status, said = camera.installs("3.0")
         assert (status, "release 3.0 is installed" in said) == (0, True), said
         machine.run("systemctl --no-block start firsthand-try-update")
@@ -160,7 +161,7 @@ def test_a_release_whose_recorder_does_not_start_takes_itself_back(tmp_path: Pat
         assert camera.slot == "B"
         camera.restarts()  # it decides by itself
         assert camera.slot == "A"
-        is_ready(camera)
+        is_up(camera)
         assert '"phase":"rolled_back"' in machine.run(STATE)
         status, said = camera.installs("3.0")
         assert (status, "was tried and did not prove itself" in said) == (1, True), said
