@@ -107,6 +107,7 @@ def test_the_list_of_contents_is_cyclonedx_and_names_every_package(image: Image,
     assert library["licenses"] == [{"license": {"name": "MIT"}}]
 
 
+@pytest.mark.requirement("R1")
 def test_every_account_is_locked(root: Path) -> None:
     accounts = [line.split(":") for line in (root / "etc/shadow").read_text("utf-8").splitlines()]
     assert len(accounts) > 15
@@ -114,12 +115,23 @@ def test_every_account_is_locked(root: Path) -> None:
     assert not [line for line in (root / "etc/passwd").read_text("utf-8").splitlines() if line.split(":")[1] != "x"]
 
 
+@pytest.mark.requirement("R1")
 def test_no_console_asks_for_a_name(root: Path) -> None:
     units = root / "etc/systemd/system"
     for name in ("getty@.service", "serial-getty@.service", "debug-shell.service", "ssh.service", "ssh.socket"):
         assert str((units / name).readlink()) == "/dev/null"
     assert not [path for path in units.rglob("*") if "getty" in path.name and str(path.readlink()) != "/dev/null"]
     assert not (units / "multi-user.target.wants/firsthand-ssh.service").is_symlink()
+
+
+@pytest.mark.requirement("R1")
+def test_what_is_plugged_in_is_no_disk(root: Path) -> None:
+    """Asked of the system's own modprobe: what it would do for a stick."""
+    for driver in ("usb_storage", "uas"):
+        release = next((root / "usr/lib/modules").iterdir()).name
+        told = subprocess.run(["chroot", str(root), "modprobe", "-S", release, "--show-depends", driver],
+                              capture_output=True, text=True, check=False)  # fmt: skip
+        assert told.stdout.strip().splitlines()[-1:] in ([], ["install /bin/false"]), told.stdout
 
 
 def test_it_looks_for_the_docks_network(root: Path) -> None:
@@ -136,6 +148,7 @@ def test_no_key_and_no_number_is_in_it(root: Path) -> None:
     assert not keys
 
 
+@pytest.mark.requirement("R1")
 def test_ssh_takes_only_certificates_of_the_technicians_authority(root: Path, tmp_path: Path) -> None:
     """What an image with --technician-ca has more."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "ca")], check=True)
