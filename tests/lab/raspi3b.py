@@ -40,7 +40,7 @@ def device_tree(squashfs: Path, out: Path) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path, metavar="DIR", help="where `image build --raw` left an arm64 image")
-    parser.add_argument("--seconds", type=float, default=420.0, help="give up after (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=900.0, help="give up after (default %(default)s)")
     arguments = parser.parse_args()
     if shutil.which(QEMU) is None:
         sys.exit(f"{QEMU} is missing; run: sudo apt-get install qemu-system-arm")
