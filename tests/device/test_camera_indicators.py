@@ -34,7 +34,7 @@ def test_a_recording_is_seen_and_felt_and_a_low_battery_does_not_hide_it(bench: 
         until(lambda: pulses(seen, HAPTIC) == 2, what="two short ones")
         until(lambda: pulses(seen, RED) >= 2, what="red blinks")
         seen.clear()
-        camera.battery.set(percent=4, load_ma=500)  # 14 minutes
+        camera.battery.set(percent=6, load_ma=500)  # 14 minutes to the switch-off
         camera.wait("battery", "low", timeout_s=30)
         until(lambda: pulses(seen, HAPTIC) == 4, what="four short ones")
         seen.clear()
@@ -72,7 +72,7 @@ def test_a_clock_that_nobody_vouches_for_is_told_and_the_camera_records(bench: M
 
 
 def test_in_the_dock_it_is_green_only_when_charged_and_offloaded(bench: Make) -> None:
-    camera = bench(battery_percent=100).start()
+    camera = bench(policy={"dim_from_h": 0, "dim_until_h": 0}, battery_percent=100).start()
     camera.battery.set(percent=100, status="full")
     camera.line(DOCK, active=True)
     camera.wait("docked")
