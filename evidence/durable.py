@@ -238,7 +238,7 @@ def overwrite(path: Path, data: Buffer) -> None:
         if os.fstat(descriptor).st_size != memoryview(data).nbytes:
             raise ValueError(f"{path} has another size than what shall be written over it")
         _write_all(descriptor, [data])
-        _layer.sync(descriptor)
+        flush(descriptor)
     finally:
         _layer.close(descriptor)
 
