@@ -27,6 +27,8 @@ QEMU: Final = "qemu-system-x86_64"
 CONSOLE: Final = "console=ttyS0 panic=-1 systemd.show_status=1 systemd.journald.forward_to_console=0"
 """For `Boot.append`: what shows a boot on the console that the harness keeps."""
 TAIL_LINES: Final = 40
+PATIENCE: Final = 4.0
+"""How much longer than its quiet machine takes anything may take beside other tests: each wait ends when it happens."""
 COMMANDS_UNIT: Final = """\
 [Unit]
 Description=The lab's line for commands
@@ -171,7 +173,7 @@ class Machine:
 
     def wait_for(self, pattern: str, *, seconds: float = 60.0, count: int = 1) -> re.Match[str]:
         """The console's `count`-th match of a regular expression since the power came on."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while True:
             found = list(itertools.islice(re.finditer(pattern, self.console(), re.MULTILINE), count))
             if len(found) == count:
@@ -213,7 +215,7 @@ class Machine:
 
     def until(self, command: str, *, seconds: float = 60.0, every_s: float = 0.3) -> str:
         """What a command prints as soon as its exit status is 0."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while True:
             status, text = self.ask(command, seconds=max(30.0, seconds))
             if status == 0:
@@ -224,7 +226,7 @@ class Machine:
 
     def _answer(self, number: int, seconds: float, command: str = "the first word") -> tuple[int, str]:
         line = self._sockets["lab"]
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         line.settimeout(0.5)
         while True:
             while b"\n" in self._answers:
