@@ -23,15 +23,13 @@ SHOWN_S: Final = 5.0
 
 def show_cannot_start(settings: DeviceSettings, *, allow_simulated: bool, shown_s: float = SHOWN_S) -> None:
     """Show it for a while. A board whose lamps cannot be used is dark, and the journal says it."""
-    log = logging.getLogger("firsthand.device")
+    board: Indicators | None = None
     try:
         pins = _load("pins", settings.pins, allow_simulated)
-        board: Indicators = _load("indicators", settings.indicators, allow_simulated, pin_factory=pins)
+        board = _load("indicators", settings.indicators, allow_simulated, pin_factory=pins)
     except (HalError, ImportError, OSError, TypeError, ValueError) as error:
-        log.error("the lamps cannot say that the camera cannot record: %s", error)
-        board_is_dark = True
+        logging.getLogger("firsthand.device").error("the lamps cannot say that the camera cannot record: %s", error)
     else:
-        board_is_dark = False
         for lamp, how in PATTERN.lamps.items():
             if lamp not in board.channels:
                 continue
@@ -40,7 +38,7 @@ def show_cannot_start(settings: DeviceSettings, *, allow_simulated: bool, shown_
             elif how == "on":
                 board.on(lamp)
     program_time.wait(threading.Event(), shown_s)
-    if not board_is_dark:
+    if board is not None:
         board.stop()
 
 

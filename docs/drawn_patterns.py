@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import drawn_files
+
 from device.indicators import CATALOG, FELT_OR_HEARD, LAMPS, Beat, Lamp, Pattern
 
 FOLDER = Path(__file__).resolve().parent / "images" / "indicators"
@@ -131,20 +133,12 @@ def images() -> dict[Path, str]:
 
 def stale_images() -> list[Path]:
     """Drawings that are not what the patterns say, or that belong to none."""
-    wanted = images()
-    old = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
-    return old + [path for path in sorted(FOLDER.glob("*.svg")) if path not in wanted]
+    return drawn_files.stale(FOLDER, images())
 
 
 def write_images() -> None:
     """Write what is stale, and remove what belongs to no pattern."""
-    wanted = images()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in stale_images():
-        if path in wanted:
-            path.write_text(wanted[path], "utf-8")
-        else:
-            path.unlink()
+    drawn_files.write(FOLDER, images())
 
 
 def _made(kind: str) -> Callable[[], str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import drawn_circuits
+import drawn_files
 
 from device.board import Board, board_names, load_board
 from device.header import GROUNDS, PLACES, claimed
@@ -249,17 +250,9 @@ def images() -> dict[Path, str]:
 
 def stale_images() -> list[Path]:
     """Drawings that are not what the boards say, or that belong to none."""
-    wanted = images()
-    old = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
-    return old + [path for path in sorted(FOLDER.glob("*.svg")) if path not in wanted]
+    return drawn_files.stale(FOLDER, images())
 
 
 def write_images() -> None:
     """Write what is stale, and remove what belongs to no board."""
-    wanted = images()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in stale_images():
-        if path in wanted:
-            path.write_text(wanted[path], "utf-8")
-        else:
-            path.unlink()
+    drawn_files.write(FOLDER, images())

@@ -27,8 +27,10 @@ from evidence.settings import BadSettings
 from fleet.authority_store import fingerprint, toml_string
 from fleet.camera_identity import AGENCY, CameraIdentity, Enrol, drop_token, load_identity
 from fleet.enrol_camera import enrol
+from fleet.enrolment_settings import load_enrolment
 from fleet.errors import BadAuthority, FleetError, WrongServer
 from fleet.est_client import Server
+from fleet.partition_one import read_only, writable
 from fleet.token_key import KeyInToken
 
 AGENCY_BYTES: Final = 256 * 1024
@@ -103,7 +105,8 @@ def drop_used_token(places: Places, told: Callable[[str], None]) -> None:
         raise BadAuthority("this camera is not enrolled yet: its token is still needed")
     if load_identity(places.select).enrol.token is None:
         return
-    with_writable(places.select, lambda: drop_token(places.select))
+    with writable(places.select):
+        drop_token(places.select)
     told("the token is removed from the card")
 
 
@@ -174,20 +177,14 @@ def write_device(places: Places, identity: CameraIdentity, vaults: list[Path]) -
     command += ["--vehicle", identity.vehicle] if identity.vehicle is not None else []
     command += ["--evidence-key", where] if where != KEY_FILE else []
     command += ["--profile", str(places.etc / "profile.p7s")]
-    part = places.etc / "device.toml.part"
-    part.unlink(missing_ok=True)
-    done = subprocess.run([*command, "--out", str(part)], capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode != 0 or not part.exists():
+    out = places.etc / "device.toml"
+    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode != 0 or not out.exists():
         raise NotReady(f"device.toml cannot be written: {done.stderr.strip()[-300:] or 'no reason was given'}")
-    text = part.read_bytes()
-    durable.write_new(places.etc / "device.toml", text, mode=0o644)
-    durable.unlink(part)
 
 
 def key_of(keys: Path) -> str:
     """Where the enrolled evidence key is, as `enrol` noted it."""
-    from fleet.enrolment_settings import load_enrolment
-
     return load_enrolment(keys / "enrolment.toml").evidence_key
 
 
@@ -220,26 +217,3 @@ def agent_text(places: Places, identity: CameraIdentity) -> str:
             "",
         )
     )
-
-
-def read_only(directory: Path) -> bool:
-    """Whether the file system there is mounted read-only."""
-    return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
-
-
-def with_writable(directory: Path, work: Callable[[], None]) -> None:
-    """Do `work` on a partition that is usually mounted read-only. Raises what it raises, and OSError."""
-    if not os.path.ismount(directory) or not read_only(directory):
-        work()
-        return
-    _remount(directory, "rw")
-    try:
-        work()
-    finally:
-        _remount(directory, "ro")
-
-
-def _remount(directory: Path, how: str) -> None:
-    done = subprocess.run(["mount", "-o", f"remount,{how}", str(directory)], capture_output=True, check=False)
-    if done.returncode != 0:
-        raise OSError(f"{directory} cannot be mounted {how}: {done.stderr.decode('utf-8', 'replace').strip()}")

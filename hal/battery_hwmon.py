@@ -15,6 +15,7 @@ from hal.battery import BatteryReading, ChargeStatus
 from hal.discharge_curve import curve_of, percent_at
 from hal.driver_options import flag, whole_number
 from hal.errors import BadDriverOption, BatteryLost
+from hal.sysfs import read_text, text_of
 
 LOWEST_CELL_UV: Final = 2_000_000
 HIGHEST_CELL_UV: Final = 4_600_000
@@ -111,7 +112,7 @@ class HwmonBattery:
         """The chip's directory, looked for each time: its number changes when it comes back."""
         try:
             for one in sorted(self._root.iterdir()):
-                if _text(one / "name") == self._name:
+                if text_of(one / "name", _MOST_BYTES) == self._name:
                     return one
         except OSError as error:
             raise BatteryLost(f"{self._root} cannot be listed ({error.strerror}): check the kernel") from error
@@ -120,18 +121,9 @@ class HwmonBattery:
         )
 
 
-def _text(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return file.read(_MOST_BYTES).decode("ascii", "replace").strip()
-    except OSError:
-        return None
-
-
 def _number(path: Path, low: int, high: int) -> int:
     try:
-        with path.open("rb") as file:
-            text = file.read(_MOST_BYTES).decode("ascii", "replace").strip()
+        text = read_text(path, _MOST_BYTES)
     except OSError as error:
         raise BatteryLost(
             f"{path} cannot be read ({error.strerror}): the gauge is gone; check its wiring or the bus"

@@ -13,12 +13,11 @@ from typing import Any, Final, Literal
 
 from hal import program_time, small_pictures, v4l2
 from hal.annexb import ParameterSets
-from hal.camera import EncodedFrame, SmallPicture, SourceInfo, VideoFormat
-from hal.camera_recovery import Recovery
+from hal.camera import EncodedFrame, SmallPicture
 from hal.caption import Caption, checked_label, utc_of_capture_ns
 from hal.driver_options import flag, silence_ns, whole_number
 from hal.errors import BadDriverOption, DeviceLost, HalError
-from hal.frame_count import FrameCount
+from hal.recovering_camera import RecoveringCamera
 
 ENCODER_DEVICE: Final = "/dev/video11"
 LORES_WIDTH: Final = 128
@@ -31,7 +30,7 @@ _opening = threading.Lock()
 """libcamera's manager is one for all cameras of this process: they are opened and closed one after the other."""
 
 
-class Picamera2Camera:
+class Picamera2Camera(RecoveringCamera):
     """A `hal.camera.Camera`, `ShowsPictures` and `AdjustsBitrate` on libcamera.
 
     `camera` is libcamera's number of it, from 0. `width` and `height` (even), `frame_rate`, `bitrate_kbit` per second.
@@ -57,9 +56,13 @@ class Picamera2Camera:
         open_camera: Callable[[int], Any] | None = None,
     ) -> None:
         self._number = whole_number("camera", camera, 0, 15)
-        self._width = whole_number("width", width, 128, 1920, even=True)
-        self._height = whole_number("height", height, 96, 1088, even=True)
-        self._frame_rate = whole_number("frame_rate", frame_rate, 1, 60)
+        super().__init__(
+            "picamera2",
+            f"camera {self._number}",
+            whole_number("width", width, 128, 1920, even=True),
+            whole_number("height", height, 96, 1088, even=True),
+            whole_number("frame_rate", frame_rate, 1, 60),
+        )
         self._bitrate = 1000 * whole_number("bitrate_kbit", bitrate_kbit, 50, 25_000)
         if encoder not in ("auto", "hardware", "libav"):
             raise BadDriverOption(f"encoder = {encoder!r}: give auto, hardware or libav")
@@ -69,41 +72,6 @@ class Picamera2Camera:
         self._upside_down = flag("upside_down", upside_down)
         self._silence_ns = silence_ns("silence_s", silence_s)
         self._open_camera = open_camera or _picamera2
-        self._bitrate_percent = 100
-        self._small: SmallPicture | None = None
-        self._sensor = f"camera {self._number}"
-        self._recovery = Recovery("camera-picamera2", self._session)
-        self._count = FrameCount(frame_rate)
-        self._on_frame: Callable[[EncodedFrame], None] | None = None
-        self._on_fault: Callable[[str], None] | None = None
-
-    @property
-    def info(self) -> SourceInfo:
-        return SourceInfo("picamera2", self._sensor, "real")
-
-    @property
-    def format(self) -> VideoFormat:
-        return VideoFormat(self._width, self._height, float(self._frame_rate))
-
-    def start(self, on_frame: Callable[[EncodedFrame], None], on_fault: Callable[[str], None]) -> None:
-        """Deliver until `stop`. Comes back at once; the camera is opened on a thread of its own."""
-        self._on_frame, self._on_fault = on_frame, on_fault
-        self._count = FrameCount(self._frame_rate)
-        self._recovery.start(on_fault)
-
-    def stop(self) -> None:
-        """Stop, and give the camera back. May be called twice."""
-        self._recovery.stop()
-
-    def small_picture(self) -> SmallPicture | None:
-        """The newest small picture, at most half a second older than the newest frame; None before the first."""
-        return self._small
-
-    def set_bitrate_percent(self, percent: int) -> None:
-        """Share of the configured bit rate from about the next frame on. Raises ValueError out of 10..100."""
-        if not 10 <= percent <= 100:
-            raise ValueError(f"a bit rate of {percent} % is not 10 to 100 %")
-        self._bitrate_percent = percent
 
     def _session(self, stopping: threading.Event, frames_come: Callable[[], None]) -> None:
         with _opening:

@@ -12,14 +12,12 @@ from fractions import Fraction
 from typing import Final, Protocol
 
 from hal import program_time, v4l2
-from hal.camera import EncodedFrame, SmallPicture, SourceInfo, VideoFormat
-from hal.camera_recovery import Recovery
 from hal.caption import checked_label
 from hal.driver_options import flag, silence_ns, whole_number
 from hal.errors import BadDriverOption, DeviceLost
-from hal.frame_count import FrameCount
 from hal.picture_encoder import PictureEncoder
 from hal.raw_pictures import DamagedPicture, RawPictures
+from hal.recovering_camera import RecoveringCamera
 from hal.v4l2_stream import RawFrame, StreamFormat, V4l2Stream
 
 PIXELS: Final = {
@@ -46,7 +44,7 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
-class V4l2Camera:
+class V4l2Camera(RecoveringCamera):
     """A `hal.camera.Camera`, `ShowsPictures` and `AdjustsBitrate` on a V4L2 device.
 
     `device` is a path, best one under ``/dev/v4l/by-id/``; or `name` is a part of what the camera calls itself.
@@ -76,50 +74,19 @@ class V4l2Camera:
         if pixel_format not in PIXELS:
             raise BadDriverOption(f"pixel_format = {pixel_format!r}: give one of {', '.join(PIXELS)}")
         self._device, self._name = device or ("" if name else "/dev/video0"), name
-        self._width = whole_number("width", width, 128, 1920, even=True)
-        self._height = whole_number("height", height, 96, 1088, even=True)
-        self._frame_rate = whole_number("frame_rate", frame_rate, 1, 60)
+        super().__init__(
+            "v4l2",
+            (self._name or self._device)[:128],
+            whole_number("width", width, 128, 1920, even=True),
+            whole_number("height", height, 96, 1088, even=True),
+            whole_number("frame_rate", frame_rate, 1, 60),
+        )
         self._bitrate = 1000 * whole_number("bitrate_kbit", bitrate_kbit, 50, 50_000)
         self._pixels = PIXELS[pixel_format]
         self._label = checked_label(label)
         self._overlay = flag("overlay", overlay)
         self._silence_ns = silence_ns("silence_s", silence_s)
         self._open_stream = open_stream
-        self._bitrate_percent = 100
-        self._small: SmallPicture | None = None
-        self._sensor = (self._name or self._device)[:128]
-        self._recovery = Recovery("camera-v4l2", self._session)
-        self._on_frame: Callable[[EncodedFrame], None] | None = None
-        self._on_fault: Callable[[str], None] | None = None
-        self._count = FrameCount(frame_rate)
-
-    @property
-    def info(self) -> SourceInfo:
-        return SourceInfo("v4l2", self._sensor, "real")
-
-    @property
-    def format(self) -> VideoFormat:
-        return VideoFormat(self._width, self._height, float(self._frame_rate))
-
-    def start(self, on_frame: Callable[[EncodedFrame], None], on_fault: Callable[[str], None]) -> None:
-        """Deliver until `stop`, on a thread of its own."""
-        self._on_frame, self._on_fault = on_frame, on_fault
-        self._count = FrameCount(self._frame_rate)
-        self._recovery.start(on_fault)
-
-    def stop(self) -> None:
-        """Stop, and give the device back. May be called twice."""
-        self._recovery.stop()
-
-    def small_picture(self) -> SmallPicture | None:
-        """The newest small picture, at most half a second older than the newest frame; None before the first."""
-        return self._small
-
-    def set_bitrate_percent(self, percent: int) -> None:
-        """Share of the configured bit rate from the next frame on. Raises ValueError out of 10..100."""
-        if not 10 <= percent <= 100:
-            raise ValueError(f"a bit rate of {percent} % is not 10 to 100 %")
-        self._bitrate_percent = percent
 
     def _session(self, stopping: threading.Event, frames_come: Callable[[], None]) -> None:
         path = self._device or v4l2.camera_named(self._name)

@@ -19,6 +19,7 @@ from hal.clock import boottime_ns
 from hal.driver_options import whole_number
 from hal.errors import BadDriverOption, DeviceLost
 from hal.motion import Acceleration
+from hal.sysfs import read_text, text_of
 
 STANDARD_GRAVITY: Final = 9.80665
 AXES: Final = ("x", "y", "z")
@@ -97,7 +98,7 @@ def find_sensor(root: Path, name: str | None, axes: Matrix) -> Sensor:
     except OSError as error:
         raise DeviceLost(f"{root} cannot be listed ({error.strerror}): load the accelerometer's driver") from error
     for path in devices:
-        if (path / "in_accel_x_raw").exists() and name in (None, _text(path / "name")):
+        if (path / "in_accel_x_raw").exists() and name in (None, text_of(path / "name", _MOST_BYTES)):
             return Sensor(
                 path,
                 _each(path, "scale", 1000 / STANDARD_GRAVITY, None),
@@ -124,7 +125,7 @@ def _shared(path: Path, axis: str, what: str, default: float | None) -> float:
 
 def _mounted(path: Path) -> Matrix:
     for one in ("in_accel_mount_matrix", "in_mount_matrix", "mount_matrix"):
-        if text := _text(path / one):
+        if text := text_of(path / one, _MOST_BYTES):
             matrix = mount_matrix(text)
             if matrix is None:
                 raise DeviceLost(f"{path / one} says {text[:40]!r}, which is no matrix: check the device tree")
@@ -138,7 +139,7 @@ def quicken(path: Path, rate: int) -> None:
         file = path / one
         with contextlib.suppress(OSError, DeviceLost):
             if file.exists() and _number(file) < rate:
-                offered = (_text(path / f"{one}_available") or "").split()
+                offered = (text_of(path / f"{one}_available", _MOST_BYTES) or "").split()
                 enough = [word for word in offered if _DECIMAL.fullmatch(word) and float(word) >= rate]
                 file.write_text(min(enough, key=float, default=str(rate)))
 
@@ -208,18 +209,9 @@ class IioMotion:
                 pause_s = min(2 * pause_s, RETRY_MAX_S)
 
 
-def _text(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return file.read(_MOST_BYTES).decode("ascii", "replace").strip()
-    except OSError:
-        return None
-
-
 def _number(path: Path) -> float:
     try:
-        with path.open("rb") as file:
-            text = file.read(_MOST_BYTES).decode("ascii", "replace").strip()
+        text = read_text(path, _MOST_BYTES)
     except OSError as error:
         raise DeviceLost(
             f"{path} cannot be read ({error.strerror}): the accelerometer is gone; check its wiring or the bus"

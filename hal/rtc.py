@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hal.sysfs import text_of
+
 _MOST_BYTES: Final = 128
 
 
@@ -21,16 +23,8 @@ class Rtc:
 def find_rtc(root: Path = Path("/sys")) -> Rtc | None:
     """The board's first real-time clock; None without one. `root` is where sysfs is."""
     found = root / "class/rtc/rtc0"
-    name = _read(found / "name")
+    name = text_of(found / "name", _MOST_BYTES)
     if not name:
         return None
-    voltage = _read(found / "battery_voltage") or ""
+    voltage = text_of(found / "battery_voltage", _MOST_BYTES) or ""
     return Rtc(name.split()[0][:64], int(voltage) if voltage.isascii() and voltage.isdigit() else None)
-
-
-def _read(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return file.read(_MOST_BYTES).decode("ascii", "replace").strip()
-    except OSError:
-        return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from hal.errors import DeviceLost
+from hal.sysfs import text_of
 
 Spare = Literal["normal", "warning", "urgent"]
 _SPARE: Final[dict[int, Spare]] = {1: "normal", 2: "warning", 3: "urgent"}
@@ -52,7 +53,7 @@ def health_of(number: str, root: Path) -> StorageHealth:
     block = (root / "dev/block" / number).resolve()
     if not block.is_dir():
         return StorageHealth(None)  # a file system in memory or over a network
-    errors = _number(_read(root / "fs/ext4" / block.name / "errors_count"), 10)
+    errors = _number(text_of(root / "fs/ext4" / block.name / "errors_count", _MOST_BYTES), 10)
     for _ in range(_DEPTH):
         below = sorted((block / "slaves").iterdir()) if (block / "slaves").is_dir() else []
         if not below:
@@ -64,10 +65,10 @@ def health_of(number: str, root: Path) -> StorageHealth:
 
 def _card(disk: Path) -> str | None:
     """Kind, product name and month of make out of the card's identification register (CID)."""
-    kind, name = _read(disk / "device/type"), _read(disk / "device/name")
+    kind, name = text_of(disk / "device/type", _MOST_BYTES), text_of(disk / "device/name", _MOST_BYTES)
     if kind not in ("SD", "MMC") or not name or not name.isprintable():
         return None
-    month, slash, year = (_read(disk / "device/date") or "").partition("/")
+    month, slash, year = (text_of(disk / "device/date", _MOST_BYTES) or "").partition("/")
     dated = bool(slash) and len(month) == 2 and len(year) == 4 and (month + year).isdecimal()
     made = f" of {year}-{month}" if dated else ""
     return f"{'SD card' if kind == 'SD' else 'eMMC'} {name[:32]}{made}"
@@ -75,22 +76,14 @@ def _card(disk: Path) -> str | None:
 
 def _life(disk: Path) -> int | None:
     """`life_time` is two numbers, "0x02 0x01"; 0 = not defined, 0x0b = beyond the estimate."""
-    steps = [_number(word, 16) for word in (_read(disk / "device/life_time") or "").split()]
+    steps = [_number(word, 16) for word in (text_of(disk / "device/life_time", _MOST_BYTES) or "").split()]
     known = [step for step in steps if step is not None and 1 <= step <= 11]
     return 10 * max(known) if known else None
 
 
 def _spare(disk: Path) -> Spare | None:
-    value = _number(_read(disk / "device/pre_eol_info"), 16)
+    value = _number(text_of(disk / "device/pre_eol_info", _MOST_BYTES), 16)
     return _SPARE.get(value) if value is not None else None
-
-
-def _read(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return file.read(_MOST_BYTES).decode("ascii", "replace").strip()
-    except OSError:
-        return None
 
 
 def _number(text: str | None, base: int) -> int | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hal.sysfs import text_of
+
 CARD_RESET: Final = 0x20
 """WDIOF_CARDRESET in ``bootstatus``: the watchdog started this boot. Not every driver can tell."""
 _MOST_BYTES: Final = 128
@@ -28,15 +30,15 @@ class Watchdog:
 def find_watchdog(root: Path = Path("/sys")) -> Watchdog | None:
     """The board's first watchdog; None without one, or where the kernel shows none. `root` is where sysfs is."""
     found = root / "class/watchdog/watchdog0"
-    state = _read(found / "state")
+    state = text_of(found / "state", _MOST_BYTES)
     if not state:
         return None
-    timeout = _read(found / "timeout") or ""
+    timeout = text_of(found / "timeout", _MOST_BYTES) or ""
     return Watchdog(
-        identity=(_read(found / "identity") or "unnamed")[:64],
+        identity=(text_of(found / "identity", _MOST_BYTES) or "unnamed")[:64],
         armed=state == "active",
         timeout_s=int(timeout) if timeout.isascii() and timeout.isdigit() and len(timeout) < 8 else None,
-        bit=bool(_status(_read(found / "bootstatus")) & CARD_RESET),
+        bit=bool(_status(text_of(found / "bootstatus", _MOST_BYTES)) & CARD_RESET),
     )
 
 
@@ -46,11 +48,3 @@ def _status(text: str | None) -> int:
         return int(text, 0) if text else 0
     except ValueError:
         return 0
-
-
-def _read(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return file.read(_MOST_BYTES).decode("ascii", "replace").strip()
-    except OSError:
-        return None

@@ -6,14 +6,9 @@ proven itself. So nothing that RAUC asks for during an installation touches part
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 from msgspec.structs import replace
 
+from fleet.partition_one import writable
 from fleet.update import autoboot
 from fleet.update.autoboot import BadChoice, Slot
 from fleet.update.kept import Places, load, running_slot, save
@@ -64,26 +59,6 @@ def confirm(places: Places, slot: Slot) -> None:
     if autoboot.read(places.select) != slot:
         with writable(places.select):
             autoboot.write(places.select, slot)
-
-
-@contextmanager
-def writable(directory: Path) -> Iterator[None]:
-    """Partition 1 is mounted read-only but for the moment of a change. Raises OSError."""
-    if not os.path.ismount(directory) or not os.statvfs(directory).f_flag & os.ST_RDONLY:
-        yield
-        return
-    _remount(directory, "rw")
-    try:
-        yield
-    finally:
-        _remount(directory, "ro")
-
-
-def _remount(directory: Path, how: str) -> None:
-    done = subprocess.run(["mount", "-o", f"remount,{how}", str(directory)], capture_output=True, check=False)
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        raise OSError(5, f"partition 1 cannot be mounted {how}: {said}", str(directory))
 
 
 def answer(places: Places, verb: str, words: list[str]) -> str:

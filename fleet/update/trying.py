@@ -15,8 +15,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from evidence import durable
+from fleet.partition_one import writable
 from fleet.update import recorder
-from fleet.update.boot_choice import writable
 from fleet.update.errors import BadUpdate
 from fleet.update.kept import Places, alone, load, running_slot, save
 

@@ -14,9 +14,10 @@ from fractions import Fraction
 from typing import Protocol
 
 from hal import small_pictures
-from hal.camera import EncodedFrame, SmallPicture, SourceInfo, VideoFormat
+from hal.camera import EncodedFrame, SourceInfo, VideoFormat
 from hal.driver_options import whole_number
 from hal.errors import BadDriverOption
+from hal.picture_controls import PictureControls
 from hal.x264 import X264Encoder, gop_frames
 from simulator import strip
 from simulator.drivers.caption import Caption
@@ -40,7 +41,7 @@ class _Pictures(Protocol):
     def paint(self, picture: Picture, time_s: float) -> None: ...
 
 
-class _SimulatedCamera(LiveSource[EncodedFrame]):
+class _SimulatedCamera(PictureControls, LiveSource[EncodedFrame]):
     """Pacing, strip, caption, encoder and faults; the two cameras differ in what they look at.
 
     Both are `hal.camera.ShowsPictures` (what is painted, without strip and caption) and `hal.camera.AdjustsBitrate`.
@@ -67,8 +68,6 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
         self._encoder_stalled_until_ns = 0
         self._frames_to_drop = 0
         self._look: Look = "normal"
-        self._small: SmallPicture | None = None
-        self._bitrate_percent = 100
         self._shown = Shown()
         super().__init__("camera", CameraOp, self._fault, hardware_socket)
         self._hide = None if self._hardware is None else self._hardware.register(PictureOp, self._shown.answer)
@@ -86,16 +85,6 @@ class _SimulatedCamera(LiveSource[EncodedFrame]):
         if self._hide is not None:
             self._hide()
         super().stop()
-
-    def small_picture(self) -> SmallPicture | None:
-        """The newest small picture, at most half a second older than the newest frame; None before the first."""
-        return self._small
-
-    def set_bitrate_percent(self, percent: int) -> None:
-        """Share of the configured bit rate from the next frame on. Raises ValueError out of 10..100."""
-        if not 10 <= percent <= 100:
-            raise ValueError(f"a bit rate of {percent} % is not 10 to 100 %")
-        self._bitrate_percent = percent
 
     def _steps(self, on_item: Callable[[EncodedFrame], None]) -> Steps:
         pictures = self._look_at()
