@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 def importable(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield
-    for name in ("replay", "results", "upload"):
+    for name in ("figures", "replay", "results", "upload"):
         sys.modules.pop(name, None)
 
 
@@ -68,3 +68,17 @@ def test_the_agents_upload_arrives_byte_for_byte_and_needs_no_memory_for_the_fil
         if way is upload.ours:
             assert cost.peak_mib - cost.before_mib < 10, "a chunk and what a request needs, not the file"
             assert cost.peak_mib < 60
+
+
+def test_what_a_bench_found_says_how_and_where_it_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import figures
+
+    monkeypatch.setattr(figures, "FRESH", tmp_path / "build")
+    monkeypatch.setattr(figures, "PUBLISHED", tmp_path / "docs")
+    figures.record("cuts", {"lost_s": 0.123456789, "cuts": 1000}, ok=True, rows=[{"model": "torn", "lost_s": 1.0}])
+    assert figures.published() == {}
+    figures.record("cuts", {"lost_s": 0.123456789, "cuts": 1000}, ok=True, command="make powercut", publish=True)
+    (found,) = figures.published().values()
+    assert (found["name"], found["command"], found["ok"]) == ("cuts", "make powercut", True)
+    assert found["figures"] == {"lost_s": 0.123457, "cuts": 1000}
+    assert found["machine"]["processors"] >= 1
