@@ -12,6 +12,8 @@ PYTEST ?=
 WORKERS ?= 4
 SECONDS ?= 60
 MUTANTS ?=
+# PUBLISH=1 lets a bench write docs/figures/NAME.json, from which `make docs` draws docs/assurance.md.
+PUBLISH ?=
 ARCH ?= arm64
 BOARD ?= lab-vm
 IMAGE_ARCH = $(if $(filter lab-vm dev-webcam,$(BOARD)),amd64,arm64)
@@ -66,7 +68,7 @@ deb: $(VENV)/.run
 
 # The real RAUC on a card that forgets what was not synced: N updates, each cut off at a random instant (root).
 interrupted-updates: debian-packages $(VENV)/.test
-	PYTHONPATH=.:tests/lab nice $(BIN)/python tests/lab/interrupted_updates.py --runs $(or $(N),200)
+	PYTHONPATH=.:tests/lab nice $(BIN)/python tests/lab/interrupted_updates.py --runs $(or $(N),200) $(if $(PUBLISH),--publish)
 # Root: the image holds files of several users. What an image is: docs/image.md.
 image: $(VENV)/.run
 	$(BIN)/firsthand-fleet deb --arch $(IMAGE_ARCH) --camera-only --out build
@@ -86,7 +88,7 @@ fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
 
 mutants: $(VENV)/.test
-	nice -n 19 $(BIN)/python tests/mutants/run.py $(MUTANTS)
+	nice -n 19 $(BIN)/python tests/mutants/run.py $(MUTANTS) $(if $(PUBLISH),--publish)
 
 # Alone on the machine, else the figures are somebody else's. As root the camera gets a card that can be slowed and stalled.
 bench: $(VENV)/.test
@@ -96,7 +98,7 @@ bench: $(VENV)/.test
 
 # All of it, with a table at the end. One part: make lab PART=machine; KEEP=1 leaves disks and consoles (docs/lab.md).
 lab: debian-packages $(VENV)/.test
-	PYTHONPATH=. $(BIN)/python tests/lab/run.py $(if $(KEEP),--keep) $(PART)
+	PYTHONPATH=. $(BIN)/python tests/lab/run.py $(if $(KEEP),--keep) $(if $(PUBLISH),--publish) $(PART)
 
 # Real picamera2 on libcamera's virtual camera; makes and keeps a Debian root on its first run (root, about a minute).
 lab-picamera2: debian-packages $(VENV)/.test

@@ -17,12 +17,16 @@ import hashlib
 import random
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+import figures
 import firmware
 from update_bench import (
     BenchCamera,
@@ -236,11 +240,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--publish", action="store_true", help="let the pages show this run: docs/figures/")
     arguments = parser.parse_args()
     if (lacking := missing_tool()) is not None:
         print(lacking, file=sys.stderr)
         return 1
-    bricks = 0
+    bricks, begun = 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="interrupted-") as name, interrupted(Path(name), arguments.seed) as bench:
         for number in range(1, arguments.runs + 1):
             try:
@@ -252,6 +257,22 @@ def main() -> int:
         for what, count in sorted(bench.counts.items()):
             print(f"{count:5} {what}")
         print(f"{sum(bench.counts.values())} interrupted updates, {bricks} bricks")
+    counts = bench.counts
+    figures.record(
+        "interrupted_updates",
+        {
+            "updates": counts.total(),
+            "power_cuts": sum(count for what, count in counts.items() if what.startswith("power")),
+            "kills": sum(count for what, count in counts.items() if what.startswith("kill")),
+            "bricks": bricks,
+            "seed": arguments.seed,
+        },
+        ok=bricks == 0 and counts.total() == arguments.runs,
+        rows=[{"cut": what, "updates": count} for what, count in sorted(counts.items())],
+        seconds=time.monotonic() - begun,
+        publish=arguments.publish,
+        command=f"sudo make interrupted-updates N={arguments.runs}",
+    )
     return 1 if bricks else 0
 
 

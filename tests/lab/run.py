@@ -58,8 +58,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make lab", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[[], *(one.name for one in PARTS)], help="default: all")
     parser.add_argument("--keep", action="store_true", help="keep disks and consoles of the machines, and say where")
+    parser.add_argument("--publish", action="store_true", help="let the pages show its figures: docs/figures/")
     wanted = parser.parse_args()
-    rows = [_run(part, keep=wanted.keep) for part in PARTS if not wanted.parts or part.name in wanted.parts]
+    rows = [
+        _run(part, keep=wanted.keep, publish=wanted.publish)
+        for part in PARTS
+        if not wanted.parts or part.name in wanted.parts
+    ]
     print()
     for name, state, took, shows in (("part", "result", "took", "what it shows"), *rows):
         print(f"{name:<11} {state:<10} {took:>7}  {shows}")
@@ -67,7 +72,7 @@ def main() -> int:
     return int(any(state != "passed" for _, state, _, _ in rows))
 
 
-def _run(part: Part, *, keep: bool) -> tuple[str, str, str, str]:
+def _run(part: Part, *, keep: bool, publish: bool) -> tuple[str, str, str, str]:
     files = [f"tests/lab/{name}" for name in part.files if (HERE / name).exists()]
     print(f"\n=== {part.name}: {part.shows}", flush=True)
     lacks = missing(part)
@@ -77,6 +82,7 @@ def _run(part: Part, *, keep: bool) -> tuple[str, str, str, str]:
     begun = time.monotonic()
     # CI: what is missing fails instead of being skipped.
     environment = {**os.environ, "CI": "true", "FIRSTHAND_LAB": "all", "PYTHONPATH": str(BASE)}
+    environment["FIRSTHAND_PUBLISH"] = "1" if publish else "0"
     command = [sys.executable, "-m", "pytest", "-q", "-rP" if keep else "-ra", *files]
     if keep:
         place = BASE / "build/lab" / part.name

@@ -1,6 +1,6 @@
 """`make mutants`: break the firmware in one place at a time, and demand that the simulator's scenarios notice.
 
-    .venv/bin/python tests/mutants/run.py [--list] [--all] [--jobs N] [MUTANT …]
+    .venv/bin/python tests/mutants/run.py [--list] [--all] [--jobs N] [--publish] [MUTANT …]
 
 docs/simulator/mutants.md. Exit code: 0 all were caught, 1 one survives or the unbroken tree fails, 64 wrong usage.
 """
@@ -16,8 +16,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "benchmarks")]
 
+import figures  # noqa: E402
 from catalogue import MUTANTS  # noqa: E402
 from judging import Judged, judge, play  # noqa: E402
 from mutant import ROOT, Moved, Mutant, copy_tree, read, reason  # noqa: E402
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--jobs", type=int, default=1, choices=range(1, 65), metavar="N", help="so many at the same time"
     )
+    found.add_argument("--publish", action="store_true", help="let the pages show this run: docs/figures/mutants.json")
     return found
 
 
@@ -70,6 +72,30 @@ def table(judged: list[Judged]) -> str:
         for one in judged
     ]
     return "\n".join(lines)
+
+
+def keep(judged: list[Judged], options: argparse.Namespace, seconds: float) -> None:
+    """What was found, for the pages."""
+    caught = sum(bool(one.caught) for one in judged)
+    figures.record(
+        "mutants",
+        {
+            "mutants": len(judged),
+            "mutants_known": len(MUTANTS),
+            "caught": caught,
+            "survive": len(judged) - caught,
+            "scenarios": "the whole library" if options.all else "those named for each mutant",
+        },
+        ok=caught == len(judged),
+        rows=[
+            {"mutant": one.mutant.name, "breaks": one.mutant.broken, "requirement": one.mutant.requirement}
+            | {"caught_by": one.caught or "nobody", "seconds": round(one.seconds, 1)}
+            for one in judged
+        ],
+        seconds=seconds,
+        publish=options.publish,
+        command=" ".join(["make mutants", *(["MUTANTS=--all"] if options.all else [])]),
+    )
 
 
 def main(words: list[str] | None = None) -> int:
@@ -106,6 +132,7 @@ def main(words: list[str] | None = None) -> int:
                 print(f"{len(judged):>3}/{len(mutants)} {one.mutant.name:<26} {one.seconds:5.1f} s  {said}", flush=True)
     judged.sort(key=lambda one: mutants.index(one.mutant))
     print(table(judged))
+    keep(judged, options, time.monotonic() - began_s)
     alive = [one.mutant.name for one in judged if not one.caught]
     ending = f"{len(alive)} survive: {', '.join(alive)}" if alive else "all caught"
     print(f"\n{len(judged)} mutants in {time.monotonic() - began_s:.0f} s, {ending}")
