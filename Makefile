@@ -17,6 +17,8 @@ PUBLISH ?=
 ARCH ?= arm64
 BOARD ?= lab-vm
 IMAGE_ARCH = $(if $(filter lab-vm dev-webcam,$(BOARD)),amd64,arm64)
+# As --release FILE, or --release-key FILE --release-cert FILE: docs/image.md.
+DEB_OPTIONS ?=
 IMAGE_OPTIONS ?= $(if $(filter amd64,$(IMAGE_ARCH)),--raw)
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
 DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2fsprogs fdisk ffmpeg fuse3 iproute2 \
@@ -64,7 +66,7 @@ docs: $(VENV)/.test
 	PYTHONPATH=. $(BIN)/python docs/generate.py
 
 deb: $(VENV)/.run
-	$(BIN)/firsthand-fleet deb --arch $(ARCH) --out build
+	$(BIN)/firsthand-fleet deb --arch $(ARCH) $(DEB_OPTIONS) --out build
 
 # The real RAUC on a card that forgets what was not synced: N updates, each cut off at a random instant (root).
 interrupted-updates: debian-packages $(VENV)/.test

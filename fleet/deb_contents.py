@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from fleet.deb import Arch, CannotPackage, Control, build
 from fleet.deb_site import CAMERA, PYTHONS, STATION, Project, load_project, make_site, only_in, scratch
+from fleet.installed_release import ReleaseGiven, install_manifest
 
 SITE: Final = "usr/lib/firsthand/site"
 STATION_UNITS: Final = ("firsthand-station.service",)
@@ -67,8 +69,19 @@ def epoch_of(base: Path) -> int:
     return int(done.stdout) if done.stdout.strip().isdecimal() else 1_767_225_600
 
 
-def build_packages(out: Path, *, suite: str, arch: Arch, station: bool = True) -> list[Path]:
-    """Make them. Needs the package index of Python for the libraries. Raises `CannotPackage`, OSError."""
+def build_packages(
+    out: Path,
+    *,
+    suite: str,
+    arch: Arch,
+    station: bool = True,
+    release: ReleaseGiven | None = None,
+    say: Callable[[str], None] = lambda _line: None,
+) -> list[Path]:
+    """Make them. Needs the package index of Python for the libraries.
+
+    Raises `CannotPackage`, `EvidenceError`, OSError.
+    """
     if suite not in PYTHONS:
         raise CannotPackage(f"{suite} is not a suite that packages are made for: {', '.join(PYTHONS)}")
     base = checkout()
@@ -76,6 +89,7 @@ def build_packages(out: Path, *, suite: str, arch: Arch, station: bool = True) -
     with scratch() as directory:
         camera = Path(directory) / "camera"
         make_site(project, camera / SITE, extras=CAMERA, suite=suite, arch=arch)
+        install_manifest(release, camera / SITE, say)
         _camera_files(project, camera)
         made = [build(_camera(project, suite, arch), camera, out, epoch_s)]
         if station:

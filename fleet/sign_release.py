@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import hashlib
 from pathlib import Path
 
 import msgspec
 
-from evidence import cms, durable
-from evidence.keys import FileSigner
-from evidence.release import ROOMS, Bundle, Release, code_sha256, number_of
-from evidence.roles import role_of
+from evidence import durable
+from evidence.release import ROOMS, Bundle, code_sha256, number_of
 from evidence.settings import BadSettings
-from evidence.statements import encode_canonical
 from evidence.usage import UsageParser
+from fleet.installed_release import sign_code
 
 
 def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
@@ -36,16 +33,13 @@ def run(arguments: argparse.Namespace) -> int:
     missing = [room for room in ROOMS if not (arguments.code / room).is_dir()]
     if missing:
         raise BadSettings(f"{arguments.code}: holds no {missing[0]}/: give the directory of the released code")
-    signer = FileSigner.load(arguments.key, arguments.cert)
-    if role_of(signer.certificate) != "release":
-        raise BadSettings(f"{arguments.cert} is not a certificate of the release role: a camera would refuse this")
     bundle = _bundle(arguments)
-    release = Release(v=1, version=arguments.version, sha256=code_sha256(arguments.code), bundle=bundle)
-    durable.replace(arguments.out, cms.sign(encode_canonical(release), signer, dt.datetime.now(dt.UTC)), mode=0o644)
-    print(f"signed {arguments.out} for version {release.version}, SHA-256 {release.sha256}")
+    document = sign_code(arguments.code, arguments.version, arguments.key, arguments.cert, bundle)
+    durable.replace(arguments.out, document, mode=0o644)
+    print(f"signed {arguments.out} for version {arguments.version}, SHA-256 {code_sha256(arguments.code)}")
     if bundle is not None:
         print(f"put it as release.p7s beside {bundle.name} into the directory of [desk] updates in station.toml")
-    print("install it as release.p7s beside the code, or in a camera's state directory")
+    print("give it to `image build --release` or `deb --release`, or put it into a camera's state directory")
     return 0
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from evidence.usage import UsageParser
+from fleet import installed_release
 
 
 def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
@@ -20,13 +21,21 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     deb.add_argument("--arch", choices=("amd64", "arm64"), default="arm64", help="default %(default)s")
     deb.add_argument("--out", type=Path, default=Path("build"), metavar="DIR", help="default %(default)s")
     deb.add_argument("--camera-only", action="store_true", help="leave firsthand-station out")
+    installed_release.add_options(deb)
     deb.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from fleet.deb_contents import build_packages
 
-    made = build_packages(arguments.out, suite=arguments.suite, arch=arguments.arch, station=not arguments.camera_only)
+    made = build_packages(
+        arguments.out,
+        suite=arguments.suite,
+        arch=arguments.arch,
+        station=not arguments.camera_only,
+        release=installed_release.given(arguments),
+        say=print,
+    )
     for path in made:
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     return 0

@@ -10,6 +10,7 @@ from typing import Final
 
 from evidence.settings import BadSettings
 from evidence.usage import UsageParser
+from fleet import installed_release
 from fleet.image.debian_root import CannotBuild
 
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~]{0,63}", re.ASCII)
@@ -56,6 +57,7 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
         metavar="DIR",
         help="put these files over the root; repeatable",
     )
+    installed_release.add_options(build)
     build.add_argument("--raw", action="store_true", help="leave the image uncompressed, for a virtual machine")
     build.add_argument("--out", type=Path, required=True, metavar="DIR")
     build.set_defaults(run=_build)
@@ -90,6 +92,7 @@ def _build(arguments: argparse.Namespace) -> int:
         overlays=tuple(arguments.overlay),
         technician_ca=arguments.technician_ca,
         rauc_config=system_conf(name, f"/dev/disk/by-partuuid/{partuuid(1)[:-1]}"),
+        release=installed_release.given(arguments),
     )
     made = build(wishes, arguments.out, print, raw=arguments.raw)
     for path in (made.image, made.bmap, made.boot, made.root, made.bill, made.sums):

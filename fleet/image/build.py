@@ -36,7 +36,10 @@ class Built:
 
 
 def build(wishes: Wishes, out: Path, say: Callable[[str], None], *, raw: bool = False) -> Built:
-    """Build it. The same wishes, root and time give the same bytes. Needs root. Raises `CannotBuild`, OSError."""
+    """Build it. The same wishes, root and time give the same bytes. Needs root.
+
+    Raises `CannotBuild`, `EvidenceError`, OSError.
+    """
     if shutil.which("zstd") is None:
         raise CannotBuild("zstd is missing; run: sudo apt-get install zstd")
     epoch = epoch_of_all()
@@ -48,7 +51,7 @@ def build(wishes: Wishes, out: Path, say: Callable[[str], None], *, raw: bool = 
         work = Path(place)
         root = work / "root"
         say(f"root: {wishes.base.suite} for {wishes.board.arch}")
-        make_root(wishes, root)
+        make_root(wishes, root, say)
         made.bill.write_bytes(bill_of_materials(root, f"firsthand-{wishes.name}", wishes.version, epoch,
                                                 wishes.base.suite))  # fmt: skip
         kernel = boot.take_kernel(root, wishes.base, work / "kernel")

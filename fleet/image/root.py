@@ -11,16 +11,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from fleet.deb_contents import SITE
 from fleet.image.board import Base, Board
 from fleet.image.debian_root import CannotBuild, DebianRoot, unpacked
 from fleet.image.layout import partuuid
 from fleet.image.wired import write_rules
+from fleet.installed_release import ReleaseGiven, install_manifest
 
 PACKAGES: Final = (
     "systemd", "systemd-sysv", "systemd-resolved", "dbus", "udev", "kmod", "python3", "chrony", "rauc", "rauc-service",
@@ -73,6 +75,7 @@ class Wishes:
     technician_ca: Path | None = None
     rauc_config: str | None = None
     """/etc/rauc/system.conf; without it the system takes no updates."""
+    release: ReleaseGiven | None = None
 
 
 def debian(wishes: Wishes) -> DebianRoot:
@@ -85,14 +88,15 @@ def debian(wishes: Wishes) -> DebianRoot:
     )
 
 
-def make_root(wishes: Wishes, into: Path) -> None:
-    """Make it in the new directory `into`. Needs root. Raises `CannotBuild`, OSError."""
+def make_root(wishes: Wishes, into: Path, say: Callable[[str], None] = lambda _line: None) -> None:
+    """Make it in the new directory `into`. Needs root. Raises `CannotBuild`, `EvidenceError`, OSError."""
     if os.geteuid() != 0:
         raise CannotBuild("an image holds files of several users: run as root")
     unpacked(debian(wishes).tar(), into)
     _users(into)
     _install(wishes.debs, into)
     _overlay([Path(str(resources.files("fleet") / "image/tree")), *wishes.overlays], into)
+    install_manifest(wishes.release, into / SITE, say)
     write_rules(into, wishes.name)
     _data_partition(wishes.board, into)
     if wishes.technician_ca is not None:

@@ -84,12 +84,16 @@ class Office:
               "T. Example")  # fmt: skip
         return card
 
+    def release(self) -> list[str | Path]:
+        """For `image build`: our code is a release of this agency."""
+        return ["--release-key", self.directory / "release.key", "--release-cert", self.directory / "release.pem"]
+
     def _signed_by(self, role: str) -> list[str | Path]:
         return ["--key", self.directory / f"{role}.key", "--cert", self.directory / f"{role}.pem"]
 
 
-def image_of_this_checkout(out: Path, board: str) -> Path:
+def image_of_this_checkout(out: Path, board: str, *options: str | Path) -> Path:
     """What `make image` makes: the image of a board with our package in it."""
-    fleet("image", "build", "--board", board, "--deb", camera_package(), "--raw", "--out", out)
+    fleet("image", "build", "--board", board, "--deb", camera_package(), "--raw", "--out", out, *options)
     (image,) = out.glob(f"firsthand-{board}-*.img")
     return image

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import firmware
 
+from evidence.release import ROOMS
 from fleet.__main__ import main
 
 VERSION = "1.2.3"
@@ -44,10 +45,16 @@ def stand_in(directory: Path) -> Path:
     (tree / "DEBIAN").mkdir(parents=True)
     (tree / "etc/firsthand").mkdir(parents=True)
     (tree / "etc/firsthand/site.toml").write_text("v = 1\n", "utf-8")
-    (tree / "usr/lib/firsthand/site/example-4.5.dist-info").mkdir(parents=True)
-    (tree / "usr/lib/firsthand/site/example-4.5.dist-info/METADATA").write_text(
-        "Metadata-Version: 2.4\nName: example\nVersion: 4.5\nLicense-Expression: MIT\n", "utf-8"
-    )
+    site = tree / "usr/lib/firsthand/site"
+    for name, version in (("example", "4.5"), ("firsthand", VERSION)):
+        metadata = site / f"{name}-{version}.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text(
+            f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\nLicense-Expression: MIT\n", "utf-8"
+        )
+    for room in ROOMS:
+        (site / room).mkdir()
+        (site / room / "code.py").write_text(f"room = {room!r}\n", "utf-8")
     (tree / "DEBIAN/control").write_text(
         f"Package: firsthand\nVersion: {VERSION}-1\nArchitecture: amd64\nMaintainer: Nobody <nobody@example.org>\n"
         "Depends: python3, systemd\nDescription: stands for ours\n",

@@ -14,7 +14,7 @@ import pytest
 from flashed_camera import SERIAL, Office, image_of_this_checkout
 from kernel_modules import LabKernel
 from machine import CONSOLE, Boot, Disk, Machine
-from virtual_board import board_disk, board_units
+from virtual_board import VirtualBoard, board_disk, board_units
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.timeout(1200)]
 CARD_MIB = 3072
@@ -34,8 +34,8 @@ class Camera:
 def camera(whole_lab: None, kernel: LabKernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Camera]:
     """Flashed, started, through its first boot."""
     directory = tmp_path_factory.mktemp("image")
-    image = image_of_this_checkout(directory / "image", "lab-vm")
     with Office(directory / "office") as office:
+        image = image_of_this_checkout(directory / "image", "lab-vm", *office.release())
         card = office.flashed(image, "lab-vm", "0.1.0", directory / "card", CARD_MIB)
         image.unlink()
 
@@ -63,6 +63,15 @@ def test_it_makes_its_keys_and_enrols_by_itself(camera: Camera) -> None:
 def test_its_recorder_starts_without_a_hand(camera: Camera) -> None:
     camera.machine.until("systemctl is-active firsthand-device.service", seconds=240)
     assert "firsthand-device" in camera.machine.run("stat -c %U /run/firsthand/device.sock")
+
+
+@pytest.mark.requirement("R8")
+def test_its_self_test_says_that_it_runs_a_released_version(camera: Camera) -> None:
+    board = VirtualBoard(camera.machine)
+    board.wait_ready(seconds=240)
+    rows = {one["name"]: one for one in board.ask("selftest", seconds=120)["checks"]}
+    assert rows["firmware"]["result"] == "pass", rows["firmware"]
+    assert "as released" in rows["firmware"]["value"]
 
 
 def test_its_system_cannot_be_written_to(camera: Camera) -> None:

@@ -17,7 +17,12 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from image_bench import VERSION, Image, build, taken_out
 
+from device.firmware_check import MANIFEST, judge_firmware
+from evidence.release import code_sha256
+from evidence.statements import CameraFacts
+from evidence.trust import Trust
 from fleet.__main__ import main
+from fleet.ca import create_agency
 from fleet.image.debian_root import CannotBuild
 from fleet.image.initramfs import make_initramfs
 from fleet.image.layout import MIB
@@ -30,7 +35,13 @@ SECRET = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s[A-Za-z0-9+/=\s]{64}"
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An agency's keys."""
+    return tmp_path_factory.mktemp("pki")
+
+
+@pytest.fixture(scope="module")
+def image(pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Image:
     missing = [f"{tool} (package {package})" for tool, package in TOOLS.items() if shutil.which(tool) is None]
     missing += ["root"] if os.geteuid() != 0 else []
     if missing:
@@ -38,7 +49,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    return build(tmp_path_factory.mktemp("image"))
+    create_agency(pki)
+    return build(tmp_path_factory.mktemp("image"),
+                 "--release-key", str(pki / "release.key"), "--release-cert", str(pki / "release.pem"))  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +118,15 @@ def test_the_list_of_contents_is_cyclonedx_and_names_every_package(image: Image,
     assert ours["version"] == f"{VERSION}-1"
     library = next(each for each in bill["components"] if each["purl"] == "pkg:pypi/example@4.5")
     assert library["licenses"] == [{"license": {"name": "MIT"}}]
+
+
+@pytest.mark.requirement("R8")
+def test_its_code_is_the_release_that_it_was_signed_as(root: Path, pki: Path) -> None:
+    site = root / "usr/lib/firsthand/site"
+    facts = CameraFacts(model="any", firmware=VERSION, firmware_sha256=code_sha256(site))
+    row = judge_firmware(facts, [site / MANIFEST], Trust.load(pki / "root.pem"))
+    assert row.outcome == "pass", row
+    assert oct((site / MANIFEST).stat().st_mode)[-3:] == "644"
 
 
 @pytest.mark.requirement("R1")
