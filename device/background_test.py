@@ -85,6 +85,11 @@ class Complaints:
         return told
 
     @property
+    def components(self) -> frozenset[str]:
+        """Which components ail."""
+        return frozenset(self._present)
+
+    @property
     def causes(self) -> frozenset[str]:
         """What is wrong now."""
         return frozenset(one.cause for one in self._present.values())
@@ -142,6 +147,11 @@ class BackgroundTest(Part):
         self._fell_ns: int | None = None
         self._card = Errand(CARD_EVERY_NS, self._ask_card, "storage_hangs", daemon.beside)
         self._key = Errand(KEY_EVERY_NS, self._ask_key, "key_hangs", daemon.beside)
+
+    @property
+    def ailing(self) -> frozenset[str]:
+        """Components that do not work now, as far as can be seen without a test."""
+        return self._complaints.components
 
     def begin(self) -> None:
         """The self-test at the boot signs; the next time is later."""

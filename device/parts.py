@@ -29,6 +29,7 @@ from device.privacy import Privacy
 from device.profile_desk import ProfileDesk
 from device.remote_audio import RemoteAudio
 from device.ring_keeper import RingKeeper
+from device.second_look import SecondLook
 from device.self_test_desk import SelfTestDesk
 from device.senses import Senses
 from device.sensor_triggers import SensorTriggers
@@ -64,6 +65,7 @@ def parts_of(daemon: Daemon) -> tuple[Part, ...]:
         Feedback,
         PreShift,
         VerdictWatch,
+        SecondLook,
         RingKeeper,
         Assignment,
         Labels,

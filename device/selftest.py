@@ -19,6 +19,7 @@ from hal import program_time
 
 Outcome = Literal["pass", "warn", "fail", "not_present"]
 Verdict = Literal["pass", "warn", "block"]
+NO_ANSWER: Final = "no answer"
 LIMIT_S: Final = 4.5
 """A check that has not answered by then has failed: the officer waits for the verdict."""
 
@@ -126,7 +127,7 @@ def run(checks: Sequence[Check], profile: AcceptedProfile, *, limit_s: float = L
 
 def _unanswered(name: str, profile: AcceptedProfile, limit_s: float) -> Result:
     limit = f"within {limit_s:g} s"
-    seen = Seen("fail", "no answer", limit, "restart the camera; if it stays so, have it repaired")
+    seen = Seen("fail", NO_ANSWER, limit, "restart the camera; if it stays so, have it repaired")
     return rate(name, seen, profile.severity(name), round(limit_s * 1000))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import gc
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,30 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """`alone`: while such a test runs, no other worker runs one; outside of every time limit."""
+    with _room(alone=item.get_closest_marker("alone") is not None):
+        result = yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()  # a worker runs a thousand tests: what their cycles hold open would soon be too much for select()
+    return result
+
+
+@contextlib.contextmanager
+def _room(*, alone: bool) -> Iterator[None]:
+    """One for all workers of a run: many at a time, or one alone, who does not wait for ever for the many."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    with Path(__file__).with_name("test_house_rules.py").open() as room:
+        with Path(__file__).open() as gate:
+            fcntl.flock(gate, how)
+            fcntl.flock(room, how)
+        yield
 
 
 @pytest.fixture

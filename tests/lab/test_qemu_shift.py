@@ -18,7 +18,7 @@ from lab_root import camera_card, installed_root, lab_agency
 from machine import CONSOLE, Boot, Disk, Machine, MachineFault
 from virtual_board import Receiver, VirtualBoard, board_disk, board_units
 
-pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1200)]
 RECORDED_S = 10
 LOST_S = 2.0
 
