@@ -45,6 +45,11 @@ class CardLayer:
         self._mine.pop(descriptor, None)
         self._below.close(descriptor)
 
+    def end(self) -> None:
+        """Close what the camera left open: to the kernel it is a process that ended with its power."""
+        for descriptor in tuple(self._mine):
+            self.close(descriptor)
+
     def write(self, descriptor: int, parts: Sequence[Buffer]) -> int:
         if not self._is_mine(descriptor):
             return self._below.write(descriptor, parts)

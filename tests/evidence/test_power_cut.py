@@ -46,7 +46,8 @@ def cut_while_recording(root: Path, batches: Batches, after: int, survives: Surv
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     card = SimulatedCard(Medium(root))
-    before = durable.install(CardLayer(card, durable.OperatingSystem()))
+    layer = CardLayer(card, durable.OperatingSystem())
+    before = durable.install(layer)
     card.cut_after(written_bytes=after, survives=survives)
     path, told = root / "SIM-0001-000001.evidence", 0
     try:
@@ -57,6 +58,7 @@ def cut_while_recording(root: Path, batches: Batches, after: int, survives: Surv
         pass
     finally:
         durable.install(before)
+        layer.end()
     card.cut(survives)
     card.medium.close()
     return path, told

@@ -110,7 +110,8 @@ def cut_once(module: Any, root: Path, order: Callable[[SimulatedCard], None]) ->
     for name in ("spool", "state", "objects", "aside"):
         (root / name).mkdir(parents=True)
     card, told = SimulatedCard(Medium(root)), Told()
-    before = module.install(CardLayer(card, durable.OperatingSystem()))
+    layer = CardLayer(card, durable.OperatingSystem())
+    before = module.install(layer)
     order(card)
     try:
         work(module, root, told)
@@ -118,6 +119,7 @@ def cut_once(module: Any, root: Path, order: Callable[[SimulatedCard], None]) ->
         pass
     finally:
         module.install(before)
+        layer.end()
     went = card.cuts == 1
     card.cut()  # at the latest now
     wrong = broken(root, told)
