@@ -11,6 +11,8 @@ PYTEST ?=
 # Most of a test's time is a camera's real time: several files of tests run side by side.
 WORKERS ?= 4
 SECONDS ?= 60
+HOURS ?= 24
+REAL_S ?= 3600
 MUTANTS ?=
 # PUBLISH=1 lets a bench write docs/figures/NAME.json, from which `make docs` draws docs/assurance.md.
 PUBLISH ?=
@@ -27,7 +29,7 @@ DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2
   $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run panel test lint docs deb fuzz mutants bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
+.PHONY: help run panel test lint docs deb fuzz mutants endurance bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
@@ -36,6 +38,7 @@ help:
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make fuzz    hostile bytes for every reader, SECONDS=$(SECONDS) for each"
 	@echo "make mutants break the firmware in one place at a time: the simulator's scenarios must notice (MUTANTS=--list)"
+	@echo "make endurance  REAL_S=$(REAL_S) seconds of 1080p30 beside busy processes: no frame lost, nothing grows (as root)"
 	@echo "make interrupted-updates  cut N=200 updates off at random instants: every camera must start, whole (as root)"
 	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
 	@echo "make deb     Debian packages of camera and station for ARCH=$(ARCH), into build/"
@@ -88,6 +91,10 @@ lab-raspi3b: $(VENV)/.test
 
 fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
+
+# A part alone: make endurance PART=hour. PUBLISH=--publish writes the figures for the pages too (docs/design/endurance.md).
+endurance: $(VENV)/.test
+	$(BIN)/python tests/endurance/run.py hour --seconds $(REAL_S) $(PUBLISH)
 
 mutants: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/mutants/run.py $(MUTANTS) $(if $(PUBLISH),--publish)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,18 @@ def boottime_ns() -> int:
 
 
 class BenchCamera:
-    """One camera with its spool on `card` (or beside its settings)."""
+    """One camera with its spool on `card` (or beside its settings).
 
-    def __init__(self, card: Path | None = None, policy: dict[str, Any] | None = None) -> None:
+    `camera` are further options of the replayed camera; `under` is a command that starts another (``nice -n -5``).
+    """
+
+    def __init__(
+        self,
+        card: Path | None = None,
+        policy: dict[str, Any] | None = None,
+        camera: dict[str, Any] | None = None,
+        under: Sequence[str] = (),
+    ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="bench-camera-")
         self.directory = Path(self._directory.name)
         self.spool = (card or self.directory) / "spool"
@@ -57,6 +67,8 @@ class BenchCamera:
         self._news = threading.Condition()
         self.process: subprocess.Popen[bytes] | None = None
         self.ready_s = 0.0
+        self._stream = {"path": str(replay.encode(replay.BUILD / "1080p30.h264")), **(camera or {})}
+        self._under = under
         self._settings({**POLICY, **(policy or {})})
 
     def _settings(self, policy: dict[str, Any]) -> None:
@@ -85,7 +97,7 @@ class BenchCamera:
                 "evidence_chain": "pki/camera.pem",
                 "vault": ["pki/vault.pem"],
             },
-            "camera": {"driver": "replay", "options": {"path": str(replay.encode(replay.BUILD / "1080p30.h264"))}},
+            "camera": {"driver": "replay", "options": self._stream},
             "pins": {"driver": "simulated", "options": wired},
             "switches": {"driver": "gpiozero", "options": {"lines": lines}},
             "indicators": {"driver": "gpiozero", "options": {"channels": {"green": 5, "red": 6}}},
@@ -115,7 +127,7 @@ class BenchCamera:
             notified.settimeout(60)
             began = time.monotonic()
             self.process = subprocess.Popen(
-                [*command, "--allow-simulated", "--log-level", "warning"],
+                [*self._under, *command, "--allow-simulated", "--log-level", "warning"],
                 env={**os.environ, "PYTHONPATH": path, "NOTIFY_SOCKET": address},
                 stderr=log,
             )

@@ -47,9 +47,9 @@ def stamp() -> Stamp:
 
 
 class Pipeline:
-    """Ring, recorder, writer and one recording file after another, in `directory`."""
+    """Ring, recorder, writer and one recording file after another, in `directory`; of 1080p30, or of that stream."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, stream: replay.Stream | None = None) -> None:
         self.directory = directory
         create_agency(directory / "pki")
         self._signer = FileSigner.load(directory / "pki" / "camera.key", directory / "pki" / "camera.pem")
@@ -57,7 +57,7 @@ class Pipeline:
         self._numbers = iter(range(1, 1_000_000))
         self._durable = threading.Semaphore(0)
         self._closed = threading.Semaphore(0)
-        self._stream = replay.Stream(replay.encode(replay.BUILD / "1080p30.h264"))
+        self._stream = stream or replay.Stream(replay.encode(replay.BUILD / "1080p30.h264"))
 
     def _file(self) -> RecordingFile:
         number = next(self._numbers)

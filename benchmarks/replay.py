@@ -81,11 +81,15 @@ class Stream:
 
 
 class ReplayCamera:
-    """A camera that plays a stream in real time. It loses what waits longer than its buffers last, as a sensor does."""
+    """A camera that plays a stream in real time. It loses what waits longer than its buffers last, as a sensor does.
 
-    def __init__(self, path: str, width: int = 1920, height: int = 1080) -> None:
+    `handed` names a file in memory in which the byte at a frame's number becomes 1 once that frame was handed over.
+    """
+
+    def __init__(self, path: str, width: int = 1920, height: int = 1080, handed: str | None = None) -> None:
         self._stream = Stream(Path(path))
         self._size = width, height
+        self._handed = None if handed is None else os.open(handed, os.O_WRONLY)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -114,6 +118,8 @@ class ReplayCamera:
             if self._stop.wait(max(0, wait_ns) / 1e9):
                 return
             on_frame(self._stream.frame(number, due_ns))
+            if self._handed is not None:
+                os.pwrite(self._handed, b"\x01", number)
             number += 1
 
     def stop(self) -> None:
