@@ -135,7 +135,7 @@ class V4l2Camera(RecoveringCamera):
         if damaged:
             raise DeviceLost(f"the camera {where} has delivered only damaged pictures for {for_s:g} s: check its cable")
         raise DeviceLost(
-            f"the camera {where} has delivered no picture for {for_s:g} s: check its cable; it is restarted"
+            f"the camera {where} has delivered no picture for {for_s:g} s and is restarted: check its cable"
         )
 
     def _tell_mismatch(self, agreed: StreamFormat) -> None:

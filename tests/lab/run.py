@@ -31,7 +31,8 @@ QEMU: Final = (("mmdebstrap", "mmdebstrap"), ("qemu-system-x86_64", "qemu-system
 PARTS: Final = (
     Part("picamera2", "(a) real picamera2 on libcamera's virtual camera", ("test_picamera2_real.py",)),
     Part("machine", "(b) a shift in the virtual machine, on a real kernel",
-         ("test_machine.py", "test_qemu_shift.py", "test_qemu_watchdog.py", "test_qemu_dock.py"), QEMU),
+         ("test_machine.py", "test_camera_vivid.py", "test_qemu_shift.py", "test_qemu_watchdog.py",
+          "test_qemu_dock.py"), QEMU),
     Part("units", "(c) the units really booted: users, sandbox, watchdog, crash loop",
          ("test_package.py", "test_units_nspawn.py"),
          (("mmdebstrap", "mmdebstrap"), ("systemd-nspawn", "systemd-container"))),
