@@ -58,7 +58,8 @@ test: debian-packages $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	  --record-figures $(if $(PUBLISH),--publish-figures) $(PYTEST)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

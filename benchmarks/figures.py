@@ -20,6 +20,7 @@ from typing import Any, Final
 BASE: Final = Path(__file__).resolve().parent.parent
 FRESH: Final = BASE / "build" / "figures"
 PUBLISHED: Final = BASE / "docs" / "figures"
+ROOMS: Final = ("device", "dock", "evidence", "fleet", "hal", "simulator")
 Value = float | int | str | bool
 
 
@@ -45,6 +46,7 @@ def record(
         "ended_utc": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "seconds": None if seconds is None else round(seconds, 1),
         "commit": commit(),
+        "rooms": rooms(),
         "machine": machine(),
         "ok": ok,
         "figures": {key: _rounded(value) for key, value in figures.items()},
@@ -72,6 +74,20 @@ def commit() -> str:
     if head.returncode != 0:
         return "unknown"
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
+
+
+def rooms() -> dict[str, str]:
+    """Room -> git's digest of its whole tree as committed, so that a figure's code is known in another history too."""
+    asked = ["git", "rev-parse", *(f"HEAD:{room}" for room in ROOMS)]
+    try:
+        trees = subprocess.run(asked, cwd=BASE, capture_output=True, text=True)
+    except OSError:
+        return {}
+    return (
+        {room: tree[:12] for room, tree in zip(ROOMS, trees.stdout.split(), strict=True)}
+        if not trees.returncode
+        else {}
+    )
 
 
 def machine() -> dict[str, str | int]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import annotate
+import assurance
 import drawn_patterns
 import drawn_states
 import drawn_wiring
@@ -32,6 +33,7 @@ from msgspec import inspect as types
 
 HERE = Path(__file__).resolve().parent
 PAGES = (
+    "assurance.md",
     "evidence-format.md",
     "configuration.md",
     "requirements.md",
@@ -197,6 +199,8 @@ def render(page: str) -> str:
             made = listed_faults.TABLES[what]()
         elif what in listed_scenarios.TABLES:
             made = listed_scenarios.TABLES[what]()
+        elif what in assurance.TABLES:
+            made = assurance.TABLES[what]()
         elif what in traceability.TABLES:
             made = traceability.TABLES[what]()
         else:

@@ -11,10 +11,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import recorded_run
 
 LONGEST = ("test_whole_shift.py", "test_shift.py")
 """Files that take minutes: begun first, so that no worker is left alone with them at the end."""
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    recorded_run.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    recorded_run.configure(config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

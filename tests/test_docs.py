@@ -19,7 +19,7 @@ def generate(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     import generate
 
     yield generate
-    for name in ("generate", "annotate", "traceability"):
+    for name in ("generate", "annotate", "assurance", "claims", "traceability"):
         sys.modules.pop(name, None)
 
 
