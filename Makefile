@@ -30,6 +30,7 @@ DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs deb fuzz mutants endurance bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
+.PHONY: help run panel test lint docs deb lock audit sbom fuzz mutants bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
@@ -42,6 +43,9 @@ help:
 	@echo "make interrupted-updates  cut N=200 updates off at random instants: every camera must start, whole (as root)"
 	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
 	@echo "make deb     Debian packages of camera and station for ARCH=$(ARCH), into build/"
+	@echo "make audit   the locked libraries against the known vulnerabilities (needs the network; docs/design/supply.md)"
+	@echo "make sbom    what camera, station and office are made of, as CycloneDX, into build/sbom"
+	@echo "make lock    lock the libraries anew, with hashes, after a change of pyproject.toml (UPGRADE=1: newest versions)"
 	@echo "make lab     the lab: real kernel, real units, real camera stack in virtual machines and containers (as root)"
 	@echo "make lab-picamera2  the camera driver on real picamera2 and libcamera (as root)"
 	@echo "make image   the image of BOARD=$(BOARD) into build/image, as root (about two minutes; docs/image.md)"
@@ -71,6 +75,16 @@ docs: $(VENV)/.test
 
 deb: $(VENV)/.run
 	$(BIN)/firsthand-fleet deb --arch $(ARCH) $(DEB_OPTIONS) --out build
+
+audit: $(VENV)/.test
+	PYTHONPATH=. $(BIN)/python requirements/audit.py
+
+sbom: $(VENV)/.run
+	PYTHONPATH=. $(BIN)/python requirements/sbom.py --out build/sbom
+
+lock: $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[lock]'
+	$(BIN)/python requirements/lock.py $(if $(UPGRADE),--upgrade)
 
 # The real RAUC on a card that forgets what was not synced: N updates, each cut off at a random instant (root).
 interrupted-updates: debian-packages $(VENV)/.test
@@ -125,7 +139,7 @@ $(BIN)/python:
 # A stamp says what was installed from which pyproject.toml, so that a second run starts at once.
 $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@echo "Installing Firsthand with its simulator into $(VENV) (once)..."
-	$(BIN)/python -m pip install --quiet --editable '.[sim,station,export]'
+	$(BIN)/python -m pip install --quiet --editable '.[sim,station,export,fleet]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python

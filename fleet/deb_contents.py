@@ -88,13 +88,13 @@ def build_packages(
     project, epoch_s = load_project(base), epoch_of(base)
     with scratch() as directory:
         camera = Path(directory) / "camera"
-        make_site(project, camera / SITE, extras=CAMERA, suite=suite, arch=arch)
+        make_site(project, camera / SITE, lock=CAMERA, suite=suite, arch=arch)
         install_manifest(release, camera / SITE, say)
         _camera_files(project, camera)
         made = [build(_camera(project, suite, arch), camera, out, epoch_s)]
         if station:
             whole, more = Path(directory) / "whole", Path(directory) / "station"
-            make_site(project, whole, extras=STATION, suite=suite, arch=arch)
+            make_site(project, whole, lock=STATION, suite=suite, arch=arch)
             only_in(whole, camera / SITE, more / SITE)
             _install(base / "systemd/conf", STATION_PLACES, more)
             _units(base, more, station=True)

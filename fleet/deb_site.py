@@ -1,13 +1,14 @@
 """The directory of our code and its libraries for another machine's Python: /usr/lib/firsthand/site of our packages.
 
-1. Libraries come as wheels for that machine's Python and processor, nothing is compiled here.
-2. What only the operating system can give (libcamera and what binds it, lgpio) is not in it: its package names it.
+1. Libraries come as wheels for that machine's Python and processor, nothing is compiled here; each has the version and
+   one of the hashes that stand in requirements/*.txt, or nothing is made (`fleet.locked`).
+2. What only the operating system can give (libcamera and what binds it, lgpio) is not in it: its package names it, and
+   no lock has it.
 3. The simulator is never in it, nor the names of its drivers.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.deb import Arch, CannotPackage
+from fleet.locked import BadLock, Pin, for_machine, load_lock, lock_path
 
 ROOMS: Final = ("device", "dock", "evidence", "fleet", "hal")
 PYTHONS: Final = {"trixie": "3.13"}
@@ -26,11 +28,9 @@ PYTHONS: Final = {"trixie": "3.13"}
 MACHINES: Final[dict[Arch, str]] = {"amd64": "x86_64", "arm64": "aarch64"}
 GLIBC: Final = tuple(f"2_{minor}" for minor in range(41, 16, -1))
 """Of trixie, and whatever older one a wheel asks for."""
-OF_THE_SYSTEM: Final = frozenset({"lgpio", "picamera2"})
-"""Rule 2: Debian's and Raspberry Pi's packages, built against the system's own libraries."""
-CAMERA: Final = ("pi", "pkcs11")
-"""Extras of a camera."""
-STATION: Final = (*CAMERA, "station")
+CAMERA: Final = "camera"
+"""The lock of a camera's libraries."""
+STATION: Final = "station"
 DROPPED: Final = ("bin", "share", "setuptools", "setuptools-*.dist-info", "_distutils_hack", "distutils-precedence.pth")
 """What installers of libraries leave behind, and colorzero asks for without using it."""
 _SIMULATED: Final = "simulator."
@@ -43,24 +43,16 @@ class Project:
     base: Path
     """The checkout."""
     version: str
-    dependencies: tuple[str, ...]
-    extras: dict[str, tuple[str, ...]]
     drivers: dict[str, str]
     """Entry points of the group `firsthand.hal`, without the simulator's (rule 3)."""
     programs: dict[str, str]
 
-    def requirements(self, extras: Iterable[str], arch: Arch) -> list[str]:
-        """What pip is asked for, on a machine of that kind (rule 2)."""
-        wanted = [*self.dependencies, *(one for extra in extras for one in self.extras[extra])]
-        return sorted({one for text in wanted if (one := _for_machine(text, MACHINES[arch])) is not None})
-
-
-def _for_machine(requirement: str, machine: str) -> str | None:
-    plain, _, marker = requirement.partition(";")
-    if "platform_machine" in marker and machine not in marker:
-        return None
-    name = re.split(r"[^A-Za-z0-9_.-]", plain, maxsplit=1)[0]
-    return None if name in OF_THE_SYSTEM else plain.strip()
+    def libraries(self, lock: str, python: str, arch: Arch) -> tuple[Pin, ...]:
+        """What pip is asked for, on a machine of that kind (rule 1). Raises `CannotPackage`."""
+        try:
+            return for_machine(load_lock(lock_path(self.base, lock)), python, MACHINES[arch])
+        except BadLock as error:
+            raise CannotPackage(str(error)) from error
 
 
 def load_project(base: Path) -> Project:
@@ -73,17 +65,15 @@ def load_project(base: Path) -> Project:
     return Project(
         base,
         project["version"],
-        tuple(project["dependencies"]),
-        {name: tuple(wanted) for name, wanted in project["optional-dependencies"].items()},
         {name: where for name, where in drivers.items() if not where.startswith(_SIMULATED)},
         {name: where for name, where in project["scripts"].items() if not where.startswith(_SIMULATED)},
     )
 
 
-def make_site(project: Project, into: Path, *, extras: tuple[str, ...], suite: str, arch: Arch) -> None:
+def make_site(project: Project, into: Path, *, lock: str, suite: str, arch: Arch) -> None:
     """Rooms, libraries and metadata in a new directory. Needs the package index. Raises `CannotPackage`, OSError."""
     into.mkdir(parents=True)
-    _libraries(project.requirements(extras, arch), into, PYTHONS[suite], MACHINES[arch])
+    _libraries(project.libraries(lock, PYTHONS[suite], arch), into, PYTHONS[suite], MACHINES[arch])
     for room in ROOMS:
         shutil.copytree(project.base / room, into / room, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     metadata = into / f"firsthand-{project.version}.dist-info"
@@ -96,15 +86,20 @@ def make_site(project: Project, into: Path, *, extras: tuple[str, ...], suite: s
     (metadata / "entry_points.txt").write_text("\n".join(text))
 
 
-def _libraries(requirements: list[str], into: Path, python: str, machine: str) -> None:
+def _libraries(pins: Iterable[Pin], into: Path, python: str, machine: str) -> None:
     platforms = [word for version in GLIBC for word in ("--platform", f"manylinux_{version}_{machine}")]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", python, *platforms]
-    command += ["--platform", f"manylinux2014_{machine}", "--target", str(into), *requirements]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    command += ["--platform", f"manylinux2014_{machine}", "--target", str(into)]
+    with tempfile.NamedTemporaryFile("w", prefix="firsthand-lock-", suffix=".txt") as locked:
+        locked.write("".join(f"{pin.line()}\n" for pin in pins))
+        locked.flush()
+        # Which Python each is for, the lock says; pip would ask the Python that runs it.
+        command += ["--require-hashes", "--no-deps", "--ignore-requires-python", "--requirement", locked.name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         last = [line for line in done.stderr.splitlines() if line.startswith("ERROR")][-2:]
-        raise CannotPackage(f"pip finds no libraries for Python {python} on {machine}: {' '.join(last)}")
+        raise CannotPackage(f"pip finds not all locked libraries for Python {python} on {machine}: {' '.join(last)}")
     for pattern in DROPPED:
         for path in into.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -42,6 +42,7 @@ DRAIN_S: Final = 300.0
 _CONF: Final = """\
 per_listener_settings false
 listener {port} 127.0.0.1
+tls_version tlsv1.3
 cafile {pki}/tls-ca.pem
 certfile {pki}/broker-tls.pem
 keyfile {pki}/broker-tls.key

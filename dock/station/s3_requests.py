@@ -201,6 +201,7 @@ class S3Requests:
         if self._open is None:
             if self._secure:
                 context = ssl.create_default_context(cafile=str(self._ca) if self._ca is not None else None)
+                context.minimum_version = ssl.TLSVersion.TLSv1_3
                 self._open = http.client.HTTPSConnection(self._host, self._port, timeout=_TIMEOUT_S, context=context)
             else:
                 self._open = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)

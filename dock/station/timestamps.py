@@ -109,6 +109,7 @@ def over_http(url: str, timeout_s: float) -> Ask:
         connection: http.client.HTTPConnection
         if parts.scheme == "https":
             context = ssl.create_default_context()
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
             connection = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
         else:
             connection = http.client.HTTPConnection(host, port, timeout=timeout_s)

@@ -83,6 +83,7 @@ def connected(run: Running, hand: Hand) -> Iterator[Broker]:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="pytest-firsthand")
     broker = Broker(_NAME, port, ca, hand, client)
     context = ssl.create_default_context(cafile=str(ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
     client.tls_set_context(context)
     client.on_connect = lambda *_: client.subscribe("#", qos=1) and None
     client.on_subscribe = lambda *_: broker._subscribed.set()
