@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from packaging.markers import InvalidMarker, Marker
-from packaging.utils import canonicalize_name
-
 from fleet.errors import FleetError
+
+try:
+    from packaging.markers import InvalidMarker, Marker
+    from packaging.utils import canonicalize_name
+except ImportError as error:  # a camera has no use for it
+    raise FleetError("making packages needs the library packaging; run: pip install 'firsthand[fleet]'") from error
 
 BYTES: Final = 4 << 20
 """A lock file is a tenth of this."""
