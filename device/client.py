@@ -59,6 +59,6 @@ def follow(path: Path) -> Iterator[Answer]:
 def _read(line: bytes) -> Answer:
     try:
         answer: Answer = answer_decoder.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CannotReach(f"the daemon's answer cannot be read: {error}") from error
     return answer

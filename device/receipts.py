@@ -30,6 +30,7 @@ from device.device_log import DeviceLog
 from device.errors import ProofRefused, ReceiptRefused
 from device.proof_book import ProofBook
 from device.spool import Known, Spool
+from device.state_file import StateUnreadable, read_state
 from device.writer import Job, Writer
 from evidence import durable
 from evidence.cms import parse_signed
@@ -43,6 +44,8 @@ log = logging.getLogger("firsthand.receipts")
 RESERVE_BYTES: Final = 1024 * 1024
 """Kept free on the card so that a full card can still take the end of a recording and the log's word about it."""
 RESERVE_NAME: Final = ".reserve"
+HELD_BYTES: Final = 16 * 1024 * 1024
+"""Largest held.json: a line of it for each file of a full card, many times over."""
 START_BYTES: Final = 256 * 1024
 """Least room beside the reserve for which a recording is worth to be begun."""
 
@@ -84,12 +87,11 @@ class Receipts:
 
     def _load_held(self) -> dict[str, int]:
         try:
-            return msgspec.json.decode(self._held_path.read_bytes(), type=dict[str, int])
-        except FileNotFoundError:
+            held: dict[str, int] | None = read_state(self._held_path, dict[str, int], HELD_BYTES)
+        except StateUnreadable as error:
+            log.error("%s: holding times begin anew", error)
             return {}
-        except (OSError, msgspec.DecodeError) as error:
-            log.error("held.json cannot be read (%s): holding times begin anew", error)
-            return {}
+        return held or {}
 
     def _known(self, name: str) -> Known:
         known = self._spool.find(name)

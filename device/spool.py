@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from device.appended import Appended
-from device.state_file import write_state
+from device.state_file import StateUnreadable, read_state, write_state
 from evidence.cms import parse_signed
 from evidence.durable import make_directory
 from evidence.errors import EvidenceError, NotEvidence
@@ -154,12 +154,11 @@ class Spool:
 
     def _load_counters(self) -> Counters:
         try:
-            return msgspec.json.decode((self.state / "counters.json").read_bytes(), type=Counters)
-        except FileNotFoundError:
+            counters: Counters | None = read_state(self.state / "counters.json", Counters)
+        except StateUnreadable as error:
+            log.error("%s: numbers go on after those in the spool", error)
             return Counters()
-        except (msgspec.DecodeError, OSError) as error:
-            log.error("counters.json cannot be read (%s): numbers go on after those in the spool", error)
-            return Counters()
+        return counters or Counters()
 
     def save_counters(self) -> None:
         """Make the counters durable. Raises OSError."""

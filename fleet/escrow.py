@@ -153,5 +153,5 @@ def _read(path: Path) -> bytes:
 def _load_expected(challenge: Path) -> _Expected:
     try:
         return msgspec.json.decode(_read(_beside(challenge)), type=_Expected)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadBackup(f"{_beside(challenge)} cannot be read: make a new challenge") from error

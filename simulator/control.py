@@ -85,7 +85,7 @@ class ControlLine:
         self._lines.send(msgspec.json.encode(operation))
         try:
             return msgspec.json.decode(self._lines.receive(), type=dict[str, Any])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise WorldRefused(f"{self._who} answers nonsense: {error}") from error
 
     def close(self) -> None:

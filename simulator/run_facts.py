@@ -153,7 +153,7 @@ class RunFiles:
         """The station's own book of lost cameras names one."""
         try:
             book = msgspec.json.decode((self.layout.station / LOST_FILE).read_bytes())
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         return isinstance(book, dict) and bool(book.get("lost"))
 

@@ -139,7 +139,7 @@ class Recorder:
 def _decoded(line: bytes) -> Any:
     try:
         return answer_decoder.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WorldRefused(f"the recorder's answer makes no sense: {error}") from error
 
 

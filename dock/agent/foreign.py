@@ -192,7 +192,7 @@ class SentTransport:
         """Raises `UploadGone` for an address at another target: the file is announced again."""
         try:
             address = msgspec.json.decode(upload, type=_Address)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise UploadGone("the upload was to another kind of target") from error
         if address.store != self._store:
             raise UploadGone(f"the upload was to {address.store}")

@@ -50,7 +50,7 @@ class BayBook:
         for path in sorted(directory.glob("*.json")):
             try:
                 bay = msgspec.json.decode(path.read_bytes(), type=Bay)
-            except (msgspec.DecodeError, ValueError, OSError) as error:
+            except (msgspec.DecodeError, ValueError, RecursionError, OSError) as error:
                 log.warning("%s is forgotten, it cannot be read: %s", path.name, error)
                 continue
             self._bays[bay.serial] = bay

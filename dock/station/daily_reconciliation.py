@@ -114,7 +114,7 @@ class DailyReconciliation(StationPart):
         for path in sorted(self._directory.glob("*.json"), reverse=True):
             try:
                 return msgspec.json.decode(path.read_bytes(), type=Reconciliation)
-            except (msgspec.DecodeError, ValueError, OSError) as error:
+            except (msgspec.DecodeError, ValueError, RecursionError, OSError) as error:
                 log.warning("%s cannot be read: %s", path.name, error)
         return None
 

@@ -89,7 +89,7 @@ class HoldBook:
         except FileNotFoundError:
             self._directory.stat()  # a directory that is gone is no word on any hold
             return HeldRecording(name=name.text)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise BadHold(f"{path} cannot be read, so the recording stays on hold: {error}") from error
         if found.name != name.text:
             raise BadHold(f"{path} speaks of {found.name}, so the recording stays on hold")

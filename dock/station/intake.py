@@ -142,7 +142,7 @@ class Intake:
             return msgspec.json.decode((self._done / f"{upload_id}.json").read_bytes(), type=Finished)
         except FileNotFoundError:
             return None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             log.error("%s cannot be read, the file is taken again: %s", upload_id, error)
             return None
 

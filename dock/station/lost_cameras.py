@@ -80,7 +80,7 @@ class LostCameras(StationPart):
             return msgspec.json.decode(self._path.read_bytes(), type=_Book)
         except FileNotFoundError:
             return _Book()
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             # To forget who was lost would open the evidence lane to a thief: a person must look.
             raise BadConfig(f"{self._path} cannot be read ({error}): restore it, or move it away") from error
 

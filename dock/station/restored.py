@@ -42,7 +42,7 @@ class Restored(StationPart):
             data = file.read(_BYTES)
         try:
             words = msgspec.json.decode(data, type=RestoredWords)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise BadConfig(f"{path} cannot be read: restore the station again, or remove it and note why") from error
         entry = self.station.custody.enter(
             "restored",

@@ -154,6 +154,6 @@ class SentFiles(StationPart):
             return msgspec.json.decode(path.read_bytes(), type=Sent)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError, ValueError) as error:
+        except (OSError, msgspec.DecodeError, ValueError, RecursionError) as error:
             log.error("%s cannot be read, its camera will send it again: %s", path, error)
             return None

@@ -99,7 +99,7 @@ def load_upload(record_path: Path) -> Upload | None:
     try:
         record = msgspec.json.decode(record_path.read_bytes(), type=UploadRecord)
         parse_name(record.name)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         record_path.rename(record_path.with_suffix(".unreadable"))
         return None
     part = record_path.with_suffix(".part")

@@ -42,7 +42,7 @@ class WitnessBook:
             return Witness()
         try:
             return msgspec.json.decode(data, type=Witness)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             log.error("the witness of %s cannot be read, its log is unproven until the next: %s", serial, error)
             return Witness()
 

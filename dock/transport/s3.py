@@ -280,5 +280,5 @@ def _read(upload: str) -> _Address:
     """Raises `UploadGone` for what is no address of ours: the file is announced again."""
     try:
         return msgspec.json.decode(upload, type=_Address)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise UploadGone(f"an upload's address cannot be read: {error}") from error

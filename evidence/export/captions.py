@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from evidence.boxes import Box, box, children, full_box
+from evidence.boxes import Box, box, children, full_box, only
 from evidence.errors import MediaError
 from evidence.export.gpx import decimal
 from evidence.gpmf import GpsPoint
@@ -80,14 +80,16 @@ def switch_off(path: Path) -> None:
         for track in (one for one in children(data, movie) if one.kind == b"trak"):
             if _handler(data, track) != b"sbtl":
                 continue
-            header = next(one for one in children(data, track) if one.kind == b"tkhd")
+            header = only(children(data, track), b"tkhd")
             flags = header.body + 3  # the last octet of version and flags
+            if flags >= header.end:
+                raise MediaError("a track whose header has no flags")
             os.pwrite(file.fileno(), bytes((data[flags] & ~_ENABLED,)), index.start + flags)
 
 
 def _handler(data: bytes, track: Box) -> bytes:
-    media = next(one for one in children(data, track) if one.kind == b"mdia")
-    handler = next(one for one in children(data, media) if one.kind == b"hdlr")
+    media = only(children(data, track), b"mdia")
+    handler = only(children(data, media), b"hdlr")
     return data[handler.body + 8 : handler.body + 12]
 
 

@@ -58,7 +58,7 @@ def ask(path: Path, bundle: Path, manifest: Path) -> str:
             answer = _answers.decode(line)
     except OSError as error:
         raise BadUpdate(f"{path}: {error.strerror or error}: is firsthand-install.socket running?") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadUpdate("the installation was ended before it said how it went") from error
     if answer.version is None:
         raise BadUpdate(answer.error or "the installation failed and did not say why")
@@ -73,7 +73,7 @@ def serve(connection: socket.socket, installation: Installation) -> bool:
         request = _requests.decode(_line(connection))
         connection.settimeout(None)
         answer = Installed(version=installation((request.bundle, request.manifest), user, connection.fileno()))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         answer = Installed(error=f"not a request: {error}"[:300])
     except (EvidenceError, FleetError) as error:
         answer = Installed(error=str(error)[:600])

@@ -28,7 +28,7 @@ def _ask(path: Path, request: Request) -> Answer:
                 answer: Answer = answer_decoder.decode(lines.readline(LINE_BYTES))
     except OSError as error:
         raise BadUpdate(f"the recorder does not answer at {path}: {error.strerror or error}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadUpdate(f"the recorder's answer cannot be read: {error}") from error
     return answer
 

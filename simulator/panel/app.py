@@ -146,7 +146,7 @@ class Eye:
                     self._lines, self._path = LineSocket(layout.hardware_socket), layout.hardware_socket
                 self._lines.send(b'{"op":"picture"}')
                 answer: dict[str, Any] = msgspec.json.decode(self._lines.receive())
-            except (WorldRefused, msgspec.DecodeError):
+            except (WorldRefused, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 self._drop()  # the camera is being started
                 return None
             picture = answer.get("picture")

@@ -13,6 +13,7 @@ HERE: Final = (41.538200, -72.807000)
 """Where the drawn streets have their zero, latitude and longitude."""
 _M_PER_DEGREE: Final = 111_195.0
 _KMH_PER_KNOT: Final = 1.852
+_FIELDS: Final = ("status", "lat", "lon", "spd", "numSV")
 
 
 def metres(latitude: float, longitude: float) -> tuple[float, float]:
@@ -33,11 +34,13 @@ def place(sentences: Sequence[str]) -> dict[str, Any]:
         except (NMEAMessageError, NMEAParseError, NMEAStreamError, NMEATypeError, ValueError):
             continue  # a receiver's own noise
         kind = getattr(said, "msgID", "")
-        if kind == "RMC" and said.status == "A" and isinstance(said.lat, float) and isinstance(said.lon, float):
-            east_m, north_m = metres(said.lat, said.lon)
+        # A sentence that was cut short is read as well: it only has fewer fields.
+        status, latitude, longitude, knots, satellites = (getattr(said, name, None) for name in _FIELDS)
+        if kind == "RMC" and status == "A" and isinstance(latitude, float) and isinstance(longitude, float):
+            east_m, north_m = metres(latitude, longitude)
             found |= {"fix": True, "east_m": east_m, "north_m": north_m}
-            if isinstance(said.spd, float):
-                found["kmh"] = round(said.spd * _KMH_PER_KNOT)
-        elif kind == "GGA" and isinstance(said.numSV, int):
-            found["satellites"] = said.numSV
+            if isinstance(knots, float):
+                found["kmh"] = round(knots * _KMH_PER_KNOT)
+        elif kind == "GGA" and isinstance(satellites, int):
+            found["satellites"] = satellites
     return found
