@@ -25,7 +25,7 @@ by_name = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.n
 
 def test_every_target_has_a_corpus_and_it_is_small() -> None:
     assert {path.name for path in CORPUS.iterdir()} == {target.name for target in TARGETS}
-    assert sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()) < 200_000
+    assert sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()) < 300_000
 
 
 @by_name
@@ -35,16 +35,16 @@ def test_the_corpus_holds_no_old_defect(target: Target) -> None:
 
 
 @by_name
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
 @given(seed=st.integers(0, 2**32), tail=st.binary(max_size=40))
 def test_edited_documents_are_read_or_refused(target: Target, seed: int, tail: bytes) -> None:
     began_s = time.process_time()
-    target(mutated(target.seeds(), random.Random(seed)) + tail)
+    target(mutated(target.seeds(), random.Random(seed), target.mends) + tail)
     assert time.process_time() - began_s < SLOW_S
 
 
 @by_name
 def test_a_slice_of_the_plain_fuzzer_finds_nothing(target: Target) -> None:
-    runs, _, finds = fuzz(target, 0.2, seed=7)
-    assert runs
-    assert not finds
+    found = fuzz(target, 0.1, seed=7)
+    assert found.runs
+    assert not found.finds

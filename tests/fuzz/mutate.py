@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import random
 import string
+from collections.abc import Callable, Sequence
 from typing import Final
 
+import structured
+
 MOST_BYTES: Final = 64 * 1024
+IN_FORM: Final = 0.4
+MENDED: Final = 0.6
 _NUMBERS: Final = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 _TEXTS: Final = (
     b'"', b"{", b"}", b"[" * 400, b",", b":", b"null", b"-1", b"1e999", b"9" * 40, b"\\u0000", b"\\ud800", b"\xff",
@@ -14,12 +19,16 @@ _TEXTS: Final = (
 )  # fmt: skip
 
 
-def mutated(seeds: list[bytes], chance: random.Random) -> bytes:
-    """One seed with one to six edits."""
+def mutated(seeds: list[bytes], chance: random.Random, mends: Sequence[Callable[[bytes], bytes]] = ()) -> bytes:
+    """One seed with one to six edits, blind ones or such as keep its form; mended every other time, where it can be."""
     data = bytearray(chance.choice(seeds))
     for _ in range(chance.choice((1, 1, 1, 2, 3, 6))):
-        _edit(data, seeds, chance)
-    return bytes(data[:MOST_BYTES])
+        if chance.random() < IN_FORM:
+            data = bytearray(structured.edited(bytes(data), seeds, chance))
+        else:
+            _edit(data, seeds, chance)
+    whole = bytes(data[:MOST_BYTES])
+    return chance.choice(mends)(whole) if mends and chance.random() < MENDED else whole
 
 
 def _edit(data: bytearray, seeds: list[bytes], chance: random.Random) -> None:

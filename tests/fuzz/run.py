@@ -1,8 +1,10 @@
 """`make fuzz SECONDS=60`: every target for that long, then a table; finds are kept under build/fuzz/.
 
-    .venv/bin/python tests/fuzz/run.py [--seconds 60] [--seed N] [TARGET …]
+    .venv/bin/python tests/fuzz/run.py [--seconds 60] [--seed N] [--publish] [--keep] [TARGET …]
 
-Exit code 0 without a find, 1 with one. A find belongs into the corpus once its defect is mended.
+Exit code 0 without a find, 1 with one. A find belongs into the corpus once its defect is mended. Inputs that reach
+lines of the product that the corpus does not reach lie under build/fuzz/new/; `--keep` puts the small ones into the
+corpus, which CI replays.
 """
 
 from __future__ import annotations
@@ -14,39 +16,108 @@ import resource
 import sys
 import time
 import traceback
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
-HERE = Path(__file__).resolve().parent
+HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from mutate import mutated  # noqa: E402
-from targets import SLOW_S, TARGETS, Target  # noqa: E402
+from reached import ROOMS, Reached  # noqa: E402
+from targets import CORPUS, SLOW_S, TARGETS, Target  # noqa: E402
 
-FINDS = HERE.parents[1] / "build" / "fuzz"
-MEMORY_BYTES = 2 * 2**30
+from benchmarks.figures import record  # noqa: E402
+
+FINDS: Final = HERE.parents[1] / "build" / "fuzz"
+MEMORY_BYTES: Final = 2 * 2**30
+TRACED: Final = 0.35
+"""Share of the time that goes into runs whose lines are counted."""
+MOST_KEPT_BYTES: Final = 4096
+"""Of one new input that goes into the corpus…"""
+MOST_KEPT: Final = 8
+"""…and so many of a target in one run."""
 
 
-def fuzz(target: Target, seconds: float, seed: int) -> tuple[int, float, dict[str, bytes]]:
-    """(runs, slowest in seconds, finds by what went wrong)."""
-    chance, seeds = random.Random(f"{target.name} {seed}"), target.seeds()
-    end_s = time.monotonic() + seconds
-    runs, slowest_s, finds = 0, 0.0, dict[str, bytes]()
-    waiting = list(seeds)
-    while time.monotonic() < end_s:
-        data = waiting.pop() if waiting else mutated(seeds, chance)
-        began_s = time.process_time()
-        try:
+@dataclass
+class Outcome:
+    """What became of one target."""
+
+    runs: int = 0
+    slowest_s: float = 0.0
+    finds: dict[str, bytes] = field(default_factory=dict)
+    """By what went wrong."""
+    lines: int = 0
+    """Of the product, that were reached at all."""
+    new: list[tuple[int, bytes]] = field(default_factory=list)
+    """Inputs that reached lines which the corpus does not, with how many."""
+
+
+def fuzz(target: Target, seconds: float, seed: int) -> Outcome:
+    """Run a target for so long: first the corpus, then edits of it and of what reached new lines."""
+    chance, seeds, reached, found = random.Random(f"{target.name} {seed}"), target.seeds(), Reached(), Outcome()
+    waiting, traced_s = list(seeds), 0.0
+    began_s = time.monotonic()
+    while (passed_s := time.monotonic() - began_s) < seconds:
+        kept = bool(waiting)
+        data = waiting.pop() if waiting else mutated(seeds, chance, target.mends)
+        if kept or traced_s < TRACED * passed_s:
+            since_s = time.monotonic()
+            new = _run(target, data, found, reached)
+            traced_s += time.monotonic() - since_s
+            if new and not kept:
+                seeds.append(data)
+                found.new.append((new, data))
+        else:
+            _run(target, data, found, None)
+    found.lines = reached.lines
+    return found
+
+
+def _run(target: Target, data: bytes, found: Outcome, reached: Reached | None) -> int:
+    """New lines that one input reached."""
+    began_s = time.process_time()
+    try:
+        if reached is None:
             target(data)
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            finds.setdefault(f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}", data)
-        took_s = time.process_time() - began_s
-        runs, slowest_s = runs + 1, max(slowest_s, took_s)
+        else:
+            reached.new_lines(lambda: target(data))
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        found.finds.setdefault(_place(error), data)
+    took_s = time.process_time() - began_s
+    found.runs += 1
+    if reached is None:
+        found.slowest_s = max(found.slowest_s, took_s)
         if took_s > SLOW_S:
-            finds.setdefault("slow", data)
-    return runs, slowest_s, finds
+            found.finds.setdefault("slow", data)
+    return reached.found() if reached is not None else 0
+
+
+def _place(error: BaseException) -> str:
+    """The error and the innermost line of the product that it went through, else of whatever it went through."""
+    steps = traceback.extract_tb(error.__traceback__)
+    ours = [one for one in steps if one.filename.startswith(ROOMS)]
+    last = ours[-1] if ours else steps[-1]
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
+
+
+def _keep(target: Target, found: Outcome, *, in_corpus: bool) -> None:
+    for what, data in found.finds.items():
+        FINDS.mkdir(parents=True, exist_ok=True)
+        path = FINDS / f"{target.name}-{_short(data)}"
+        path.write_bytes(data)
+        print(f"  {what}\n  kept as build/fuzz/{path.name}")
+    small = sorted((one for one in found.new if len(one[1]) <= MOST_KEPT_BYTES), key=lambda one: (-one[0], len(one[1])))
+    place = CORPUS / target.name if in_corpus else FINDS / "new" / target.name
+    for _, data in small[:MOST_KEPT] if not found.finds else ():
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"lines-{_short(data)}").write_bytes(data)
+
+
+def _short(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def main() -> int:
@@ -54,22 +125,50 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Fuzz the readers of bytes from outside.")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each target")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--publish", action="store_true", help="put the figures into docs/figures, too")
+    parser.add_argument("--keep", action="store_true", help="put small inputs that reach new lines into the corpus")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(one.name for one in TARGETS))
     args = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))  # a MemoryError is a find
-    bad = 0
-    print(f"{'target':<18} {'runs':>9} {'slowest':>9}  finds")
+    began_s, rows, bad = time.monotonic(), list[dict[str, str | int | float]](), 0
+    print(f"{'target':<20} {'runs':>9} {'a second':>9} {'slowest':>9} {'lines':>6} {'new':>5}  finds")
     for target in TARGETS:
         if args.targets and target.name not in args.targets:
             continue
-        runs, slowest_s, finds = fuzz(target, args.seconds, args.seed)
-        print(f"{target.name:<18} {runs:>9} {1000 * slowest_s:>6.0f} ms  {len(finds) or '-'}", flush=True)
-        for what, data in finds.items():
-            FINDS.mkdir(parents=True, exist_ok=True)
-            path = FINDS / f"{target.name}-{hashlib.sha256(data).hexdigest()[:12]}"
-            path.write_bytes(data)
-            print(f"  {what}\n  kept as build/fuzz/{path.name}")
-        bad += len(finds)
+        since_s = time.monotonic()
+        found = fuzz(target, args.seconds, args.seed)
+        took_s = time.monotonic() - since_s
+        row = {
+            "target": target.name,
+            "runs": found.runs,
+            "runs_per_s": found.runs / took_s,
+            "slowest_ms": 1000 * found.slowest_s,
+            "lines": found.lines,
+            "new_lines": sum(new for new, _ in found.new),
+            "finds": len(found.finds),
+        }
+        rows.append(row)
+        print(
+            f"{target.name:<20} {found.runs:>9} {row['runs_per_s']:>9.0f} {row['slowest_ms']:>6.0f} ms "
+            f"{found.lines:>6} {row['new_lines']:>5}  {len(found.finds) or '-'}",
+            flush=True,
+        )
+        _keep(target, found, in_corpus=args.keep)
+        bad += len(found.finds)
+    seconds = time.monotonic() - began_s
+    total = sum(int(row["runs"]) for row in rows)
+    figures = {
+        "targets": len(rows),
+        "runs": total,
+        "finds": bad,
+        "hours": seconds / 3600,
+        "corpus_inputs": sum(1 for one in CORPUS.rglob("*") if one.is_file()),
+        "lines_reached": sum(int(row["lines"]) for row in rows),
+        "slowest_ms": max((float(row["slowest_ms"]) for row in rows), default=0.0),
+    }
+    print(f"{len(rows)} targets, {total} runs in {seconds / 3600:.2f} h, {bad or 'no'} finds")
+    command = f"make fuzz SECONDS={args.seconds:g}"
+    record("fuzz", figures, ok=not bad, rows=rows, seconds=seconds, publish=args.publish, command=command)
     return 1 if bad else 0
 
 
