@@ -13,6 +13,8 @@ WORKERS ?= 4
 SECONDS ?= 60
 HOURS ?= 24
 REAL_S ?= 3600
+CUTS ?= 1000
+SEED ?= 1
 MUTANTS ?=
 # PUBLISH=1 lets a bench write docs/figures/NAME.json, from which `make docs` draws docs/assurance.md.
 PUBLISH ?=
@@ -24,13 +26,14 @@ DEB_OPTIONS ?=
 IMAGE_OPTIONS ?= $(if $(filter amd64,$(IMAGE_ARCH)),--raw)
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
 DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2fsprogs fdisk ffmpeg fuse3 iproute2 \
-  libimage-exiftool-perl mmdebstrap mosquitto mount mtools openssl poppler-utils qemu-system-x86 rauc \
+  libimage-exiftool-perl mmdebstrap mosquitto mount mtools openssl poppler-utils qemu-system-common qemu-system-x86 rauc \
   softhsm2 squashfs-tools systemd-container zbar-tools zstd \
   $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs deb fuzz mutants endurance bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 .PHONY: help run panel test lint docs deb lock audit sbom fuzz mutants bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
+.PHONY: help run panel test lint docs deb fuzz mutants powercut bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 
 help:
 	@echo "make run     a simulated shift, from self-test to verified video, into $(OUT) (about two minutes)"
@@ -40,6 +43,7 @@ help:
 	@echo "make fuzz    hostile bytes for every reader, SECONDS=$(SECONDS) for each"
 	@echo "make mutants break the firmware in one place at a time: the simulator's scenarios must notice (MUTANTS=--list)"
 	@echo "make endurance  REAL_S=$(REAL_S) seconds of 1080p30 beside busy processes: no frame lost, nothing grows (as root)"
+	@echo "make powercut  cut the power at CUTS=$(CUTS) points of all that must be durable, four kinds of card each (as root)"
 	@echo "make interrupted-updates  cut N=200 updates off at random instants: every camera must start, whole (as root)"
 	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
 	@echo "make deb     Debian packages of camera and station for ARCH=$(ARCH), into build/"
@@ -110,6 +114,9 @@ fuzz: $(VENV)/.test
 # A part alone: make endurance PART=hour. PUBLISH=--publish writes the figures for the pages too (docs/design/endurance.md).
 endurance: $(VENV)/.test
 	$(BIN)/python tests/endurance/run.py hour --seconds $(REAL_S) $(PUBLISH)
+# One part: make powercut PART=recorder; PUBLISH=1 keeps the figures for the pages (docs/design/power-cut.md).
+powercut: debian-packages $(VENV)/.test
+	nice -n 19 $(BIN)/python tests/powercut/run_powercut.py --cuts $(CUTS) --seed $(SEED) $(if $(PUBLISH),--publish) $(PART)
 
 mutants: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/mutants/run.py $(MUTANTS) $(if $(PUBLISH),--publish)

@@ -1,0 +1,143 @@
+"""Cut the power at many points of a recorded run, look at each card, and count what was lost."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from acknowledgements import Expected, Notes
+from cut_disk import CutDisk
+from recorded_card import RecordedCard
+from write_log import MODELS, Model, WriteLog
+
+SECOND: Final = 1_000_000_000
+MOST_TOLD: Final = 5
+"""Sentences about what went wrong, of each kind, that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One power cut."""
+
+    entries: int
+    at_ns: int
+    """The latest moment (CLOCK_BOOTTIME) at which the disk can have had so many entries."""
+    acknowledged: bool
+    """Whether it is the exact instant of an acknowledgement."""
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at a card found."""
+
+    wrong: tuple[str, ...] = ()
+    lost_s: float = 0.0
+    """Of pictures that the camera had when the power went."""
+
+
+Look = Callable[[Path, Cut, Expected], Seen]
+
+
+@dataclass
+class Tally:
+    """What a run of cuts found."""
+
+    name: str
+    cuts: int = 0
+    at_acknowledgements: int = 0
+    looks: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
+    """Cuts after which something was wrong, by model."""
+    worst_s: dict[str, float] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+    entries: int = 0
+    seconds: float = 0.0
+    losses_s: list[float] = field(default_factory=list)
+    facts: dict[str, int] = field(default_factory=dict)
+    """Counts of one kind of bench alone."""
+
+    @property
+    def lost(self) -> int:
+        """Cuts after which something was wrong."""
+        return sum(self.broken.values())
+
+    @property
+    def total(self) -> int:
+        """Cards that were looked at."""
+        return sum(self.looks.values())
+
+    @property
+    def worst(self) -> float:
+        """Seconds of pictures lost at the worst cut."""
+        return max(self.worst_s.values(), default=0.0)
+
+    def take(self, cut: Cut, seen: Seen) -> None:
+        self.looks[cut.model] += 1
+        self.worst_s[cut.model] = max(self.worst_s.get(cut.model, 0.0), seen.lost_s)
+        self.losses_s.append(seen.lost_s)
+        if seen.wrong:
+            self.broken[cut.model] += 1
+            if len(self.told) < MOST_TOLD:
+                self.told.append(f"entry {cut.entries}, {cut.model}: {'; '.join(seen.wrong[:3])}")
+
+
+def points(notes: Notes, first: int, last: int, cuts: int, chance: random.Random) -> list[tuple[int, bool]]:
+    """Where to cut, in order: half at acknowledgements as far as there are so many, the rest anywhere."""
+    instants = [one for one in notes.instants() if first <= one <= last]
+    exact = set(chance.sample(instants, min(len(instants), cuts // 2)))
+    others = [one for one in range(first, last + 1) if one not in exact]
+    anywhere = chance.sample(others, min(len(others), cuts - len(exact)))
+    return sorted([(one, True) for one in exact] + [(one, False) for one in anywhere])
+
+
+def cut_everywhere(
+    name: str,
+    card: RecordedCard,
+    first: int,
+    look: Look,
+    *,
+    cuts: int,
+    seed: int,
+    models: tuple[Model, ...] = MODELS,
+) -> Tally:
+    """Cut a finished run behind `first` entries of its log at so many points, under each model."""
+    began, tally = time.monotonic(), Tally(name)
+    chance = random.Random(f"{name} {seed}")
+    notes = Notes(card.directory / "notes")
+    with WriteLog(card.log) as log, CutDisk(card.directory, card.base, log) as disk:
+        tally.entries = len(log.entries)
+        for entries, exact in points(notes, first, len(log.entries), cuts, chance):
+            disk.replay.forward(entries)
+            expected = Expected.after(notes, entries)
+            tally.cuts += 1
+            tally.at_acknowledgements += exact
+            for model in models:
+                cut = Cut(entries, card.last_instant_of(entries), exact, model)
+                tally.take(cut, _look(disk, cut, expected, look, chance))
+        tally.facts["repaired"] = disk.repaired
+    tally.seconds = time.monotonic() - began
+    return tally
+
+
+def _look(disk: CutDisk, cut: Cut, expected: Expected, look: Look, chance: random.Random) -> Seen:
+    try:
+        with disk.after_cut(cut.model, chance) as place:
+            seen = look(place, cut, expected)
+            return Seen((*expected.broken(place), *seen.wrong), seen.lost_s)
+    except OSError as error:
+        return Seen((f"the card cannot be mounted or read: {error}",))
+
+
+def lost_seconds(instant_ns: int, begun_ns: int, ended_ns: int, durable_ns: int | None) -> float:
+    """Of a recording whose pictures go from `begun_ns` to `ended_ns`: the time whose pictures a cut then costs.
+
+    A recording that has nothing on the card loses what came since its trigger.
+    """
+    had_ns = min(instant_ns, ended_ns)
+    return max(0.0, (had_ns - (begun_ns if durable_ns is None else durable_ns)) / SECOND)

@@ -1,0 +1,53 @@
+"""A short slice of `make powercut`: the power goes at many instants, and nothing that was acknowledged goes with it.
+
+The whole bench and what it does not show: docs/design/power-cut.md.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import recorder_bench
+import small_benches
+from recorded_card import why_not
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.requirement("R38")]
+CUTS = 60
+"""Points, four models each."""
+
+
+@pytest.fixture(autouse=True)
+def recorded() -> None:
+    """Skipped for a user whose machine cannot do it, failed in CI."""
+    if (why := why_not()) is not None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+
+
+@pytest.mark.timeout(180)
+def test_a_recorder_whose_power_goes_keeps_every_fragment_it_told_of() -> None:
+    tally = recorder_bench.run(cuts=CUTS, seed=1, seconds=8)
+    assert tally.told == []
+    assert tally.total == 4 * CUTS
+    assert tally.at_acknowledgements == CUTS // 2
+    assert tally.facts["frames_played"] > 0
+    assert tally.worst > 0, "a cut in the middle of a recording costs the pictures that no fragment holds yet"
+
+
+def test_a_device_log_whose_power_goes_keeps_its_chain() -> None:
+    tally = small_benches.device_log(cuts=CUTS, seed=1, entries=60)
+    assert tally.told == []
+    assert tally.total == 4 * CUTS
+
+
+def test_an_outbox_whose_power_goes_keeps_every_row_it_took() -> None:
+    tally = small_benches.outbox(cuts=CUTS, seed=1, rows=60)
+    assert tally.told == []
+    assert tally.total == 4 * CUTS
+
+
+def test_each_negative_control_loses_what_it_acknowledged() -> None:
+    for tally in small_benches.controls(cuts=30, seed=1):
+        assert tally.lost > 0, f"{tally.name} lost nothing: then the bench proves nothing"
