@@ -127,7 +127,7 @@ bench: $(VENV)/.test
 	  PYTHONPATH=. $(BIN)/python benchmarks/$$one.py || echo "$$one did not run: see above"; \
 	done
 
-# All of it, with a table at the end. One part: make lab PART=machine; KEEP=1 leaves disks and consoles (docs/lab.md).
+# The short parts, with a table at the end. PART=all or PART=machine: more; KEEP=1 leaves disks and consoles (docs/lab.md).
 lab: debian-packages $(VENV)/.test
 	PYTHONPATH=. $(BIN)/python tests/lab/run.py $(if $(KEEP),--keep) $(if $(PUBLISH),--publish) $(PART)
 
