@@ -292,7 +292,7 @@ def test_ctrl_c_is_waited_for_and_entered(bench: CardBench, mocker: Any, capsys:
     assert json.loads(bench.log.read_text().splitlines()[-1])["result"] == "interrupted"
     assert "given up" in capsys.readouterr().out
     with pytest.raises(KeyboardInterrupt):  # afterwards it means again what it always does
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # to this thread, at once
 
 
 # -- who asks

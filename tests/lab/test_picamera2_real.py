@@ -168,9 +168,9 @@ def test_a_dead_sensor_and_an_exception_are_said_and_the_camera_comes_back(scene
     scene = scenes["dead_sensor"]
     said = "camera 0 (Virtual Bars) has delivered no picture for 1 s and is restarted: check its ribbon cable"
     assert (scene.seen["said"], scene.seen["said_of_exception"]) == (said, said)
-    holes = [late for early, late in pairs(scene.frames) if late.sequence - early.sequence > 1]
-    assert len(holes) == 2
-    assert all(frame.keyframe for frame in holes)
+    outages = [late for early, late in pairs(scene.frames) if late.sequence - early.sequence > 5]
+    assert len(outages) == 2, "a busy machine may lose a frame now and then, which is told as what it is"
+    assert all(frame.keyframe for frame in outages)
     for early, late in pairs(scene.frames):
         gone = round((late.captured_ns - early.captured_ns) / 1e8)
         assert late.sequence - early.sequence == 1 or abs(late.sequence - early.sequence - gone) <= 1
