@@ -13,7 +13,7 @@ import argparse
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import traceability
@@ -70,7 +70,8 @@ def summary() -> str:
         f"- {len(every)} claims; each names its tests and what it does not show.",
         f"- {len(tests)} tests are named below, out of {len({one.path for one in tests})} files of tests.",
         f"- {len(invariants())} of {len(invariants())} invariants are under a claim.",
-        f"- {len(covered)} of {len(rows)} requirements are under a claim; {len(proven)} of {len(rows)} have a test"
+        f"- {len(covered)} of {len(rows)} requirements are under a claim that names a test of theirs; "
+        f"{len(proven)} of {len(rows)} have a test"
         + (f"; not complete yet: {', '.join(pending)}" if pending else "")
         + " ([requirements.md](requirements.md)).",
         f"- Benches: {states.count('passed')} passed, {len(failed)} FAILED, {states.count(NOT_RUN)} {NOT_RUN}.",
@@ -101,7 +102,7 @@ def overview() -> str:
         lines.append(f"| **{group}** | | | | |")
         lines += [
             f"| {one.link} | {_joined(one.invariants)} | {_joined(one.requirements)} | {len(tests_of(one))} "
-            f"| {'; '.join(f'{name}: {verdict(name)}' for name in one.figures) or '–'} |"
+            f"| {_verdicts(one.figures)} |"
             for one in ones
         ]
     return "\n".join([*lines, ""])
@@ -114,6 +115,10 @@ def _groups() -> Iterator[tuple[str, list[Claim]]]:
 
 def _joined(values: tuple[int, ...] | tuple[str, ...]) -> str:
     return ", ".join(str(one) for one in values) or "–"
+
+
+def _verdicts(benches: Iterable[str]) -> str:
+    return "; ".join(f"[{name}](#figures-{name}): {verdict(name)}" for name in benches) or "–"
 
 
 def details() -> str:
@@ -163,8 +168,7 @@ def judged() -> str:
     for one in claims().judged:
         files = Counter(test.path for test in tests_of(one))
         places = ", ".join(f"[{Path(path).stem}](../{path}) ({count})" for path, count in files.items())
-        figures = "; ".join(f"[{name}](#figures-{name}): {verdict(name)}" for name in one.figures)
-        lines.append(f"| {one.asks} | {places} | {figures or '–'} |")
+        lines.append(f"| {one.asks} | {places} | {_verdicts(one.figures)} |")
     return "\n".join([*lines, ""])
 
 

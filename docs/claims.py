@@ -152,6 +152,10 @@ def _wrong(one: Claim, found: Claims, requirements: set[str]) -> Iterator[str]:
         yield "rests on no invariant and on no requirement"
     yield from (f"rests on an unknown invariant {number}" for number in one.invariants if number not in invariants())
     yield from (f"rests on an unknown requirement {name}" for name in one.requirements if name not in requirements)
+    mine = set(tests_of(one))
+    for name in requirements & set(one.requirements):
+        if not mine & set(traceability.tests().get(int(name[1:]), ())):
+            yield f"says that it answers {name}, and none of its tests is marked with that"
     yield from (f"names docs/{page}, which does not exist" for page in one.pages if not _page(page).exists())
 
 

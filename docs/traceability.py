@@ -1,8 +1,8 @@
 """The table of requirements.md: requirement -> code -> tests, read from the sources without importing them.
 
 Code cites a requirement in a docstring or a comment, ``(R26)``; a test proves one by its marker
-``@pytest.mark.requirement("R26")``, by its name (``…_r26``) or by its own docstring. What the requirements are, and why
-some are met elsewhere, stands in ``requirements.toml`` beside this file.
+``@pytest.mark.requirement("R26")`` or that of its whole file (``pytestmark``), by its name (``…_r26``) or by its own
+docstring. What the requirements are, and why some are met elsewhere, stands in ``requirements.toml`` beside this file.
 """
 
 from __future__ import annotations
@@ -78,10 +78,28 @@ def words_of(source: str) -> Iterator[str]:
 def proven(test: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
     """Numbers that a test names: by marker, by name, by docstring."""
     found = {int(number) for number in _IN_NAME.findall(test.name)} | cited(ast.get_docstring(test) or "")
-    for decorator in test.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.requirement":
-            found |= {number for given in decorator.args for number in cited(ast.literal_eval(given))}
-    return found
+    return found.union(*(marked(decorator) for decorator in test.decorator_list))
+
+
+def marked(node: ast.AST) -> set[int]:
+    """Numbers of the markers in an expression: a decorator, or a file's `pytestmark`."""
+    return {
+        number
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.requirement"
+        for given in call.args
+        for number in cited(ast.literal_eval(given))
+    }
+
+
+def for_all(source: ast.Module) -> set[int]:
+    """Numbers that every test of a file proves: its `pytestmark`."""
+    marks = [node.value for node in source.body if isinstance(node, ast.Assign) and _names(node) == ["pytestmark"]]
+    return set[int]().union(*(marked(node) for node in marks))
+
+
+def _names(node: ast.Assign) -> list[str]:
+    return [target.id for target in node.targets if isinstance(target, ast.Name)]
 
 
 @functools.cache
@@ -99,9 +117,11 @@ def tests() -> dict[int, list[Test]]:
     """Tests by the requirement that they prove."""
     found: dict[int, list[Test]] = defaultdict(list)
     for path in sorted((BASE / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        source = ast.parse(path.read_text("utf-8"))
+        everywhere = for_all(source)
+        for node in ast.walk(source):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                for number in proven(node):
+                for number in proven(node) | everywhere:
                     found[number].append(Test(path.relative_to(BASE).as_posix(), node.name))
     return {number: sorted(ones) for number, ones in found.items()}
 

@@ -25,8 +25,8 @@ group = "All"
 title = "Nothing is lost"
 says = "Nothing at all."
 invariants = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
-requirements = ["R1"]
-tests = ["test_assurance.py::a_claim_*"]
+requirements = ["R2"]
+tests = ["test_assurance.py::a_claim_*", "device/test_camera_vehicle.py"]
 figures = { cuts = "" }
 pages = ["glossary.md"]
 not_shown = ["Everything else."]
@@ -127,13 +127,14 @@ def test_a_bench_that_no_claim_names_is_shown_all_the_same(page: Page) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('["test_assurance.py::a_claim_*"]', "[]", "claim 'one' names no test"),
+        ('["test_assurance.py::a_claim_*", "device/test_camera_vehicle.py"]', "[]", "claim 'one' names no test"),
         ("a_claim_*", "no_such_*", "there is no such test"),
         ("test_assurance.py::a_claim_*", "evidence/test_gone.py", "there is no such test"),
         ('["Everything else."]', "[]", "does not say what it does not show"),
         ("13, 14]", "13]", "invariant 14 is under no claim"),
         ("13, 14]", "13, 14, 15]", "unknown invariant 15"),
-        ('["R1"]', '["R99"]', "unknown requirement R99"),
+        ('["R2"]', '["R99"]', "unknown requirement R99"),
+        ('["R2"]', '["R2", "R26"]', "answers R26, and none of its tests is marked with that"),
         ("glossary.md", "gone.md", "docs/gone.md, which does not exist"),
         ("{ cuts = ", "{ cats = ", "the bench 'cats', which is not in this file"),
         ("says =", "sais =", "sais"),

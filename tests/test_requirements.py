@@ -66,6 +66,14 @@ def test_a_reason_is_spoken_r25(): """R28: and the reminder."""
     assert trace.proven(test) == {25, 26, 27, 28}
 
 
+def test_a_files_own_mark_counts_for_each_of_its_tests(trace) -> None:  # type: ignore[no-untyped-def]
+    source = (
+        'pytestmark = [pytest.mark.slow, pytest.mark.requirement("R34", "R38")]\nother = pytest.mark.requirement("R1")'
+    )
+    assert trace.for_all(ast.parse(source)) == {34, 38}
+    assert trace.for_all(ast.parse("pytestmark = pytest.mark.slow")) == set()
+
+
 def test_markers_are_seen_by_pytest_as_the_page_tells_them(trace) -> None:  # type: ignore[no-untyped-def]
     """The marker exists for pytest too, so that a misspelt one is an error (--strict-markers)."""
     command = [sys.executable, "-m", "pytest", "--markers"]
