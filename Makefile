@@ -45,7 +45,7 @@ help:
 	@echo "make endurance  REAL_S=$(REAL_S) seconds of 1080p30 beside busy processes: no frame lost, nothing grows (as root)"
 	@echo "make powercut  cut the power at CUTS=$(CUTS) points of all that must be durable, four kinds of card each (as root)"
 	@echo "make interrupted-updates  cut N=200 updates off at random instants: every camera must start, whole (as root)"
-	@echo "make bench   measure start, triggers, CPU beside ffmpeg, stress; figures go to build/bench.json (about 15 minutes)"
+	@echo "make bench   measure all that has a speed, beside its peers, into build/bench.json (about 20 minutes; ONLY=verify)"
 	@echo "make deb     Debian packages of camera and station for ARCH=$(ARCH), into build/"
 	@echo "make audit   the locked libraries against the known vulnerabilities (needs the network; docs/design/supply.md)"
 	@echo "make sbom    what camera, station and office are made of, as CycloneDX, into build/sbom"
@@ -123,9 +123,7 @@ mutants: $(VENV)/.test
 
 # Alone on the machine, else the figures are somebody else's. As root the camera gets a card that can be slowed and stalled.
 bench: $(VENV)/.test
-	@for one in startup trigger_latency recording_cpu under_stress seal_vs_openssl upload; do \
-	  PYTHONPATH=. $(BIN)/python benchmarks/$$one.py || echo "$$one did not run: see above"; \
-	done
+	PYTHONPATH=. $(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(PUBLISH),--publish)
 
 # The short parts, with a table at the end. PART=all or PART=machine: more; KEEP=1 leaves disks and consoles (docs/lab.md).
 lab: debian-packages $(VENV)/.test

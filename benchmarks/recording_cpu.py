@@ -18,7 +18,6 @@ commitment, object, file): no implementation of it can be below.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import resource
@@ -147,11 +146,11 @@ def daemon_cpu_s(rounds: int, seconds: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = results.options(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=60, help="length of a recording, and of a window of real time")
     arguments = parser.parse_args()
-    results.announce()
+    run = results.Run("recording_cpu", arguments)
     others = peers(arguments.rounds, arguments.seconds)
     pipeline = pipeline_cpu_s(arguments.rounds, arguments.seconds)
     recording, buffering = daemon_cpu_s(max(1, arguments.rounds // 2), arguments.seconds)
@@ -165,8 +164,13 @@ def main() -> None:
     }
     for name, value in others.items():
         figures[f"cpu_pipeline_to_{name}"] = pipeline / value
-        figures[f"cpu_daemon_to_{name}"] = recording / value
-    results.keep(figures)
+    live = others["ffmpeg_segment_live"]
+    figures |= {
+        "recorder_cpu_vs_ffmpeg_segment": recording / live,
+        "recorder_cpu_vs_ffmpeg_segment_at_full_speed": pipeline / others["ffmpeg_segment_raw"],
+    }
+    run.keep(figures)
+    run.record()
 
 
 if __name__ == "__main__":

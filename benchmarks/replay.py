@@ -28,6 +28,12 @@ BUFFERS = 6
 _DELIMITER = b"\x00\x00\x00\x01\x09"
 
 
+def stream(mbit: float = BITRATE / 1e6) -> Path:
+    """The stream of so many Mbit/s, encoded if nobody did before."""
+    name = "1080p30.h264" if mbit == BITRATE / 1e6 else f"1080p30-{mbit:g}mbit.h264"
+    return encode(BUILD / name, bitrate=round(mbit * 1e6))
+
+
 def encode(path: Path, *, width: int = 1920, height: int = 1080, bitrate: int = BITRATE) -> Path:
     """The stream as a raw .h264 file; made once."""
     if not path.exists():

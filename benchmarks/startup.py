@@ -9,7 +9,6 @@ rounds stands, and the median beside it. Aim: ready within 1.0 s, 80 MiB plus th
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -29,10 +28,10 @@ def python_s(code: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = results.options(__doc__)
     parser.add_argument("--rounds", type=int, default=10)
     arguments = parser.parse_args()
-    results.announce()
+    run = results.Run("startup", arguments)
     replay.encode(replay.BUILD / "1080p30.h264")
     bare = min(python_s("pass") for _ in range(arguments.rounds))
     imported = min(python_s("import device.__main__, device.daemon") for _ in range(arguments.rounds))
@@ -47,7 +46,7 @@ def main() -> None:
     with BenchCamera() as camera:
         camera.start().until_ring_is_full()
         full, ring = camera.memory_mib(), 30 * replay.BITRATE / 8 / 2**20
-    results.keep(
+    run.keep(
         {
             "import_s": imported - bare,
             "ready_s": min(ready),
@@ -55,9 +54,10 @@ def main() -> None:
             "ready_cpu_s": min(cpu),
             "rss_ready_mib": at_ready,
             "rss_ring_full_mib": full,
-            "rss_besides_ring_mib": full - ring,
+            "camera_rss_mib_without_ring": full - ring,
         }
     )
+    run.record()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ second, so that up to a second of it is waiting for the camera. Aim: p99 of the 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 from pathlib import Path
@@ -55,7 +54,7 @@ def one_round(camera: BenchCamera) -> tuple[float, float, float, float]:
     return (opened.mono_ns - at_ns) / 1e6, when(before[-1]), when(live), sum(one.duration_ns for one in before) / 1e9
 
 
-def measure(rounds: int, bytes_per_s: int | None, prefix: str) -> None:
+def measure(run: results.Run, rounds: int, bytes_per_s: int | None, prefix: str) -> None:
     with contextlib.ExitStack() as stack:
         card = stack.enter_context(Card()) if os.geteuid() == 0 else None
         camera = stack.enter_context(BenchCamera(card.path if card else None)).start()
@@ -67,10 +66,14 @@ def measure(rounds: int, bytes_per_s: int | None, prefix: str) -> None:
         rows = [one_round(camera) for _ in range(rounds)]
         peak = camera.memory_mib("VmHWM")
     first, ring, live, seconds = (list(column) for column in zip(*rows, strict=True))
-    results.keep(
+    for what, values in (("first byte", first), ("ring", ring), ("live fragment", live)):
+        for percent in (50, 90, 99):
+            run.row(card=prefix, what=what, percent=percent, ms=results.percentile(values, percent))
+    run.keep(
         {
-            f"{prefix}first_durable_p50_ms": results.percentile(first, 50),
-            f"{prefix}first_durable_p99_ms": results.percentile(first, 99),
+            f"{prefix}rounds": rounds,
+            f"{prefix}to_durable_p50_ms": results.percentile(first, 50),
+            f"{prefix}to_durable_p99_ms": results.percentile(first, 99),
             f"{prefix}ring_durable_p50_ms": results.percentile(ring, 50),
             f"{prefix}ring_durable_p99_ms": results.percentile(ring, 99),
             f"{prefix}live_durable_p50_ms": results.percentile(live, 50),
@@ -82,13 +85,15 @@ def measure(rounds: int, bytes_per_s: int | None, prefix: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = results.options(__doc__)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--card-mb-s", type=float, default=15.0)
     arguments = parser.parse_args()
-    results.announce()
-    measure(arguments.rounds, None, "trigger_")
-    measure(max(3, arguments.rounds // 4), int(arguments.card_mb_s * 1e6), f"trigger_{arguments.card_mb_s:g}mb_s_")
+    run = results.Run("trigger_latency", arguments)
+    measure(run, arguments.rounds, None, "trigger_")
+    measure(run, max(3, arguments.rounds // 4), int(arguments.card_mb_s * 1e6), "trigger_slow_card_")
+    run.keep({"slow_card_mb_s": arguments.card_mb_s})
+    run.record()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ that the block device was asked for: an `fdatasync` a second and the journal's o
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import itertools
 import os
@@ -88,11 +87,11 @@ def busy(count: int) -> Iterator[None]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = results.options(__doc__)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--stall-s", type=float, default=10.0)
     arguments = parser.parse_args()
-    results.announce()
+    run = results.Run("under_stress", arguments)
     pause = threading.Event()
 
     def calm(card: Card) -> int:
@@ -120,8 +119,9 @@ def main() -> None:
             "io_stall": lambda: stall(card),
         }
         for name, during in parts.items():
-            results.keep({f"{name}_{key}": value for key, value in recording(camera, during).items()})
-        results.keep({"flushes_per_minute": flushes[0]})
+            run.keep({f"{name}_{key}": value for key, value in recording(camera, during).items()})
+        run.keep({"flushes_per_minute": flushes[0]})
+    run.record()
 
 
 if __name__ == "__main__":

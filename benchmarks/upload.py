@@ -14,7 +14,6 @@ seconds for a GB, 40 MiB.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -112,12 +111,12 @@ def hashing_s(file: Path, chunk_bytes: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.options(__doc__)
     parser.add_argument("--megabytes", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--chunk-bytes", type=int, help="default: the agent's own")
     options = parser.parse_args()
-    results.announce()
+    run = results.Run("upload", options)
     figures: dict[str, float | int | str] = {}
     gigabytes = options.megabytes / 1000
     with tempfile.TemporaryDirectory() as name:
@@ -142,7 +141,12 @@ def main() -> None:
                 f"upload_{word}_peak_mib": max(one.peak_mib for one in mine),
             }
         figures["upload_sha256_cpu_s_per_gb"] = min(hashing_s(file, PIECE) for _ in range(3)) / gigabytes
-    results.keep(figures)
+    figures["upload_vs_curl"], figures["upload_cpu_s_per_gb"] = (
+        figures["upload_plain_ratio"],
+        figures["upload_plain_cpu_s_per_gb"],
+    )
+    run.keep(figures)
+    run.record()
 
 
 if __name__ == "__main__":

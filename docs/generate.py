@@ -19,6 +19,7 @@ from typing import Any
 
 import annotate
 import assurance
+import drawn_benchmarks
 import drawn_patterns
 import drawn_states
 import drawn_wiring
@@ -34,6 +35,7 @@ from msgspec import inspect as types
 HERE = Path(__file__).resolve().parent
 PAGES = (
     "assurance.md",
+    "benchmarks.md",
     "evidence-format.md",
     "configuration.md",
     "requirements.md",
@@ -185,6 +187,8 @@ def render(page: str) -> str:
         what = found["what"]
         if what.startswith("example."):
             made = annotate.example(int(what.removeprefix("example.")))
+        elif what in drawn_benchmarks.TABLES:
+            made = drawn_benchmarks.TABLES[what]()
         elif what in drawn_states.TABLES:
             made = drawn_states.TABLES[what]()
         elif what in drawn_patterns.TABLES:
@@ -215,7 +219,7 @@ def stale() -> list[str]:
     pages = [name for name in PAGES if (text := (HERE / name).read_text("utf-8")) != render(text)]
     pages += [fleet_messages.FILE.name] if fleet_messages.stale() else []
     return pages + [
-        str(path.relative_to(HERE)) for path in (*drawn_patterns.stale_images(), *drawn_wiring.stale_images())
+        str(path.relative_to(HERE)) for path in (*drawn_benchmarks.stale_images(), *drawn_patterns.stale_images(), *drawn_wiring.stale_images())
     ]
 
 
@@ -225,6 +229,7 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         print("\n".join(f"docs/{name} is not up to date: run `make docs`" for name in old) or "docs are up to date")
         return bool(old)
+    drawn_benchmarks.write_images()
     drawn_patterns.write_images()
     drawn_wiring.write_images()
     for name in old:
