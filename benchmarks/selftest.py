@@ -3,8 +3,8 @@
     python benchmarks/selftest.py [--rounds 5] [--publish]
 
 Asked over the daemon's socket as `firsthand-device selftest` does, on the camera of startup.py: the real daemon with a
-replayed 1080p30 stream, simulated lines, and its card in this machine's file system. The five seconds of the test clip are filmed in real
-time, so that this cannot be shorter.
+replayed 1080p30 stream, simulated lines, and its card in this machine's file system. The five seconds of the test clip
+are filmed in real time, so that this cannot be shorter.
 """
 
 from __future__ import annotations

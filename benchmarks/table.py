@@ -86,7 +86,7 @@ PARTS: Final = (
                 "cpu_s_per_h_ffmpeg_segment_live", "`ffmpeg -re -c copy -f segment`"),
             Row("cpu_s_per_h_daemon_buffering", "the daemon, buffering only", "s", None, False, "cpu_s_per_h_source",
                 "the replayed camera alone"),
-            Row("recorder_cpu_vs_ffmpeg_segment_at_full_speed", "the pipeline as fast as it goes, to the same of ffmpeg",
+            Row("recorder_cpu_vs_ffmpeg_segment_at_full_speed", "the pipeline as fast as it goes, to ffmpeg likewise",
                 "times", 1.5),
             Row("cpu_s_per_h_pipeline", "the pipeline as fast as it goes: CPU for an hour of video", "s", None, False,
                 "cpu_s_per_h_ffmpeg_segment_raw", "`ffmpeg -c copy -f segment` from the raw stream"),
@@ -198,7 +198,8 @@ PARTS: Final = (
         (
             Row("page_board_p50_ms", "the board with 60 cameras, p50", "ms", None, False, "page_http_server_p50_ms",
                 "`python -m http.server`, a file of that size"),
-            Row("page_board_p99_ms", "… p99", "ms", None, False, "page_http_server_p99_ms", "`python -m http.server`"),
+            Row("page_board_p99_ms", "the board with 60 cameras, p99", "ms", None, False,
+                "page_http_server_p99_ms", "`python -m http.server`"),
             Row("page_camera_p50_ms", "one camera's page, p50", "ms"),
             Row("page_recordings_p50_ms", "the recordings, p50", "ms"),
             Row("page_log_in_s", "logging in, with its deliberate password hash", "s"),

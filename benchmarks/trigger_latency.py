@@ -34,8 +34,11 @@ def fragments(path: Path) -> list[MediaFacts]:
     return found
 
 
-def one_round(camera: BenchCamera) -> tuple[float, float, float, float]:
-    """Milliseconds to (first byte, ring, live fragment), and MiB of the ring."""
+def one_round(camera: BenchCamera) -> tuple[float, float, float, float] | None:
+    """Milliseconds to (first byte, ring, live fragment), and seconds in the ring; None if it was not full.
+
+    A ring has a hole where the replayed camera lost frames, which it does when others take the processors.
+    """
     camera.until_ring_is_full()
     at_ns, since, opened = camera.record()
     camera.wait("fragment", since, count=34, timeout_s=120)
@@ -49,8 +52,9 @@ def one_round(camera: BenchCamera) -> tuple[float, float, float, float]:
 
     before = [one for one in facts if one.start_ns + one.duration_ns <= at_ns]
     live = next(one for one in facts if one.start_ns + one.duration_ns > at_ns)
-    assert len(before) >= 29, "the ring was not full"
     path.unlink()
+    if len(before) < 29:
+        return None
     return (opened.mono_ns - at_ns) / 1e6, when(before[-1]), when(live), sum(one.duration_ns for one in before) / 1e9
 
 
@@ -63,7 +67,10 @@ def measure(run: results.Run, rounds: int, bytes_per_s: int | None, prefix: str)
                 print("a slow card needs root: left out")
                 return
             print(f"# card slowed to {bytes_per_s / 1e6:g} MB/s by {card.slow(camera.pid, bytes_per_s)}")
-        rows = [one_round(camera) for _ in range(rounds)]
+        tried = [one_round(camera) for _ in range(rounds)]
+        rows = [one for one in tried if one is not None]
+        if not rows:
+            raise SystemExit("the ring was never full: try again on a quieter machine")
         peak = camera.memory_mib("VmHWM")
     first, ring, live, seconds = (list(column) for column in zip(*rows, strict=True))
     for what, values in (("first byte", first), ("ring", ring), ("live fragment", live)):
@@ -71,7 +78,8 @@ def measure(run: results.Run, rounds: int, bytes_per_s: int | None, prefix: str)
             run.row(card=prefix, what=what, percent=percent, ms=results.percentile(values, percent))
     run.keep(
         {
-            f"{prefix}rounds": rounds,
+            f"{prefix}rounds": len(rows),
+            f"{prefix}rounds_with_holes": rounds - len(rows),
             f"{prefix}to_durable_p50_ms": results.percentile(first, 50),
             f"{prefix}to_durable_p99_ms": results.percentile(first, 99),
             f"{prefix}ring_durable_p50_ms": results.percentile(ring, 50),

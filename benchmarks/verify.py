@@ -3,8 +3,8 @@
     python benchmarks/verify.py [--rounds 3] [--publish]
 
 `firsthand-evidence verify` as a process, its start included, on a file that is in the page cache. The long recording
-has 2 Mbit/s (3.6 GB: at 8 Mbit/s it would be 14 GB), which is the harder case for each MB: a second is a fragment with a
-signature of its own whatever its size. Beside it a quarter of an hour at 8 Mbit/s. A verifier hashes every byte twice,
+has 2 Mbit/s (3.7 GB; at 8 Mbit/s it would be 14 GB), which is the harder case for each MB: a second is a fragment with
+a signature of its own whatever its size. Beside it a quarter of an hour at 8. A verifier hashes every byte twice,
 once for the object that a statement announces and once for the file; sha256sum does it once. Memory must be the same
 for both lengths. Aim: 300 MB/s.
 """

@@ -1,4 +1,4 @@
-"""Draws docs/benchmarks.md from docs/figures/*.json: tables beside the peers, and plots. Nothing there is typed by hand.
+"""Draws docs/benchmarks.md from docs/figures/*.json: tables beside the peers, and plots. Nothing is typed by hand.
 
 `make bench PUBLISH=1` keeps the figures, `make docs` draws the page and docs/images/benchmarks/*.svg.
 """
@@ -22,7 +22,7 @@ from table import BY_NAME, PARTS, Part, Row, number, seen
 
 FOLDER = Path(__file__).resolve().parent / "images" / "benchmarks"
 OURS, PEER, MET, MISSED, INK, FAINT = "#2962ff", "#b0bec5", "#1a9c3c", "#d32f2f", "#263238", "#cfd8dc"
-LABEL, PLOT, NUMBERS, ROW, PAD = 430, 300, 110, 34, 10
+LABEL, PLOT, NUMBERS, ROW, PAD = 500, 260, 110, 34, 10
 """Pixels: width of the words, of the bars and of the numbers behind them, height of a row, and around everything."""
 
 
@@ -54,7 +54,9 @@ def where(part: Part) -> str:
     machine = run["machine"]
     gigabytes = round(machine["memory_mib"] / 1024)
     before = run["figures"].get("load_before")
-    load = f"load {machine['load_1min']} at its end" + (f", {number(before)} at its start" if before is not None else "")
+    load = f"load {machine['load_1min']} at its end" + (
+        f", {number(before)} at its start" if before is not None else ""
+    )
     return (
         f"`{run['command']}`, {run['ended_utc'][:10]}, commit `{run['commit']}`: {machine['processors']} × "
         f"{machine['processor']}, {gigabytes} GB, Linux {machine['kernel']}, Python {machine['python']}; {load}; "
@@ -125,7 +127,7 @@ def _text(x: float, y: float, text: str, colour: str = INK, anchor: str = "start
     return f'<text x="{x:g}" y="{y:g}" fill="{colour}" font-size="{size}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _short(text: str, most: int = 66) -> str:
+def _short(text: str, most: int = 76) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -145,7 +147,7 @@ def aims_svg() -> str:
         parts.append(_text(at(times), 20, word, "#455a64", "middle", 10))
     for place, (words, times, value, met) in enumerate(listed):
         y, colour = 42 + 22 * place, MET if met else MISSED
-        parts.append(_text(PAD, y + 4, _short(words, 70), size=11))
+        parts.append(_text(PAD, y + 4, _short(words, 86), size=11))
         parts.append(f'<path d="M{at(1.0):.1f} {y}H{at(times):.1f}" stroke="{colour}" stroke-width="3" opacity="0.4"/>')
         parts.append(f'<circle cx="{at(times):.1f}" cy="{y}" r="5" fill="{colour}"/>')
         parts.append(_text(left + PLOT + PAD, y + 4, f"{number(value)} {'met' if met else 'missed'}", colour))

@@ -219,7 +219,8 @@ def stale() -> list[str]:
     pages = [name for name in PAGES if (text := (HERE / name).read_text("utf-8")) != render(text)]
     pages += [fleet_messages.FILE.name] if fleet_messages.stale() else []
     return pages + [
-        str(path.relative_to(HERE)) for path in (*drawn_benchmarks.stale_images(), *drawn_patterns.stale_images(), *drawn_wiring.stale_images())
+        str(path.relative_to(HERE))
+        for path in (*drawn_benchmarks.stale_images(), *drawn_patterns.stale_images(), *drawn_wiring.stale_images())
     ]
 
 

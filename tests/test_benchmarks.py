@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 def importable(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield
-    for name in ("figures", "replay", "results", "upload"):
+    for name in ("figures", "replay", "results", "run", "table", "upload"):
         sys.modules.pop(name, None)
 
 
@@ -34,7 +36,8 @@ def test_figures_are_merged_by_name(tmp_path: Path) -> None:
     file = tmp_path / "build" / "bench.json"
     results.keep({"ready_s": 0.5, "frames_lost": 3}, file)
     results.keep({"frames_lost": 0, "rss_mib": 48.25}, file)
-    assert json.loads(file.read_text()) == {"ready_s": 0.5, "frames_lost": 0, "rss_mib": 48.25}
+    kept = {name: value for name, value in json.loads(file.read_text()).items() if not name.startswith("machine_")}
+    assert kept == {"ready_s": 0.5, "frames_lost": 0, "rss_mib": 48.25}
 
 
 def test_a_replayed_stream_gives_each_access_unit_back_in_order(tmp_path: Path) -> None:
@@ -82,3 +85,89 @@ def test_what_a_bench_found_says_how_and_where_it_was_found(tmp_path: Path, monk
     assert (found["name"], found["command"], found["ok"]) == ("cuts", "make powercut", True)
     assert found["figures"] == {"lost_s": 0.123457, "cuts": 1000}
     assert found["machine"]["processors"] >= 1
+
+
+@pytest.mark.parametrize("name", ["startup", "verify", "export", "ingest", "page", "selftest", "shift", "upload"])
+def test_each_row_of_the_table_has_a_command_that_tells_what_it_is(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / f"{name}.py"), "--help"],
+        env={**os.environ, "PYTHONPATH": str(BENCHMARKS.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--publish" in done.stdout
+    assert f"python benchmarks/{name}.py" in done.stdout
+
+
+def test_every_part_of_the_table_is_a_program_and_every_figure_is_told_once() -> None:
+    import table
+
+    for part in table.PARTS:
+        source = (BENCHMARKS / f"{part.name}.py").read_text("utf-8")
+        assert f'results.Run("{part.name}"' in source, part.name
+        for row in part.rows:
+            assert row.peer is None or row.peer_is, row.figure
+    told = [row.figure for part in table.PARTS for row in part.rows]
+    assert len(told) == len(set(told))
+
+
+def test_what_was_published_holds_every_figure_that_the_table_tells() -> None:
+    import figures
+    import table
+
+    for name, found in figures.published().items():
+        for row in table.BY_NAME[name].rows if name in table.BY_NAME else ():
+            assert row.figure in found["figures"], f"{name}: {row.figure}"
+            assert row.peer is None or row.peer in found["figures"] or row.figure == "cpu_s_per_h_hashing", row.peer
+
+
+def test_an_aim_is_a_bound_from_the_side_that_is_better() -> None:
+    import table
+
+    speed = table.Row("x_mb_s", "a speed", "MB/s", 300, at_least=True, peer="y_mb_s", peer_is="`peer`")
+    assert table.seen(speed, {"x_mb_s": 312.4, "y_mb_s": 1000.0}) == ("≥ 300", "312 MB/s", "met", "1000")
+    assert table.seen(speed, {"x_mb_s": 299.9}) == ("≥ 300", "300 MB/s", "missed", "")
+    time_taken = table.Row("x_s", "a time", "s", 1.0)
+    assert table.seen(time_taken, {"x_s": 0.984}) == ("≤ 1", "0.984 s", "met", "")
+    assert table.seen(time_taken, {}) == ("", "not measured", "", "")
+
+
+def test_page_and_table_are_drawn_from_the_same_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS.parent / "docs"))
+    import figures
+    import results
+    import run as bench
+    import table
+
+    part = table.BY_NAME["verify"]
+    names = {name for row in part.rows for name in (row.figure, row.peer) if name}
+    found = {name: 100.5 + place for place, name in enumerate(sorted(names))}
+    monkeypatch.setattr(figures, "FRESH", tmp_path / "build")
+    monkeypatch.setattr(figures, "PUBLISHED", tmp_path / "docs")
+    monkeypatch.setattr(results, "FILE", tmp_path / "bench.json")
+    results.keep(found)
+    figures.record("verify", found, ok=True, publish=True, command=part.command, seconds=3)
+    monkeypatch.delitem(sys.modules, "drawn_benchmarks", raising=False)
+    import drawn_benchmarks
+
+    printed, page = "\n".join(bench.lines([part])), drawn_benchmarks.part_block(part)
+    for row in part.rows:
+        _, value, _, peer = table.seen(row, found)
+        assert value in printed
+        assert value in page
+        assert peer in page
+    assert part.command in page
+    assert drawn_benchmarks.beside_svg(part).count("<rect") == 1 + 2 * len([row for row in part.rows if row.peer])
+    monkeypatch.delitem(sys.modules, "drawn_benchmarks")
+
+
+def test_the_machine_stands_beside_the_figures(tmp_path: Path) -> None:
+    import results
+
+    results.keep({"ready_s": 0.5}, tmp_path / "bench.json")
+    kept = json.loads((tmp_path / "bench.json").read_text())
+    assert kept["machine_processors"] >= 1
+    assert kept["machine_python"].count(".") == 2
