@@ -37,7 +37,7 @@ def record(
     """Keep what a bench found; where it is.
 
     `figures` is flat: name -> number or word, units in the name (`_s`, `_mb_s`, `_cuts`). `rows` is a table for plots,
-    if there is one. `ok` says that every invariant held and every negative control failed as it must; a bench that only
+    if there is one. A name may have a folder: parts of one bench. `ok` says that every invariant held and every negative control failed as it must; a bench that only
     measures says True. `command` is what somebody types to run it again (else this program's own command line).
     """
     found = {
@@ -54,14 +54,15 @@ def record(
     }
     text = json.dumps(found, indent=2) + "\n"
     for place in (FRESH, *([PUBLISHED] if publish else [])):
-        place.mkdir(parents=True, exist_ok=True)
-        (place / f"{name}.json").write_text(text, "utf-8")
+        path = place / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
     return FRESH / f"{name}.json"
 
 
-def published() -> dict[str, dict[str, Any]]:
-    """Name -> what that bench found last, of all that the pages show."""
-    return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(PUBLISHED.glob("*.json"))}
+def published(folder: str = ".") -> dict[str, dict[str, Any]]:
+    """Name -> what that bench found last, of all that the pages show; or of the parts of one bench."""
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((PUBLISHED / folder).glob("*.json"))}
 
 
 def commit() -> str:

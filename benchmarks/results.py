@@ -65,7 +65,7 @@ class Run:
     def record(self) -> Path:
         """Keep it all for the pages; where it is."""
         return figures.record(
-            self._name,
+            f"bench/{self._name}",
             {**self._figures, "load_before": round(self._load, 1)},
             ok=True,
             rows=self._rows,

@@ -28,7 +28,7 @@ LABEL, PLOT, NUMBERS, ROW, PAD = 500, 260, 110, 34, 10
 
 @functools.cache
 def _all() -> dict[str, dict[str, Any]]:
-    return figures.published()
+    return figures.published("bench")
 
 
 def _found(part: Part) -> dict[str, Any]:

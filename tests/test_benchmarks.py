@@ -116,8 +116,8 @@ def test_what_was_published_holds_every_figure_that_the_table_tells() -> None:
     import figures
     import table
 
-    for name, found in figures.published().items():
-        for row in table.BY_NAME[name].rows if name in table.BY_NAME else ():
+    for name, found in figures.published("bench").items():
+        for row in table.BY_NAME[name].rows:
             assert row.figure in found["figures"], f"{name}: {row.figure}"
             assert row.peer is None or row.peer in found["figures"] or row.figure == "cpu_s_per_h_hashing", row.peer
 
@@ -149,7 +149,7 @@ def test_page_and_table_are_drawn_from_the_same_figures(
     monkeypatch.setattr(figures, "PUBLISHED", tmp_path / "docs")
     monkeypatch.setattr(results, "FILE", tmp_path / "bench.json")
     results.keep(found)
-    figures.record("verify", found, ok=True, publish=True, command=part.command, seconds=3)
+    figures.record("bench/verify", found, ok=True, publish=True, command=part.command, seconds=3)
     monkeypatch.delitem(sys.modules, "drawn_benchmarks", raising=False)
     import drawn_benchmarks
 
