@@ -34,10 +34,10 @@ def record(
     publish: bool = False,
     command: str | None = None,
 ) -> Path:
-    """Keep what a bench found; where it is.
+    """Keep what a bench found; where it is. A name may have a folder, for the parts of one bench.
 
     `figures` is flat: name -> number or word, units in the name (`_s`, `_mb_s`, `_cuts`). `rows` is a table for plots,
-    if there is one. A name may have a folder: parts of one bench. `ok` says that every invariant held and every negative control failed as it must; a bench that only
+    if there is one. `ok` says that every invariant held and every negative control failed as it must; a bench that only
     measures says True. `command` is what somebody types to run it again (else this program's own command line).
     """
     found = {
