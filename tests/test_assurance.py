@@ -94,7 +94,7 @@ def test_a_claim_is_told_with_its_tests_its_figures_and_what_it_does_not_show(pa
 
 def test_a_bench_that_was_never_run_is_told_as_such(page: Page) -> None:
     text = page.text()
-    assert "cuts: not run yet" in text
+    assert "[cuts](#figures-cuts): not run yet" in text
     assert "**Not run yet.** To run it: `make cuts` (a minute)." in text
 
 
