@@ -119,7 +119,7 @@ def test_a_power_cut_costs_at_most_two_seconds(shift: Shift) -> None:
     lost_s = (shift.cut_at_ns - film_end_ns(cut_off)) / SECOND
     print(f"lost by the power cut: {lost_s:.2f} s")
     found = {"power_cuts": 1, "recorded_before_the_cut_s": RECORDED_S, "lost_s": lost_s, "allowed_s": LOST_S}
-    keep("lab_shift", found, ok=lost_s <= LOST_S, part="machine")
+    keep("lab_shift", found, ok=lost_s <= LOST_S, part="shift")
     assert lost_s <= LOST_S
 
 
