@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -42,5 +43,9 @@ def camera_package(arch: Arch = "amd64") -> Path:
         for old in sorted(kept.glob(f"{arch}-*/*.deb"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
             old.unlink()
             old.parent.rmdir()
-        (made,) = build_packages(place, suite="trixie", arch=arch, station=False)
-        return made
+        part = kept / f"{arch}.part"  # a build that is cut off leaves no half package under a name that counts
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
+        (made,) = build_packages(part, suite="trixie", arch=arch, station=False)
+        part.rename(place)
+        return place / made.name
