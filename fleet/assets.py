@@ -46,6 +46,21 @@ class Flashed(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="flash"):
     """Why it failed."""
 
 
+class Renewed(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="identity"):
+    """A new identity on a card that stayed what it was (`flash --identity-only`)."""
+
+    v: Literal[1]
+    at: Moment
+    result: Literal["ready", "failed"]
+    serial: Serial
+    device: Name
+    card_model: Name
+    card_serial: Name
+    card_bytes: Count
+    technician: Name
+    why: Sentence
+
+
 class Checked(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="check"):
     """The extended test of one camera (R37)."""
 
@@ -59,7 +74,7 @@ class Checked(Frozen, frozen=True, kw_only=True, tag_field="kind", tag="check"):
     """The report's file in the directory of reports."""
 
 
-Asset = Flashed | Checked
+Asset = Flashed | Renewed | Checked
 _DECODER: Final = msgspec.json.Decoder(Asset)
 
 

@@ -21,6 +21,7 @@ from fleet.authority_store import AuthorityStore, now
 from fleet.errors import BadAuthority, CardRefused
 from fleet.flash.card import Card, inspect
 from fleet.flash.identity import AgencyFiles, Enrolment, check_token, identity_of, load_agency
+from fleet.flash.identity_only import NewIdentities, renew
 from fleet.flash.image import verify_image
 from fleet.flash.label import Label, check_target, write_labels
 from fleet.flash.manifest import bmap_path, make_manifest, manifest_path, read_small, sign_manifest
@@ -57,8 +58,14 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
         "https://enrol.hartford.example:8444 --station https://dock.hartford.example:8443 --system-id hartford-dock-1 "
         "--label-printer labels.pdf",
     )
-    flash.add_argument("image", type=Path, metavar="IMAGE")
-    flash.add_argument("devices", type=Path, nargs="+", metavar="DEVICE", help="whole cards, as /dev/sdb (see lsblk)")
+    flash.add_argument("image", type=Path, metavar="IMAGE", help="a signed image (none with --identity-only)")
+    flash.add_argument("devices", type=Path, nargs="*", metavar="DEVICE", help="whole cards, as /dev/sdb (see lsblk)")
+    flash.add_argument(
+        "--identity-only",
+        action="store_true",
+        help="no IMAGE: give flashed cards of cameras that never enrolled a new token and addresses, and leave the "
+        "rest of each card as it is; needs --again",
+    )
     serials = flash.add_mutually_exclusive_group(required=True)
     serials.add_argument("--serial", action="append", default=[], help="a camera's serial; once for each DEVICE")
     serials.add_argument("--serials", type=Path, metavar="FILE", help="serials, a line each, in the DEVICEs' order")
@@ -89,7 +96,7 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     flash.add_argument("--again", metavar="REASON", help="flash serials once more, and keep why")
     flash.add_argument("--yes", action="store_true", help="do not ask before erasing")
     flash.add_argument("--allow-file", action="store_true", help="a DEVICE may be a file (for trials)")
-    flash.set_defaults(run=_flash)
+    flash.set_defaults(run=_flash, misused=flash.error)
 
     assets = verbs.add_parser("assets", help="show an asset log: which camera has which card, by whom, tested when")
     assets.add_argument("file", type=Path, metavar="FILE")
@@ -110,6 +117,12 @@ def _sign(arguments: argparse.Namespace) -> int:
 
 
 def _flash(arguments: argparse.Namespace) -> int:
+    if arguments.identity_only:
+        arguments.devices = [arguments.image, *arguments.devices]
+        if arguments.again is None:
+            arguments.misused("--identity-only needs --again: say why, as in --again 'token ran out'")
+    elif not arguments.devices:
+        arguments.misused("name the card too: flash IMAGE DEVICE, as in flash camera.img.zst /dev/sdb")
     serials = _serials(arguments)
     label = None if arguments.label_printer == "none" else Path(arguments.label_printer)
     if label is not None:
@@ -137,6 +150,10 @@ def _flash(arguments: argparse.Namespace) -> int:
     cards = [inspect(path, allow_file=arguments.allow_file) for path in arguments.devices]
     if len({card.number for card in cards}) != len(cards):
         raise CardRefused("the same card is named twice: name each one once")
+    pairs = list(zip(serials, cards, strict=True))
+    if arguments.identity_only:
+        wanted = NewIdentities(arguments.board, agency, enrolment, token_of, log, technician, arguments.again, vehicles)
+        return min(renew(pairs, wanted, print), MOST_FAILED)
     print(f"checking {arguments.image.name} …", flush=True)
     image = verify_image(
         arguments.image, board=arguments.board, trust=trust, manifest=arguments.manifest, bmap=arguments.bmap
@@ -146,7 +163,6 @@ def _flash(arguments: argparse.Namespace) -> int:
         f"{said.name}: version {said.version} for {said.board}, signed by the agency's release role; "
         f"{image.blocks.mapped_bytes / 1e6:.0f} of {said.raw_bytes / 1e6:.0f} MB are written"
     )
-    pairs = list(zip(serials, cards, strict=True))
     if not arguments.yes:
         _confirm(pairs)
     elif built_in := [card for card in cards if card.built_in]:

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from fleet.errors import BadImage, CardFailed
@@ -36,6 +36,12 @@ def with_files(data: bytes, files: Mapping[str, bytes]) -> bytes:
         if size != len(data):
             raise BadImage(_UNSOUND)
         return os.pread(descriptor, size, 0)
+
+
+def files_of(data: bytes, names: Sequence[str]) -> dict[str, bytes | None]:
+    """Those files of the partition's bytes; None for one that is not there. Raises `BadImage`."""
+    with _in_memory(data) as descriptor:
+        return {name: _run(descriptor, "mtype", f"::{name}", allowed=(0, 1)) or None for name in names}
 
 
 def write_files(writer: CardWriter, partition: FirstPartition, files: Mapping[str, bytes]) -> None:

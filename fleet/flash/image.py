@@ -80,9 +80,14 @@ def first_partition(path: Path, size: int) -> FirstPartition:
             raise BadImage("the image's first partition is not within the image")
         stream.skip(begin - 512)
         sector = stream.read(512)
-    if LABEL not in (sector[43:54], sector[71:82]):  # of FAT16, of FAT32
+    if not labelled(sector):
         raise BadImage("the image's first partition is not labelled FIRSTHAND: it is no image of a camera")
     return FirstPartition(begin, count)
+
+
+def labelled(sector: bytes) -> bool:
+    """Whether a boot sector is of a camera's first partition."""
+    return LABEL in (sector[43:54], sector[71:82])  # of FAT16, of FAT32
 
 
 def partition_one(sector: bytes) -> tuple[int, int]:
