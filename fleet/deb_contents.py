@@ -26,6 +26,7 @@ PLACES: Final = {
     "coredump.conf": "usr/lib/systemd/coredump.conf.d/60-firsthand.conf",
     "watchdog.conf": "usr/lib/systemd/system.conf.d/60-firsthand.conf",
     "rauc.conf": "usr/lib/systemd/system/rauc.service.d/60-firsthand.conf",
+    "chrony-service.conf": "usr/lib/systemd/system/chrony.service.d/60-firsthand.conf",
     "rauc-bus.conf": "usr/share/dbus-1/system.d/firsthand-rauc.conf",
     "sysctl.conf": "usr/lib/sysctl.d/60-firsthand.conf",
     "chrony.conf": "etc/chrony/conf.d/firsthand.conf",

@@ -24,6 +24,8 @@ from package import BASE, camera_package
 from fleet.image.debian_root import CannotBuild, DebianRoot, unpacked
 
 SITE: Final = "usr/lib/firsthand/site"
+DEBIAN: Final = DebianRoot(packages=(*DebianRoot().packages, "chrony"))
+"""With what our package recommends and a container can run."""
 SYSTEM_SITE: Final = "usr/lib/python3/dist-packages"
 """Where the simulator goes: an upgrade of the package leaves it alone."""
 BOOT_S: Final = 60.0
@@ -48,7 +50,7 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any
 
 def make_root(directory: Path) -> Path:
     """Debian, our package installed by dpkg, and the simulator. Root only. Raises `CannotBuild`."""
-    root = unpacked(DebianRoot().tar(), directory)
+    root = unpacked(DEBIAN.tar(), directory)
     shutil.copy(camera_package(), root / "root/firsthand.deb")
     done = in_root(root, "dpkg", "--force-unsafe-io", "-i", "/root/firsthand.deb")
     if done.returncode != 0:
@@ -165,6 +167,13 @@ class BootedRoot:
     def show(self, unit: str, name: str) -> str:
         """One property of a unit."""
         return self.run("systemctl", "show", "--value", "-p", name, unit).strip()
+
+    def add_unit(self, name: str, text: str) -> None:
+        """A unit or a drop-in that lasts until it is switched off."""
+        place = Path(f"/proc/{self.leader}/root/run/systemd/system") / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        self.run("systemctl", "daemon-reload")
 
     def main_pid(self, unit: str) -> int:
         """The unit's process, as the container numbers it; 0 if there is none."""

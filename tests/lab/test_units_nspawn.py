@@ -12,10 +12,10 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from booted_root import SITE, WITH_SIMULATOR, BootedRoot, OwnNetwork, make_root, until
+from container_board import BOARD, board_toml
 from flashed_identity import Authority
 from package import BASE
 
@@ -33,33 +33,6 @@ VAR = "var/lib/firsthand"
 POWER = f"{VAR}/device/power"
 NEEDED = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "dpkg-deb": "dpkg", "ip": "iproute2"}
 POLICY = 'name = "units"\nversion = 1\npre_event_s = 2\nmin_free_mib = 1\nstop_reason_s = 0\n'
-
-
-BOARD = "lab-container"
-
-
-def board_toml() -> dict[str, Any]:
-    """A board that no container has: its eyes, pins and cell are simulated. `new-config` makes device.toml of it."""
-    wired = {"hardware_socket": f"/{VAR}/device/hw.sock"}
-    return {
-        "model": "A container",
-        "camera": {
-            "driver": "simulated-scene",
-            "options": {"width": 320, "height": 180, "frame_rate": 10, "bitrate": 150_000, **wired},
-        },
-        "battery": {"driver": "power-supply", "options": {"root": f"/{POWER}"}},
-        "pins": {"driver": "simulated", "options": wired},
-        "switches": {"driver": "gpiozero", "options": {"lines": {"record_button": {"pin": 17}}}},
-        "indicators": {
-            "driver": "gpiozero",
-            "options": {"channels": {"red": 6, "green": 5, "amber": 13, "haptic": 19}},
-        },
-        "inputs": {
-            "record_button": {"kind": "record_button"},
-            "radio": {"kind": "trigger", "source": "message"},
-        },
-        "board": {"says": "A container of the lab.", "machines": [], "memory_mib": 400, "parts": {"camera": "none"}},
-    }
 
 
 class Camera(BootedRoot):
@@ -246,6 +219,28 @@ def test_the_agent_comes_after_the_recorder_and_is_killed_first(camera: Camera) 
     assert 0 < recorder <= agent
     assert (camera.show(DEVICE, "OOMScoreAdjust"), camera.show(AGENT, "OOMScoreAdjust")) == ("-900", "500")
     assert camera.nice(DEVICE) < camera.nice(AGENT)
+
+
+@pytest.mark.needs_root
+def test_the_recorder_and_nobody_else_may_tell_chrony_a_receivers_time(camera: Camera) -> None:
+    """The real chronyd, kept from setting this computer's clock (-x), and the driver in the recorder's own sandbox."""
+    camera.ready()
+    camera.add_unit("chrony.service.d/trial.conf", "[Unit]\nConditionCapability=\n")
+    (camera.root / "etc/default/chrony").write_text("DAEMON_OPTS=-x\n")
+    shutil.copy(Path(__file__).with_name("receiver_trial.py"), camera.root / "usr/local/lib")
+    service = (camera.root / "usr/lib/systemd/system" / DEVICE).read_text().partition("[Service]")[2]
+    ended = ("Type=", "NotifyAccess=", "Exec", "Restart", "Watchdog", "[Install]", "WantedBy=")
+    sandbox = "\n".join(line for line in service.splitlines() if not line.startswith(ended))
+    script = "ExecStart=/usr/bin/python3 -IB /usr/local/lib/receiver_trial.py"
+    camera.add_unit("receiver.service", f"[Service]\nType=oneshot\n{script}\n{sandbox}\n")
+    for _ in range(2):  # a chronyd that starts again makes its socket anew
+        camera.run("systemctl", "restart", "chrony.service")
+        told = camera.run("stat", "-c", "%U %G %a", "/run/firsthand-gnss.sock").split()
+        assert told == ["root", "firsthand-device", "660"]
+    camera.run("systemctl", "start", "receiver.service")
+    until(lambda: "#? GNSS" in (said := camera.run("chronyc", "-n", "sources")) or "#* GNSS" in said, "GNSS in chrony")
+    until(lambda: camera.run("chronyc", "-n", "-c", "sources").split("GNSS,")[1].split(",")[2] != "0", "a sample")
+    camera.run("systemctl", "stop", "chrony.service")
 
 
 # --- it never gives up ------------------------------------------------------------------------------------------------
