@@ -31,7 +31,7 @@ DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2
   $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run panel test lint docs deb fuzz mutants endurance bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
+.PHONY: help run panel test lint docs deb fuzz fuzz-api mutants endurance bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 .PHONY: help run panel test lint docs deb lock audit sbom fuzz mutants bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 .PHONY: help run panel test lint docs deb fuzz mutants powercut bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 
@@ -41,6 +41,7 @@ help:
 	@echo "make test    all tests (installs what is missing; Debian packages only as root)"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make fuzz    hostile bytes for every reader, SECONDS=$(SECONDS) for each"
+	@echo "make fuzz-api  a real station, asked by a foreign tool as a camera: every answer as docs/openapi.json says"
 	@echo "make mutants break the firmware in one place at a time: the simulator's scenarios must notice (MUTANTS=--list)"
 	@echo "make endurance  REAL_S=$(REAL_S) seconds of 1080p30 beside busy processes: no frame lost, nothing grows (as root)"
 	@echo "make powercut  cut the power at CUTS=$(CUTS) points of all that must be durable, four kinds of card each (as root)"
@@ -107,6 +108,10 @@ image-twice: image
 lab-raspi3b: $(VENV)/.test
 	$(MAKE) image BOARD=bodycam-zero2w IMAGE_OPTIONS=--raw
 	PYTHONPATH=.:tests/lab nice $(BIN)/python tests/lab/raspi3b.py build/image
+
+# A real station against its own document, asked by schemathesis: CASES for each operation beside those at its edges.
+fuzz-api: $(VENV)/.test
+	nice -n 19 $(BIN)/python tests/fuzz/station_api.py --cases $(or $(CASES),200)
 
 fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)

@@ -29,6 +29,7 @@ import listed_notices
 import listed_scenarios
 import listed_words
 import msgspec
+import station_paths
 import traceability
 from msgspec import inspect as types
 
@@ -48,6 +49,8 @@ PAGES = (
     "simulator/scenarios.md",
     *(f"wiring/{name}.md" for name in drawn_wiring.WITH_HEADER),
 )
+WRITTEN = (fleet_messages, station_paths)
+"""Modules that write a whole document, and no tables."""
 ALIASES = ("Hash", "Nonce", "Serial", "Name", "Word", "Count", "Nanoseconds", "Moment")
 _BLOCK = re.compile(r"(<!-- table: (?P<what>[A-Za-z0-9_.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -217,7 +220,7 @@ def render(page: str) -> str:
 def stale() -> list[str]:
     """Names of pages whose tables are not what the code says."""
     pages = [name for name in PAGES if (text := (HERE / name).read_text("utf-8")) != render(text)]
-    pages += [fleet_messages.FILE.name] if fleet_messages.stale() else []
+    pages += [one.FILE.name for one in WRITTEN if one.stale()]
     return pages + [
         str(path.relative_to(HERE))
         for path in (*drawn_benchmarks.stale_images(), *drawn_patterns.stale_images(), *drawn_wiring.stale_images())
@@ -235,8 +238,9 @@ def main() -> int:
     drawn_wiring.write_images()
     for name in old:
         page = HERE / name
-        if page == fleet_messages.FILE:
-            page.write_text(fleet_messages.text(), "utf-8")
+        whole = next((one for one in WRITTEN if page == one.FILE), None)
+        if whole is not None:
+            page.write_text(whole.text(), "utf-8")
             print(f"docs/{name} written")
             continue
         if page.suffix == ".svg":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import msgspec
 from starlette.applications import Starlette
@@ -28,7 +29,8 @@ from dock.tls import Peer
 from evidence.statements import LogHead
 
 log = logging.getLogger(__name__)
-_CONTACT_BYTES = 4096
+CONTACT_BYTES: Final = 4096
+"""Largest greeting of a camera."""
 
 
 class ContactWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,8 +62,8 @@ def build_app(
 
     async def contact(request: Request) -> Response:
         peer: Peer = request.state.peer
-        data = await Body(request, limits.idle_s).read(_CONTACT_BYTES + 1)
-        if len(data) > _CONTACT_BYTES:
+        data = await Body(request, limits.idle_s).read(CONTACT_BYTES + 1)
+        if len(data) > CONTACT_BYTES:
             raise HTTPException(413, "a greeting is shorter than that")
         try:
             said = msgspec.json.decode(data or b"{}", type=ContactWords)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dock.station.station import Station
 
 log = logging.getLogger(__name__)
-_ANSWER_BYTES = 4096
+ANSWER_BYTES: Final = 4096
 _MOST_GIVEN: Final = 1024
 _MOST_WAIT_S: Final = 30
 _LOOK_S: Final = 10.0
@@ -113,14 +113,16 @@ class Documents(StationPart):
 
     async def _answer(self, request: Request) -> Response:
         peer: Peer = request.state.peer
+        data = await Body(request, self.station.config.limits.idle_s).read(ANSWER_BYTES + 1)
+        if len(data) > ANSWER_BYTES:
+            raise HTTPException(413, f"an answer has at most {ANSWER_BYTES} bytes")
+        try:
+            said = msgspec.json.decode(data, type=DocumentAnswer)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise HTTPException(400, f"not an answer: {error}") from error
         # A report of the camera's status may have been faster: then it does not wait any more, and the answer counts.
         given = self._given.pop((peer.serial, request.path_params["id"]), None)
         part, document = given or await self._find(request)
-        data = await Body(request, self.station.config.limits.idle_s).read(_ANSWER_BYTES + 1)
-        try:
-            said = msgspec.json.decode(data[:_ANSWER_BYTES], type=DocumentAnswer)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise HTTPException(400, f"not an answer: {error}") from error
         await asyncio.to_thread(part.answered, peer.serial, document, said.error)
         self.station.tell("document", peer.serial)
         return Response(status_code=204)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dock.station.station import Station
 
 log = logging.getLogger(__name__)
-_BODY_BYTES: Final = 4096
+BODY_BYTES: Final = 4096
 _MOST_FOR_ONE: Final = 10_000
 
 
@@ -101,8 +101,8 @@ class SentFiles(StationPart):
 
     async def _take(self, request: Request) -> Response:
         peer: Peer = request.state.peer
-        data = await Body(request, self.station.config.limits.idle_s).read(_BODY_BYTES + 1)
-        if len(data) > _BODY_BYTES:
+        data = await Body(request, self.station.config.limits.idle_s).read(BODY_BYTES + 1)
+        if len(data) > BODY_BYTES:
             raise HTTPException(413, "that is longer than a file's name and digests")
         try:
             said = msgspec.json.decode(data, type=SentWords)

@@ -47,7 +47,7 @@ MOST_LISTED: Final = 10_000
 """Files on one work list: an answer of the station's socket has its limit."""
 MOST_GIVEN: Final = 64
 """Proofs that are offered to a camera at once."""
-_MISSING_BYTES: Final = 256 * 1024
+MISSING_BYTES: Final = 256 * 1024
 
 
 class Missing(Frozen, frozen=True, kw_only=True):
@@ -102,9 +102,11 @@ class VaultProofs(StationPart):
         return [Route("/proofs/missing", known(self._missing), methods=["POST"])]
 
     async def _missing(self, request: Request) -> Response:
-        data = await Body(request, self.station.config.limits.idle_s).read(_MISSING_BYTES + 1)
+        data = await Body(request, self.station.config.limits.idle_s).read(MISSING_BYTES + 1)
+        if len(data) > MISSING_BYTES:
+            raise HTTPException(413, f"a list of files that wait has at most {MISSING_BYTES} bytes")
         try:
-            said = msgspec.json.decode(data[:_MISSING_BYTES], type=Missing)
+            said = msgspec.json.decode(data, type=Missing)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise HTTPException(400, f"not a list of files that wait for a proof: {error}") from error
         peer: Peer = request.state.peer
