@@ -10,7 +10,7 @@ from typing import Final
 from device.config import DeviceSettings
 from device.errors import CannotStart
 from evidence.errors import EvidenceError
-from evidence.keys import Signer, load_certificates, load_signer
+from evidence.keys import Signer, in_token, key_path, load_certificates, load_signer
 from evidence.release import code_sha256
 from evidence.roles import is_simulated, serial_of
 from evidence.sealed import Recipient
@@ -40,6 +40,8 @@ class Identity:
     """The same root with its revocation lists: for what stations, supervisors and peers sign."""
     lists_complaint: str | None = None
     """Why a revocation list cannot be read: then nothing is deleted (invariant 13)."""
+    key_file: Path | None = None
+    """Where the evidence key lies, if it lies in a file."""
 
     @property
     def simulated(self) -> bool:
@@ -64,14 +66,18 @@ def load_identity(settings: DeviceSettings, *, allow_simulated: bool) -> Identit
         )
     camera = CameraFacts(model=settings.model, firmware=FIRMWARE, firmware_sha256=firmware_sha256())
     others, complaint = _with_lists(settings, trust)
-    return Identity(settings.serial, signer, trust, recipients, camera, others, complaint)
+    key_file = None if in_token(settings.keys.evidence_key) else key_path(settings.keys.evidence_key)
+    return Identity(settings.serial, signer, trust, recipients, camera, others, complaint, key_file)
 
 
 def _signer(settings: DeviceSettings, *, allow_simulated: bool) -> Signer:
-    """The evidence key, by its file, its token, or its own driver. Raises `EvidenceError` or `CannotStart`."""
+    """The evidence key, by its file, its token, or its own driver. Raises `EvidenceError` or `CannotStart`.
+
+    A file that others can read is no reason not to record: the self-test says so (`device.key_checks`).
+    """
     keys = settings.keys
     if keys.signer is None:
-        return load_signer(keys.evidence_key, Path(keys.evidence_chain))
+        return load_signer(keys.evidence_key, Path(keys.evidence_chain), check_mode=False)
     options = {"key": keys.evidence_key, "chain": keys.evidence_chain, **keys.signer.options}
     try:
         signer: Signer = load_driver("signer", keys.signer.driver, options, allow_simulated=allow_simulated)

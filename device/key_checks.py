@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from device.policy import Profile
@@ -11,6 +12,7 @@ from device.profile import vault_faults
 from device.selftest import Seen
 from evidence import cms
 from evidence.errors import EvidenceError
+from evidence.key_files import exposure
 from evidence.keys import Signer
 from evidence.sealed import Recipient
 from evidence.trust import Trust
@@ -25,10 +27,11 @@ def now_of(claim: UtcClaim) -> dt.datetime:
     return dt.datetime.fromtimestamp(max(0, claim.middle_ns) // 10**9, dt.UTC)
 
 
-def judge_key(signer: Signer, trust: Trust, serial: str, claim: UtcClaim) -> Seen:
+def judge_key(signer: Signer, trust: Trust, serial: str, claim: UtcClaim, file: Path | None = None) -> Seen:
     """The key signs, and its certificate is this camera's, under the agency's root, and valid for a while.
 
-    A clock that nobody vouches for judges no validity (invariant 10).
+    A clock that nobody vouches for judges no validity (invariant 10). Nobody else may get at the key's `file`: who can
+    read it can sign as this camera.
     """
     limit, now = f"signs and verifies, {WARN_DAYS} days left", now_of(claim)
     try:
@@ -36,6 +39,11 @@ def judge_key(signer: Signer, trust: Trust, serial: str, claim: UtcClaim) -> See
         trust.check(message, role="camera", serial=serial, at=None if claim.source == "none" else now)
     except EvidenceError as error:
         return Seen("fail", str(error), limit, "enrol the camera again")
+    # A warning, not a failure, which would take the camera out of service: somebody's chmod must not cost a shift.
+    open_to = exposure(file) if file is not None else None
+    if open_to is not None:
+        advice = "have a technician close the file, and enrol the camera again if the key may have leaked"
+        return Seen("warn", open_to.sentence, "nobody else can read the key", advice)
     value = f"{signer.level} key signs, {serial}"
     if claim.source == "none":
         return Seen("pass", f"{value}; days left unknown: nobody vouches for the clock", limit)

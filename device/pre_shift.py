@@ -118,7 +118,7 @@ class PreShift(Part):
 
     def _key(self) -> Seen:
         identity = self.daemon.identity
-        return judge_key(identity.signer, identity.trust, identity.serial, self.daemon.clock.utc())
+        return judge_key(identity.signer, identity.trust, identity.serial, self.daemon.clock.utc(), identity.key_file)
 
     def _inputs(self) -> Seen:
         daemon = self.daemon

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 
 from dock.config import Tls
 from dock.errors import BadConfig
+from evidence.key_files import exposure
 from evidence.roles import role_of, serial_of
 
+log = logging.getLogger(__name__)
 _NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 """X509_V_FLAG_NO_CHECK_TIME (OpenSSL); Python has no name for it."""
 
@@ -47,6 +51,16 @@ def client_context(tls: Tls, *, check_time: bool = True) -> ssl.SSLContext:
     if not check_time:
         context.verify_flags |= _NO_CHECK_TIME
     return context
+
+
+def refuse_open_key(path: Path, setting: str) -> None:
+    """A key that others can get at lets them be us: refused before it is used. Raises `BadConfig`."""
+    found = exposure(path)
+    if found is None:
+        return
+    if found.grave:
+        raise BadConfig(f"{setting}: {found.sentence}")
+    log.warning("%s: %s", setting, found.sentence)
 
 
 def _load(context: ssl.SSLContext, tls: Tls) -> None:

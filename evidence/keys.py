@@ -131,9 +131,10 @@ class FileSigner:
             raise BadKey("the private key does not belong to the first certificate of the chain")
 
     @classmethod
-    def load(cls, key_path: Path, chain_path: Path) -> FileSigner:
+    def load(cls, key_path: Path, chain_path: Path, *, check_mode: bool = True) -> FileSigner:
         """From a PEM key (mode 0600) and a PEM chain, leaf first, without the root. Raises `BadKey`."""
-        return cls(load_private_key(key_path, curves=SIGNING_CURVES), load_certificates(chain_path))
+        key = load_private_key(key_path, check_mode=check_mode, curves=SIGNING_CURVES)
+        return cls(key, load_certificates(chain_path))
 
     def sign_digest(self, digest: bytes) -> bytes:
         return low_s(self._key.sign(digest, prehashed(digest)), order_of(self._key.curve))
@@ -172,13 +173,16 @@ def key_path(key: str) -> Path:
     return Path(key)
 
 
-def load_signer(key: str, chain_path: Path) -> Signer:
-    """A signer for a key named by path or URI. Raises `BadKey`."""
+def load_signer(key: str, chain_path: Path, *, check_mode: bool = True) -> Signer:
+    """A signer for a key named by path or URI. Raises `BadKey`.
+
+    Without `check_mode` a key file that others can read is no reason to refuse: a recorder records with it and tells.
+    """
     if in_token(key):
         from evidence.keys_pkcs11 import Pkcs11Signer
 
         return Pkcs11Signer.load(key, chain_path)
-    return FileSigner.load(key_path(key), chain_path)
+    return FileSigner.load(key_path(key), chain_path, check_mode=check_mode)
 
 
 def load_vault_key(key: str, certificate: x509.Certificate) -> VaultKey:

@@ -8,6 +8,7 @@ never tried twice: tokens lock themselves.
 
 from __future__ import annotations
 
+import hmac
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -187,7 +188,7 @@ class Pkcs11VaultKey:
         key = cls(TokenKey(TokenUri.parse(uri)))
         probe = ec.generate_private_key(public.curve)
         try:
-            if key.shared_secret(probe.public_key()) != probe.exchange(ec.ECDH(), public):
+            if not hmac.compare_digest(key.shared_secret(probe.public_key()), probe.exchange(ec.ECDH(), public)):
                 raise BadKey("the key in the token does not belong to the vault certificate")
         except SigningFailed as error:
             raise BadKey(f"the vault key cannot be used: {error}") from error

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,7 +178,7 @@ def create(
     """
     if directory.exists() and any(directory.iterdir()):
         raise BadAuthority(f"{directory} is not empty, and keys are never overwritten")
-    if root_passphrase == passphrase:
+    if hmac.compare_digest(root_passphrase, passphrase):
         raise BadAuthority("the root's passphrase must be another one: who runs the authorities must not have the root")
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     (directory / "lists").mkdir()

@@ -6,6 +6,7 @@ Never from the command line, which every user of the machine can read.
 from __future__ import annotations
 
 import getpass
+import hmac
 import os
 import stat
 import sys
@@ -30,7 +31,7 @@ def read_passphrase(source: str | None, what: str, variable: str, *, new: bool =
         text = _from_file(Path(source))
     elif sys.stdin.isatty():
         text = getpass.getpass(f"passphrase of {what}: ")
-        if new and getpass.getpass("once more: ") != text:
+        if new and not hmac.compare_digest(_bytes(getpass.getpass("once more: ")), _bytes(text)):
             raise BadPassphrase("the two passphrases differ: begin again")
     else:
         raise BadPassphrase(
@@ -55,3 +56,8 @@ def _from_file(path: Path) -> str:
         raise BadPassphrase(f"cannot read the passphrase from {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BadPassphrase(f"the passphrase in {path} is no text") from error
+
+
+def _bytes(typed: str) -> bytes:
+    """What was typed, whatever a terminal made of it."""
+    return typed.encode("utf-8", "surrogateescape")

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hmac
 import shutil
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -32,7 +33,7 @@ def rotate_root(
     settings, last = store.settings, store.current
     old = open_root(last, root_passphrase)
     store.unlock(passphrase).issuer("tls")  # a wrong operating passphrase is told before anything is made
-    if new_passphrase == passphrase:
+    if hmac.compare_digest(new_passphrase, passphrase):
         raise BadAuthority("the root's passphrase must be another one: who runs the authorities must not have the root")
     number = last.number + 1
     validity = Validity.years(ROOT_YEARS, now() - BACKDATED)

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import re
 from collections.abc import Sequence
@@ -96,7 +97,7 @@ def opens(certificate: x509.Certificate, key: VaultKey) -> bool:
     """Whether the key opens what is sealed to the certificate: a fresh object, sealed and opened now."""
     recipient, secret = Recipient.of(certificate), os.urandom(64)
     try:
-        return open_sealed(seal([secret], [recipient]), recipient, key) == secret
+        return hmac.compare_digest(open_sealed(seal([secret], [recipient]), recipient, key), secret)
     except (CannotDecrypt, SigningFailed):
         return False
 

@@ -31,7 +31,7 @@ from dock.mqtt.commands import CommandLine
 from dock.mqtt.messages import notice_data
 from dock.mqtt.peers import OwnStarts, PeerStarts
 from dock.notify import keep_alive, notify
-from dock.tls import client_context, own_serial
+from dock.tls import client_context, own_serial, refuse_open_key
 from dock.transport.https import Connect, StationLink
 from evidence.handover import Notice, Status
 from evidence.trust import Trust
@@ -53,6 +53,7 @@ class NoTelemetry:
 
 async def run_agent(config: AgentConfig) -> None:
     """Run until SIGTERM or SIGINT. Raises `BadConfig`, `evidence.errors.BadKey`, OSError."""
+    refuse_open_key(config.tls.key, "tls.key")
     try:
         config.state_directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import getpass
+import hmac
 import os
 import pwd
 import sqlite3
@@ -49,7 +50,7 @@ def secret(prompt: str) -> str:
     """A secret: asked for twice at a terminal, else one line of standard input. Raises `BadPerson`."""
     if sys.stdin.isatty():
         first = getpass.getpass(f"{prompt}: ")
-        if getpass.getpass("Again: ") != first:
+        if not hmac.compare_digest(_bytes(getpass.getpass("Again: ")), _bytes(first)):
             raise BadPerson("the two are not the same: nothing was changed")
         return first
     line = sys.stdin.readline(_SECRET_BYTES).rstrip("\r\n")
@@ -169,3 +170,8 @@ VERB = Verb(
     _run,
     _arguments,
 )
+
+
+def _bytes(typed: str) -> bytes:
+    """What was typed, whatever a terminal made of it."""
+    return typed.encode("utf-8", "surrogateescape")

@@ -24,7 +24,7 @@ from dock.station.part import StationPart
 from dock.station.station import Station
 from dock.station.store import Store
 from dock.station.timestamps import Timestamping, over_http
-from dock.tls import peer_of, server_context
+from dock.tls import peer_of, refuse_open_key, server_context
 from evidence.timestamp import TimestampTrust
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,11 @@ async def run_station(config: StationConfig, around: Around | None = None) -> No
     `around` may put another application in front of the station's own: one that measures, or limits, or judges what
     passes. It is given both, and returns what is served.
     """
+    keys = {"tls.key": config.tls.key}
+    keys |= {"page.key": config.page.key} if config.page is not None else {}
+    keys |= {"broker.tls.key": config.broker.tls.key} if config.broker is not None else {}
+    for setting, path in keys.items():
+        refuse_open_key(path, setting)
     context = server_context(config.tls)
     async with at_work(config) as station:
         alive = asyncio.ensure_future(keep_alive())
