@@ -28,7 +28,7 @@ class MessageLog(BasePlugin[Any]):  # type: ignore[misc]  # amqtt is not typed f
         """Called by amqtt after each PUBLISH."""
         data = bytes(message.data or b"")
         text = data.decode("utf-8", errors="replace")
-        print(f"{client_id} {message.topic} {len(data)} bytes {text[:400]}", flush=True)
+        print(f"{client_id} {message.topic} {len(data)} bytes {text[:4096]}", flush=True)
 
 
 def settings(pki: Path, port: int) -> dict[str, Any]:
