@@ -79,12 +79,19 @@ class StationLink:
 
         Raises `StationUnreachable`, `StationFailed`, and what the blocks raise that is no OSError.
         """
+        try:
+            return self._call(method, path, headers or {}, body)
+        finally:
+            if self._cut:
+                self._let_go()
+
+    def _call(self, method: str, path: str, headers: dict[str, str], body: Body) -> Answer:
         with self._lock:
             try:
                 connection = self._open()
                 if self._cut:
                     raise ConnectionAbortedError("the connection was cut off")
-                connection.request(method, path, body=body or None, headers=headers or {})
+                connection.request(method, path, body=body or None, headers=headers)
                 sock = connection.sock
                 if isinstance(sock, ssl.SSLSocket):
                     self._certificate = sock.getpeercert(binary_form=True)
@@ -120,15 +127,27 @@ class StationLink:
         return self._cut
 
     def cut(self) -> None:
-        """Cut off a call in another thread at once, and refuse all that come later. Never waits."""
+        """Cut off a call in another thread at once, and refuse all that come later. Never waits.
+
+        Its descriptor is closed at once too, or by the call that it cut off: no collector has to find it.
+        """
         self._cut = True
         self._shut_down()
+        self._let_go()
 
     def close(self) -> None:
         """Drop the connection, a call in another thread included; the next call opens one, unless it was cut."""
         self._shut_down()
         with self._lock:
             self._drop()
+
+    def _let_go(self) -> None:
+        """Drop the connection unless a call is under way, which then does so itself."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop()
+            finally:
+                self._lock.release()
 
     def _shut_down(self) -> None:
         connection = self._connection
