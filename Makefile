@@ -116,9 +116,9 @@ fuzz-api: $(VENV)/.test
 fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
 
-# A part alone: make endurance PART=hour. PUBLISH=--publish writes the figures for the pages too (docs/design/endurance.md).
+# A part alone: make endurance PART=hour. PUBLISH=1 writes the figures for the pages too (docs/design/endurance.md).
 endurance: $(VENV)/.test
-	$(BIN)/python tests/endurance/run.py hour --seconds $(REAL_S) $(PUBLISH)
+	$(BIN)/python tests/endurance/run.py hour --seconds $(REAL_S) $(if $(PUBLISH),--publish)
 # One part: make powercut PART=recorder; PUBLISH=1 keeps the figures for the pages (docs/design/power-cut.md).
 powercut: debian-packages $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/powercut/run_powercut.py --cuts $(CUTS) --seed $(SEED) $(if $(PUBLISH),--publish) $(PART)

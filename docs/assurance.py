@@ -40,9 +40,11 @@ _MOST_COLUMNS = 6
 
 
 def verdict(name: str) -> str:
-    """passed, **FAILED** or not run yet."""
-    found = published().get(name)
-    return found.verdict if found else NOT_RUN
+    """passed, measured, **FAILED** or not run yet."""
+    bench, found = claims().bench.get(name), published().get(name)
+    if found is None:
+        return NOT_RUN
+    return "**FAILED**" if not found.ok else "measured" if bench and bench.measures else "passed"
 
 
 def told(name: str, sentence: str) -> str:
@@ -52,7 +54,7 @@ def told(name: str, sentence: str) -> str:
         return f"[{name}](#figures-{name}) ({bench.does}): {NOT_RUN} (`{bench.command}`)"
     sentence = sentence or bench.say
     what = found.said(sentence) if sentence else bench.does
-    return f"[{name}](#figures-{name}), {found.ended_utc[:10]}, {found.verdict}: {what}"
+    return f"[{name}](#figures-{name}), {found.ended_utc[:10]}, {verdict(name)}: {what}"
 
 
 def summary() -> str:
@@ -74,11 +76,17 @@ def summary() -> str:
         f"{len(proven)} of {len(rows)} have a test"
         + (f"; not complete yet: {', '.join(pending)}" if pending else "")
         + " ([requirements.md](requirements.md)).",
-        f"- Benches: {states.count('passed')} passed, {len(failed)} FAILED, {states.count(NOT_RUN)} {NOT_RUN}.",
+        f"- Benches: {_sums(states)}.",
         *(f"- **FAILED: [{name}](#figures-{name})**" for name in failed),
         "- The last whole run of the tests that was published: " + (_run(run) if run else NOT_RUN + "."),
     ]
     return "\n".join([*lines, ""])
+
+
+def _sums(states: list[str]) -> str:
+    counts = Counter(states)
+    measured, failed = counts["measured"], counts["**FAILED**"]
+    return f"{counts['passed']} passed, {measured} only measure, {failed} FAILED, {counts[NOT_RUN]} {NOT_RUN}"
 
 
 def _run(run: Found) -> str:
@@ -215,10 +223,10 @@ def _figures(bench: Bench | None, found: Found | None) -> Iterator[str]:
         yield f"**{NOT_RUN.capitalize()}.** To run it: `{bench.command}` ({bench.takes})."
         return
     changed = " with changes that are in no commit" if found.commit.endswith("+") else ""
-    machine, when = found.machine, found.ended_utc[:16].replace("T", " ")
+    state, machine, when = verdict(found.name), found.machine, found.ended_utc[:16].replace("T", " ")
     took = f", {shown(found.seconds)} s" if found.seconds is not None else ""
     yield (
-        f"{'**Passed**' if found.ok else found.verdict}. `{found.command}`, {when} UTC{took}, "
+        f"{state if '*' in state else f'**{state.capitalize()}**'}. `{found.command}`, {when} UTC{took}, "
         f"commit `{found.commit.rstrip('+')}`{changed}; "
         f"{machine['processors']} × {machine['processor']}, {machine['memory_mib']} MiB, Linux {machine['kernel']}, "
         f"Python {machine['python']}, load {machine['load_1min']}."

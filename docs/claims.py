@@ -33,6 +33,8 @@ class Bench(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     does: str
     command: str
     takes: str
+    measures: bool = False
+    """It only measures: there is nothing that it could find broken."""
     say: str = ""
     """What it found in one sentence, with its figures as ``{key}``."""
 
@@ -79,10 +81,6 @@ class Found(msgspec.Struct, frozen=True):
     figures: dict[str, float | int | str | bool]
     rows: list[dict[str, float | int | str | bool]]
     rooms: dict[str, str] = {}
-
-    @property
-    def verdict(self) -> str:
-        return "passed" if self.ok else "**FAILED**"
 
     def said(self, sentence: str) -> str:
         """The sentence with its figures. Raises SystemExit if the bench did not leave one of them."""
