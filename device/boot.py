@@ -22,9 +22,10 @@ from device.spool import Spool
 from device.timekeeping import Step, stamp_now, utc_ns_at
 from device.triggers import Start
 from device.writer import Job, Writer
+from evidence.durable import clear_temporaries
 from evidence.errors import EvidenceError
 from evidence.media_signing import MediaSigner, VendorInfo
-from evidence.recovery import Outcome, recover
+from evidence.recovery import ASIDE, Outcome, recover
 from evidence.statements import FileFacts, LogHead, Source, Stamp
 from hal.camera import Camera, SourceInfo
 from hal.microphone import Microphone
@@ -85,6 +86,8 @@ class Boot:
 
     def begin(self) -> Unfinished:
         """Read the spool, close what the log left open, prepare numbers. Raises `CannotStart` without a spool."""
+        state, spool = Path(self._settings.state), self.spool.directory
+        clear_temporaries(state, state / "receipts", spool, spool / ASIDE)
         try:
             unclosed = self.spool.load()
         except OSError as error:

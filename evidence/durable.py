@@ -12,12 +12,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 Buffer = bytes | bytearray | memoryview
 _IOV_MAX: Final = 1024
+_TEMPORARY: Final = re.compile(r"\..+\.([0-9]+\.)?tmp", re.DOTALL)
+"""The names under which a file is written before it gets its own."""
 
 
 class FileLayer(Protocol):
@@ -219,6 +222,22 @@ def _write_temporary(path: Path, data: Buffer, mode: int) -> Path:
     finally:
         _layer.close(descriptor)
     return temporary
+
+
+def clear_temporaries(*directories: Path) -> None:
+    """Remove what writers that were killed left under temporary names: without this it piles up, death by death.
+
+    For the one program that writes in these directories, at its start, before it writes there. A directory that is not
+    there, and what cannot be removed, is left alone: nobody needs it to be gone, nor to be durably gone.
+    """
+    for directory in directories:
+        try:
+            left = [directory / entry.name for entry in os.scandir(directory) if _TEMPORARY.fullmatch(entry.name)]
+        except OSError:
+            continue
+        for path in left:
+            with contextlib.suppress(OSError):
+                _layer.unlink(path)
 
 
 def replace(path: Path, data: Buffer, *, mode: int = 0o640) -> None:

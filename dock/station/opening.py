@@ -29,6 +29,7 @@ from dock.station.station import Station
 from dock.station.store import DirectoryStore
 from dock.station.stores import own_store
 from dock.station.witness import WitnessBook
+from evidence import durable
 from evidence.keys import Signer, load_signer
 from evidence.roles import role_of
 from evidence.trust import Trust
@@ -45,6 +46,7 @@ def open_station(config: StationConfig) -> Iterator[Station]:
     lists = RevocationLists(config.revocation_lists)
     config.directory.mkdir(parents=True, exist_ok=True)
     with _alone(config.directory):
+        durable.clear_temporaries(*(Path(parent) for parent, _, _ in os.walk(config.directory)))
         station = _put_together(config, signer, trust, lists)
         try:
             yield station
