@@ -33,6 +33,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs deb fuzz fuzz-api mutants endurance bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 .PHONY: help run panel test lint docs deb lock audit sbom fuzz mutants bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
+.PHONY: kills
 .PHONY: help run panel test lint docs deb fuzz mutants powercut bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 
 help:
@@ -44,6 +45,7 @@ help:
 	@echo "make fuzz-api  a real station, asked by a foreign tool as a camera: every answer as docs/openapi.json says"
 	@echo "make mutants break the firmware in one place at a time: the simulator's scenarios must notice (MUTANTS=--list)"
 	@echo "make endurance  REAL_S=$(REAL_S) seconds of 1080p30 beside busy processes: no frame lost, nothing grows (as root)"
+	@echo "make kills   kill every program at its durable steps and N=2000 random instants (MINUTES=60, PHASE=\"dock stop\", SEED=1)"
 	@echo "make powercut  cut the power at CUTS=$(CUTS) points of all that must be durable, four kinds of card each (as root)"
 	@echo "make interrupted-updates  cut N=200 updates off at random instants: every camera must start, whole (as root)"
 	@echo "make bench   measure all that has a speed, beside its peers, into build/bench.json (about 20 minutes; ONLY=verify)"
@@ -122,6 +124,11 @@ endurance: $(VENV)/.test
 # One part: make powercut PART=recorder; PUBLISH=1 keeps the figures for the pages (docs/design/power-cut.md).
 powercut: debian-packages $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/powercut/run_powercut.py --cuts $(CUTS) --seed $(SEED) $(if $(PUBLISH),--publish) $(PART)
+
+# Real processes, SIGKILL, every invariant after each; PUBLISH=1 keeps the figures (docs/design/kills.md).
+kills: debian-packages $(VENV)/.test
+	nice -n 19 $(BIN)/python tests/kills/run_kills.py --kills $(or $(N),2000) --seed $(SEED) $(if $(MINUTES),--minutes $(MINUTES)) \
+	  $(foreach one,$(PHASE),--phase $(one)) $(if $(PUBLISH),--publish)
 
 mutants: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/mutants/run.py $(MUTANTS) $(if $(PUBLISH),--publish)

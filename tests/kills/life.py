@@ -90,7 +90,7 @@ class Life:
             sys.stderr.flush()
         except SystemExit as error:
             code = error.code if isinstance(error.code, int) else 1
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever ended the program is told in its log
             with contextlib.suppress(Exception):
                 traceback.print_exc()
                 sys.stderr.flush()

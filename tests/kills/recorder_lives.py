@@ -1,4 +1,4 @@
-"""The recorder is killed at random instants of each phase of its life, and the next life must make good what it owes."""
+"""The recorder is killed at random instants of each phase, and its next life must make good what it owes."""
 
 from __future__ import annotations
 

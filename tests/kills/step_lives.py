@@ -1,4 +1,4 @@
-"""Killed at every durable step there is: before step 1, before step 2… and with half of a write done, until it outlives.
+"""Killed at every durable step there is: before step 1, before step 2…, and with half of a write done.
 
 Random instants find what takes long; this finds what is short: between a rename and the sync of its directory, between
 a receipt and its tombstone.

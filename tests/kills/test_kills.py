@@ -46,7 +46,7 @@ def bench(*words: str) -> str:
     """What a run of the bench prints. A process of its own: it forks, which one with threads must not."""
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
     done = subprocess.run(
-        [sys.executable, str(HERE / "run.py"), *words, "--seed", "7"],
+        [sys.executable, str(HERE / "run_kills.py"), *words, "--seed", "7"],
         capture_output=True, text=True, check=False, timeout=280, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

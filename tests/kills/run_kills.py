@@ -1,6 +1,6 @@
 """`make kills N=2000`: recorder, agent, station and broker are killed (SIGKILL), at random instants of every phase.
 
-    .venv/bin/python tests/kills/run.py [--kills N] [--seed S] [--phase PHASE …] [--minutes M] [--publish]
+    .venv/bin/python tests/kills/run_kills.py [--kills N] [--seed S] [--phase PHASE …] [--minutes M] [--publish]
 
 First each of them is killed at every durable step that it makes, one after the other; then at random instants, half of
 them in the recorder's own phases, half at the dock. docs/design/kills.md says what is checked after each.
