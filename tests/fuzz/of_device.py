@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from typing import Final
 
 import repaired
@@ -28,8 +27,6 @@ from device.supervisor_queue import read_queue
 from evidence import cms
 from evidence.settings import BadSettings
 from hal.clock import UtcClaim
-
-logging.getLogger("firsthand").setLevel(logging.CRITICAL)  # a find is an exception, and never a line of the log
 
 
 def read_profile(data: bytes) -> None:

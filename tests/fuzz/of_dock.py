@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,8 +41,6 @@ from dock.transport.s3_words import error_code, read_completed, read_parts, read
 from dock.transport.tus_foreign import most_bytes, same_origin
 from evidence import cms
 from evidence.errors import EvidenceError
-
-logging.getLogger("dock").setLevel(logging.CRITICAL)  # a find is an exception, and never a line of the log
 
 
 def read_admin(data: bytes) -> None:

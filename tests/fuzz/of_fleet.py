@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import socket
 from pathlib import Path
 from typing import Final
@@ -37,8 +36,6 @@ from fleet.transfer import decode_departure
 from fleet.update import kept
 from fleet.update.autoboot import BadChoice, chosen_in, text_of
 from fleet.update.install_line import serve
-
-logging.getLogger("fleet").setLevel(logging.CRITICAL)  # a find is an exception, and never a line of the log
 
 
 def read_image_manifest(data: bytes) -> None:
