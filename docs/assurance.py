@@ -27,6 +27,7 @@ from claims import (
     not_passed,
     published,
     shown,
+    tamper_matrix,
     tests_of,
 )
 from traceability import BASE
@@ -76,11 +77,19 @@ def summary() -> str:
         f"{len(proven)} of {len(rows)} have a test"
         + (f"; not complete yet: {', '.join(pending)}" if pending else "")
         + " ([requirements.md](requirements.md)).",
+        f"- {_attacks()}",
         f"- Benches: {_sums(states)}.",
         *(f"- **FAILED: [{name}](#figures-{name})**" for name in failed),
         "- The last whole run of the tests that was published: " + (_run(run) if run else NOT_RUN + "."),
     ]
     return "\n".join([*lines, ""])
+
+
+def _attacks() -> str:
+    found = tamper_matrix()
+    rest = [f"{word}: {found[word]}" for word in ("noted", "unknown", "blind") if found[word]]
+    told = f"{found.total()} attacks on recordings, logs and exports: caught by a layer: {found['caught']}"
+    return f"{'; '.join([told, *rest])} ([tamper-matrix.md](tamper-matrix.md))."
 
 
 def _sums(states: list[str]) -> str:

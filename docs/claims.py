@@ -24,6 +24,7 @@ from traceability import BASE, Test
 FILE = BASE / "docs" / "claims.toml"
 FIGURES = BASE / "docs" / "figures"
 INVARIANTS = BASE / "docs" / "design" / "README.md"
+MATRIX = BASE / "docs" / "tamper-matrix.md"
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -175,6 +176,16 @@ def invariants() -> dict[int, str]:
     """Number -> name, as docs/design/README.md has them."""
     found = re.findall(r"^(\d+)\. \*\*(.+?)\.?\*\*", INVARIANTS.read_text("utf-8"), re.MULTILINE)
     return {int(number): name for number, name in found}
+
+
+@functools.cache
+def tamper_matrix() -> Counter[str]:
+    """The best that any layer says of each attack, counted: caught, noted, unknown or blind (docs/tamper-matrix.md)."""
+    rows = re.findall(r"^\| ((?!Attack|Layer|-)[^|]+) ((?:\| [^|]+ ){5})\|$", MATRIX.read_text("utf-8"), re.MULTILINE)
+    if not rows:
+        raise SystemExit("docs/tamper-matrix.md has no table of attacks")
+    words = ("caught", "noted", "unknown", "blind")
+    return Counter(next(word for word in words if word in cells) for _, cells in rows)
 
 
 @functools.cache

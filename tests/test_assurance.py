@@ -147,6 +147,13 @@ def test_a_claim_that_nothing_stands_behind_is_refused(page: Page, old: str, new
         page.text()
 
 
+def test_the_attacks_of_the_tamper_matrix_are_counted(page: Page) -> None:
+    rows = (ROOT / "docs" / "tamper-matrix.md").read_text("utf-8").partition("| Attack |")[2].splitlines()[2:]
+    attacks = sum(row.startswith("| ") for row in rows)
+    assert page.claims.tamper_matrix().total() == attacks
+    assert f"{attacks} attacks on recordings, logs and exports" in page.text()
+
+
 def test_two_claims_of_one_name_are_refused(page: Page) -> None:
     page.write(CLAIM + CLAIM[CLAIM.index("[[claim]]") :])
     with pytest.raises(SystemExit, match="two claims are called 'one'"):
