@@ -30,7 +30,7 @@ from evidence.export.items import ObjectItem, Rest, StatementItem, walk  # noqa:
 from evidence.keys import FileSigner, load_certificates  # noqa: E402
 from evidence.recovery import recover  # noqa: E402
 from evidence.sealed import Recipient, open_sealed  # noqa: E402
-from evidence.statements import MediaFacts, Open, Recovered, Sealed  # noqa: E402
+from evidence.statements import Event, MediaFacts, Open, Recovered, Sealed  # noqa: E402
 from evidence.trust import Trust  # noqa: E402
 from evidence.verify import verify_file  # noqa: E402
 
@@ -50,6 +50,8 @@ class FileVerdict:
     media: tuple[MediaFacts, ...] = ()
     played: int = 0
     """Frames that were decoded."""
+    tombstones: frozenset[str] = frozenset()
+    """Of a log segment: the digests of all files whose deletion it tells."""
 
 
 @dataclass
@@ -138,9 +140,10 @@ class CardJudge:
             wrong += [problem] if problem else []
             self.frames_played += played
         opened = next(one for one in _statements(items) if isinstance(one, Open))
-        return FileVerdict(
-            name, tuple(wrong), opened.stream, opened.previous, report.close_hash, opened.mono_ns, media, played
-        )
+        events = [one for one in _statements(items) if isinstance(one, Event) and one.event == "tombstone"]
+        tombstones = frozenset(one.file.sha256 for one in events if one.file is not None)
+        links = opened.previous, report.close_hash, opened.mono_ns
+        return FileVerdict(name, tuple(wrong), opened.stream, *links, media, played, tombstones)
 
     def _play(self, path: Path, items: list[StatementItem | ObjectItem | Rest], frames: int) -> tuple[int, str | None]:
         """Open it with the vault's key and decode all of its pictures; how many, and what is wrong with that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ class CutDisk:
     def __init__(self, directory: Path, base: Path, log: WriteLog) -> None:
         self.replay = Replay(Sparse.of(base), log)
         self.place = directory / "cut"
+        self._images = itertools.count(1)
         self._image = directory / "cut.img"
         self._directory = directory
         self._exit = contextlib.ExitStack()
@@ -27,21 +29,38 @@ class CutDisk:
 
     def __enter__(self) -> CutDisk:
         self.place.mkdir(exist_ok=True)
-        with self._image.open("wb") as file:
-            file.truncate(self.replay.durable.size)
+        self._image.touch()
+        self._make_room()
         self._device = self._exit.enter_context(loop_device(self._image))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
-        self._image.unlink(missing_ok=True)
+
+    def _free_device(self) -> str:
+        """A loop device that nothing holds any more, so that nothing of the last cut is remembered by the kernel.
+
+        A mount namespace that some other program began meanwhile holds a copy of our mount for as long as it lives.
+        """
+        try:
+            os.close(os.open(self._device, os.O_RDONLY | os.O_EXCL))
+        except OSError:
+            self._image = self._directory / f"cut-{next(self._images)}.img"
+            self._image.touch()
+            self._make_room()
+            self._device = self._exit.enter_context(loop_device(self._image))
+        return self._device
+
+    def _make_room(self) -> None:
+        """An empty image: what the last look changed is gone."""
+        os.truncate(self._image, 0)
+        os.truncate(self._image, self.replay.durable.size)
 
     def _write(self, survivors: list[Write]) -> None:
-        """The durable part with the survivors over it; what the last look changed is gone."""
+        """The durable part with the survivors over it."""
+        self._make_room()
         descriptor = os.open(self._image, os.O_RDWR)
         try:
-            os.ftruncate(descriptor, 0)
-            os.ftruncate(descriptor, self.replay.durable.size)
             for number, chunk in self.replay.durable.chunks.items():
                 os.pwrite(descriptor, chunk[: max(0, self.replay.durable.size - number * CHUNK)], number * CHUNK)
             for offset, data in survivors:
@@ -52,14 +71,15 @@ class CutDisk:
     @contextlib.contextmanager
     def after_cut(self, model: Model, chance: random.Random) -> Iterator[Path]:
         """The card as the next start finds it. Raises OSError if it cannot be mounted."""
+        device = self._free_device()
         self._write(self.replay.survivors(model, chance))
         try:
-            mount(self._device, self.place)
+            mount(device, self.place)
         except OSError:
-            if not repair(self._device):
+            if not repair(device):
                 raise
             self.repaired += 1
-            mount(self._device, self.place)
+            mount(device, self.place)
         try:
             yield self.place
         finally:

@@ -82,7 +82,7 @@ def make_ext4(image: Path, size_bytes: int) -> None:
     """An empty file system, all of it written now: nothing of it comes later, behind the bench's back."""
     with image.open("wb") as file:
         file.truncate(size_bytes)
-    command = ["mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
+    command = ["mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
     subprocess.run([*command, str(image)], check=True, capture_output=True)
 
 

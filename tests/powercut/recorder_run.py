@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "device"))
@@ -22,12 +22,26 @@ def witnessed(card: RecordedCard, without: Without | None) -> tuple[str, ...]:
     return (str(WITNESSED), *where, *(["--without", without] if without else []))
 
 
-def camera_on(card: RecordedCard, pki: Path, without: Without | None = None, **policy: object) -> CameraBench:
+def camera_on(
+    card: RecordedCard,
+    pki: Path,
+    without: Without | None = None,
+    *,
+    picture: dict[str, Any] | None = None,
+    **policy: object,
+) -> CameraBench:
     """A camera whose spool and state lie on the card; its settings lie beside it."""
     directory = card.directory / "camera"
     directory.mkdir()
     spool, state = card.place / "spool", card.place / "state"
-    camera = CameraBench(directory, pki, spool=spool, policy={"roll_over_s": 5, **policy}, extra={"state": str(state)})
+    camera = CameraBench(
+        directory,
+        pki,
+        spool=spool,
+        camera=picture,
+        policy={"roll_over_s": 5, **policy},
+        extra={"state": str(state)},
+    )
     camera.state = state
     camera.program = (*witnessed(card, without), "device")
     return camera

@@ -17,6 +17,7 @@ from typing import Final
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
+import offload_bench  # noqa: E402
 import recorder_bench  # noqa: E402
 import small_benches  # noqa: E402
 from cutting import Tally  # noqa: E402
@@ -32,6 +33,7 @@ Part = Callable[[int, int], list[Tally]]
 PARTS: Final[dict[str, Part]] = {
     "recorder": lambda cuts, seed: [recorder_bench.run(cuts=cuts, seed=seed, seconds=recorder_bench.seconds_for(cuts))],
     "log": lambda cuts, seed: [small_benches.device_log(cuts=cuts, seed=seed, entries=max(60, cuts // 4))],
+    "offload": lambda cuts, seed: [offload_bench.run(cuts=cuts, seed=seed)],
     "outbox": lambda cuts, seed: [small_benches.outbox(cuts=cuts, seed=seed, rows=max(60, cuts // 4))],
 }
 CONTROLS: Final = "controls"

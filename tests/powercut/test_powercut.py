@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 
+import offload_bench
 import pytest
 import recorder_bench
 import small_benches
 from recorded_card import why_not
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.requirement("R38")]
-CUTS = 60
+CUTS = 40
 """Points, four models each."""
 
 
@@ -34,6 +35,15 @@ def test_a_recorder_whose_power_goes_keeps_every_fragment_it_told_of() -> None:
     assert tally.at_acknowledgements == CUTS // 2
     assert tally.facts["frames_played"] > 0
     assert tally.worst > 0, "a cut in the middle of a recording costs the pictures that no fragment holds yet"
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.requirement("R34")
+def test_a_recording_on_its_way_to_the_store_is_never_in_neither_place() -> None:
+    tally = offload_bench.run(cuts=CUTS // 2, seed=1)
+    assert tally.told == []
+    assert tally.total == 4 * (CUTS // 2)
+    assert tally.facts["cards_with_only_the_stores_copy"] > 0, "some cuts come after the camera's file is gone"
 
 
 def test_a_device_log_whose_power_goes_keeps_its_chain() -> None:
