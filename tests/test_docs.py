@@ -61,3 +61,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_names_a_path_of_somebodys_machine(page: Path) -> None:
     assert not re.search(r"(?<![\w.])/(home|root|work|tmp|Users)/", page.read_text("utf-8"))
+
+
+def test_every_make_target_that_a_page_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = {
+        (target, str(page.relative_to(ROOT)))
+        for page in PAGES
+        for target in re.findall(r"(?:^|`|&& )(?:sudo )?make ([a-z0-9-]+)", page.read_text("utf-8"), re.MULTILINE)
+    }
+    assert len(named) > 20
+    assert [(target, page) for target, page in sorted(named) if target not in targets] == []
