@@ -123,7 +123,7 @@ endurance: $(VENV)/.test
 	$(BIN)/python tests/endurance/run.py hour --seconds $(REAL_S) $(if $(PUBLISH),--publish)
 # One part: make powercut PART=recorder; PUBLISH=1 keeps the figures for the pages (docs/design/power-cut.md).
 powercut: debian-packages $(VENV)/.test
-	nice -n 19 $(BIN)/python tests/powercut/run_powercut.py --cuts $(CUTS) --seed $(SEED) $(if $(PUBLISH),--publish) $(PART)
+	$(BIN)/python tests/powercut/run_powercut.py --cuts $(CUTS) --seed $(SEED) $(if $(PUBLISH),--publish) $(PART)
 
 # Real processes, SIGKILL, every invariant after each; PUBLISH=1 keeps the figures (docs/design/kills.md).
 kills: debian-packages $(VENV)/.test

@@ -17,6 +17,7 @@ from typing import Final
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
+import cutting  # noqa: E402
 import offload_bench  # noqa: E402
 import recorder_bench  # noqa: E402
 import small_benches  # noqa: E402
@@ -113,6 +114,7 @@ def main(words: list[str] | None = None) -> int:
     if (why := why_not()) is not None:
         print(f"powercut: {why}")
         return 2
+    cutting.patience = 19
     began_s = time.monotonic()
     ours: list[Tally] = []
     for name, part in PARTS.items():
