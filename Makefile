@@ -26,7 +26,7 @@ DEB_OPTIONS ?=
 IMAGE_OPTIONS ?= $(if $(filter amd64,$(IMAGE_ARCH)),--raw)
 # Debian packages that only the tests need: judges that nobody here wrote, and a real broker.
 DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2fsprogs fdisk ffmpeg fuse3 iproute2 \
-  libimage-exiftool-perl mmdebstrap mosquitto mount mtools openssl poppler-utils qemu-system-common qemu-system-x86 rauc \
+  libimage-exiftool-perl mmdebstrap mosquitto mount mtools openssh-client openssl poppler-utils qemu-system-common qemu-system-x86 rauc \
   softhsm2 squashfs-tools systemd-container zbar-tools zstd \
   $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -76,7 +76,8 @@ class Machine:
 
     `boot` is asked at each power-on. With ``reboots=False`` a reboot of the guest ends qemu, as the end of
     `wait_for_end`, so that the next `start` asks the firmware again. `units` are given to systemd and started:
-    a name and a text each. `network` lets the guest reach this host as 10.0.2.2. All it leaves lies in `directory`.
+    a name and a text each. `network` lets the guest reach this host as 10.0.2.2, and
+    ``forwards={PORT: 22}`` reaches the guest's port 22 at 127.0.0.1:PORT. All it leaves lies in `directory`.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Machine:
         memory_mib: int = 512,
         processors: int = 2,
         network: bool = False,
+        forwards: Mapping[int, int] | None = None,
         reboots: bool = True,
     ) -> None:
         self.directory = directory
@@ -96,7 +98,7 @@ class Machine:
         self._disks = tuple(disks)
         self._units = {"lab-commands.service": COMMANDS_UNIT, **(units or {})}
         self._memory_mib, self._processors = memory_mib, processors
-        self._network, self._reboots = network, reboots
+        self._network, self._forwards, self._reboots = network, dict(forwards or {}), reboots
         self._process: subprocess.Popen[bytes] | None = None
         self._sockets: dict[str, socket.socket] = {}
         self._answers = b""
@@ -291,7 +293,8 @@ class Machine:
             command += ["-drive", f"file={file},format=raw,if=none,id=disk{number}{snapshot}",
                         "-device", f"virtio-blk-pci,drive=disk{number},serial={disk.name}"]  # fmt: skip
         if self._network:
-            command += ["-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile="]
+            into = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there}" for here, there in self._forwards.items())
+            command += ["-netdev", f"user,id=net0{into}", "-device", "virtio-net-pci,netdev=net0,romfile="]
         return command if self._reboots else [*command, "-no-reboot"]
 
 

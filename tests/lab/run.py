@@ -44,7 +44,7 @@ PARTS: Final = (
          ("test_camera_vivid.py", "test_qemu_watchdog.py", "test_qemu_dock.py"), QEMU),
     Part("image", "the image's card, its bytes and its boot",
          ("test_card.py", "test_image_build.py", "test_image_boot.py", "test_image_encrypted.py",
-          "test_image_to_receipt.py"), (*QEMU, ("mksquashfs", "squashfs-tools"))),
+          "test_image_to_receipt.py", "test_image_ssh.py"), (*QEMU, ("mksquashfs", "squashfs-tools"))),
     Part("updates", "updates installed, confirmed, rolled back and cut off",
          ("test_update_install.py", "test_update_interrupted.py", "test_update_qemu.py"),
          (*QEMU, ("rauc", "rauc"), ("dbus-daemon", "dbus"))),
