@@ -21,6 +21,10 @@ def add_board_verbs(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     look = verbs.add_parser(
         "probe",
         help="say which parts of a board are there, which are missing, and what to do; exit code 1 if one is missing",
+        description="Looks at this computer and compares it with a board: every part is `found`, `MISSING` or to be "
+        "looked at (`check`), with what to do on the line below; `–` is a part that the board does not have. It "
+        "changes nothing, needs no device.toml and no recorder; run it after wiring, and whenever a self-test names a "
+        "part. Exit code: 0 nothing is missing, 1 something is, 64 wrong usage.",
         epilog="Example: firsthand-device probe --board bodycam-zero2w",
     )
     which = look.add_mutually_exclusive_group()
@@ -40,6 +44,9 @@ def add_board_verbs(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     new = verbs.add_parser(
         "new-config",
         help="write device.toml for a new camera of a known board",
+        description="Writes the settings of a camera as its board is wired. On a flashed card the first boot does this "
+        "by itself; by hand it is for a board without our image, after `firsthand-fleet enrol` has made its keys. Look "
+        "at the result with `firsthand-device check-config --config FILE`, then start the recorder.",
         epilog="Example: firsthand-device new-config --board bodycam-zero2w --serial CAM-0042 --out device.toml",
     )
     usual = new_config.Camera("")

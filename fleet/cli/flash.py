@@ -51,10 +51,10 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
         "flash",
         help="write an image onto cards, with each camera's identity",
         description="Checks the image's signature, writes it onto each card, reads every block back, and puts the "
-        "identity of its camera onto the first partition. Everything on the cards is lost. "
+        "identity of its camera onto the first partition. Everything on the cards is lost, but with --identity-only. "
         f"Exit code: how many cards failed (at most {MOST_FAILED}); {INTERRUPTED} after Ctrl-C.",
         epilog="Example: sudo firsthand-fleet flash firsthand-bodycam-zero2w-1.4.2.img.zst /dev/sdb /dev/sdc "
-        "--serial CAM-0042 --serial CAM-0043 --board bodycam-zero2w --agency card-files --ca ca --enrol-server "
+        "--serial CAM-0042 --serial CAM-0043 --board bodycam-zero2w --agency agency --ca /secure/ca --enrol-server "
         "https://enrol.hartford.example:8444 --station https://dock.hartford.example:8443 --system-id hartford-dock-1 "
         "--label-printer labels.pdf",
     )
@@ -93,7 +93,9 @@ def add_to(verbs: argparse._SubParsersAction[UsageParser]) -> None:
     flash.add_argument("--label-printer", default="none", metavar="none|FILE", help="labels as FILE.pdf or FILE.png")
     flash.add_argument("--assets", type=Path, metavar="FILE", help="the asset log (default: assets.jsonl in --ca)")
     flash.add_argument("--technician", metavar="NAME", help="who does this (default: the user's name)")
-    flash.add_argument("--again", metavar="REASON", help="flash serials once more, and keep why")
+    flash.add_argument(
+        "--again", metavar="REASON", help="why these serials get a card, or an identity, once more; it is kept"
+    )
     flash.add_argument("--yes", action="store_true", help="do not ask before erasing")
     flash.add_argument("--allow-file", action="store_true", help="a DEVICE may be a file (for trials)")
     flash.set_defaults(run=_flash, misused=flash.error)
