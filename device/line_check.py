@@ -50,10 +50,12 @@ def judge_lines(
     now_ns: int,
     unwired: Collection[str] = (),
     chattering: Collection[str] = (),
+    lost: Collection[str] = (),
 ) -> Seen:
     """The row: what is not in order is named first.
 
-    `unwired` are lines that no pin was found for, `chattering` those that were caught bouncing since the start.
+    `unwired` are lines that no pin was found for, `chattering` those that were caught bouncing since the start, `lost`
+    those that the driver cannot read: they may have been idle when they were lost.
     """
     limit = "all idle"
     if not inputs:
@@ -61,6 +63,7 @@ def judge_lines(
     states = {name: line_state(name, one, levels, timeline, now_ns) for name, one in sorted(inputs.items())}
     states |= {name: "chatters or is open" for name in inputs if name in chattering and states[name] in ("idle", "on")}
     states |= {name: "has no pin" for name in inputs if name in unwired}
+    states |= {name: "cannot be read" for name in inputs if name in lost}
     wrong = {name: state for name, state in states.items() if state not in ("idle", "on")}
     right = {name: state for name, state in states.items() if name not in wrong}
     value = ", ".join(f"{name} {state}" for name, state in (*wrong.items(), *right.items()))

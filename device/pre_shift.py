@@ -125,15 +125,17 @@ class PreShift(Part):
         lines, switches = lines_of(daemon.settings.inputs), daemon.hardware.switches
         if switches is None:
             return Seen("fail", "no input line can be read", "all idle", "have the switches repaired")
-        unwired = []
+        unwired, lost = [], []
         for name in lines:
             try:
                 switches.active(name)
             except KeyError:
                 unwired.append(name)
+            except (HalError, OSError):
+                lost.append(name)
         now_ns = daemon.clock.boottime_ns()
         timeline = tuple(daemon.inputs.timeline)
-        return judge_lines(lines, daemon.inputs.levels, timeline, now_ns, unwired, daemon.inputs.chattering)
+        return judge_lines(lines, daemon.inputs.levels, timeline, now_ns, unwired, daemon.inputs.chattering, lost)
 
     def _firmware(self) -> Seen:
         identity = self.daemon.identity

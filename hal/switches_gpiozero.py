@@ -158,13 +158,20 @@ class GpiozeroSwitches:
             self._on_edge(Edge(name, active, at_ns))
 
     def active(self, line: str) -> bool:
-        """The present level, polarity applied. Raises KeyError for an unknown line, `DeviceLost` if it is not open."""
+        """The present level, polarity applied.
+
+        Raises KeyError for an unknown line, `DeviceLost` if it is not open, or if its chip is not there any more.
+        """
         if line not in self._options:
             raise KeyError(line)
         device = self._devices.get(line)
         if device is None:
             raise DeviceLost(f"input line {line!r} is not open: start the switches first, or check its pin")
-        return bool(device.is_active)
+        try:
+            return bool(device.is_active)
+        except pin_errors() as error:
+            pin = self._options[line].pin
+            raise DeviceLost(f"input line {line!r} on pin {pin} cannot be read ({error}): is its chip gone?") from error
 
     def stop(self) -> None:
         """Close the pins; no edge is delivered after it returns. May be called twice."""

@@ -401,6 +401,13 @@ def test_a_line_without_a_pin_is_named() -> None:
     assert seen.value.startswith("lightbar has no pin")
 
 
+def test_a_line_that_cannot_be_read_is_named_and_hides_no_other() -> None:
+    seen = judge_lines(lines_of(INPUTS), {**IDLE, "lightbar": True}, [], 0, unwired=["dock"], lost=["lightbar"])
+    assert seen.outcome == "fail"
+    assert "lightbar cannot be read" in seen.value
+    assert "dock has no pin" in seen.value
+
+
 def test_a_line_that_was_caught_bouncing_is_named_though_it_is_quiet_now() -> None:
     seen = judge_lines(lines_of(INPUTS), IDLE, [], 0, chattering=["lightbar", "holster"])
     assert seen.outcome == "fail"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import queue
@@ -166,6 +167,22 @@ def test_a_dead_line_does_not_take_the_record_button_with_it(factory: Any) -> No
     assert [edge.line for edge in edges] == ["record_button"]
     with pytest.raises(DeviceLost):
         switches.active("lightbar")
+    switches.stop()
+
+
+def test_a_line_whose_chip_went_away_is_said_to_be_lost_and_not_to_be_idle(factory: Any) -> None:
+    """The other lines may be on another chip: they are read as before."""
+
+    class Gone(MockPin):
+        def _get_state(self) -> int:
+            raise OSError(errno.ENODEV, "No such device")
+
+    switches = GpiozeroSwitches(LIGHTBAR | BUTTON, factory)
+    switches.start(lambda _: None)
+    factory.pin(27).__class__ = Gone
+    with pytest.raises(DeviceLost, match=r"'lightbar' on pin 27 cannot be read .*No such device.*is its chip gone"):
+        switches.active("lightbar")
+    assert not switches.active("record_button")
     switches.stop()
 
 
