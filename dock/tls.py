@@ -82,7 +82,7 @@ def peer_of(der: bytes | None) -> Peer | None:
     try:
         certificate = x509.load_der_x509_certificate(der)
         serial = serial_of(certificate) if role_of(certificate) == "tls" else None
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None
     return Peer(serial, der) if serial else None
 
@@ -91,7 +91,7 @@ def valid_at(der: bytes, at: dt.datetime) -> bool:
     """Whether the certificate (DER) is within its validity at `at`; False for one that cannot be read."""
     try:
         certificate = x509.load_der_x509_certificate(der)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return False
     return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
@@ -100,7 +100,7 @@ def own_start(tls: Tls) -> dt.datetime:
     """From when our own certificate is valid: a clock before it is wrong. Raises `BadConfig`."""
     try:
         return x509.load_pem_x509_certificates(tls.certificate.read_bytes())[0].not_valid_before_utc
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, x509.InvalidVersion) as error:
         raise BadConfig(f"tls.certificate {tls.certificate} cannot be read: {error}") from error
 
 
@@ -108,7 +108,7 @@ def own_serial(tls: Tls) -> str:
     """The serial in our own TLS certificate. Raises `BadConfig`."""
     try:
         certificate = x509.load_pem_x509_certificates(tls.certificate.read_bytes())[0]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, x509.InvalidVersion) as error:
         raise BadConfig(f"tls.certificate {tls.certificate} cannot be read: {error}") from error
     serial = serial_of(certificate)
     if role_of(certificate) != "tls" or serial is None:

@@ -89,7 +89,7 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
     """All certificates of a PEM file, at least one. Raises `BadKey`."""
     try:
         return x509.load_pem_x509_certificates(_read(path))
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise BadKey(f"{path} holds no PEM certificate") from error
 
 

@@ -88,7 +88,7 @@ def signature_room(chain_pem: bytes) -> int:
     """Most octets that a DER signature of the chain's first key has; those of P-256 if it cannot be read."""
     try:
         key = x509.load_pem_x509_certificates(chain_pem)[0].public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
         return MAX_SIGNATURE_BYTES
     is_p384 = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1)
     return MAX_P384_SIGNATURE_BYTES if is_p384 else MAX_SIGNATURE_BYTES

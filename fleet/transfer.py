@@ -92,7 +92,7 @@ def waiting_by_recorder(path: Path, timeout_s: float = 20.0) -> list[str]:
                     if not answer.more or not answer.files:
                         return found
                     after = answer.files[-1].name
-    except (OSError, msgspec.DecodeError, ValueError) as error:
+    except (OSError, msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ServerUnreachable(
             f"the recorder at {path} cannot be asked: {error}; give its spool with --spool if the camera is off"
         ) from error

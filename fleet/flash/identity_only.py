@@ -114,7 +114,7 @@ def _check(writer: CardWriter, partition: FirstPartition, serial: str, wanted: N
     try:
         old = msgspec.convert(tomllib.loads((found[IDENTITY] or b"").decode()), CameraIdentity)
         root = fingerprint(x509.load_pem_x509_certificate(found[ROOT] or b""))
-    except (ValueError, RecursionError) as error:  # neither text nor token of it is repeated
+    except (ValueError, RecursionError, x509.InvalidVersion) as error:  # neither text nor token of it is repeated
         raise CardRefused("the card does not say whose it is: flash it whole, with an image") from error
     for what, has, wants in (("camera", old.serial, serial), ("board", old.board, wanted.board)):
         if has != wants:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
 import msgspec
+import repaired
+from cryptography import x509
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from target import LINES, NOW, Target, agency, as_file, from_file, scratch
+from target import CORPUS, LINES, NOW, Target, agency, as_file, from_file, scratch
 
 from dock.admin_words import arguments_of
 from dock.admin_words import request_decoder as admin_request_decoder
@@ -20,12 +23,13 @@ from dock.agent import queue_news
 from dock.agent.documents import decode_listing
 from dock.agent.foreign import SentTransport
 from dock.agent.report import power_of
-from dock.config import load_agent, load_station
+from dock.config import Tls, load_agent, load_station
 from dock.errors import BadArguments, BadConfig, BadFileName, BadPerson, ReaderLost, StationFailed, UploadGone
 from dock.mqtt.commands import CommandLine
 from dock.mqtt.messages import queue_items, refusal
 from dock.mqtt.peers import PeerStarts, peers_topic
 from dock.names import original_name, parse_aside, parse_name
+from dock.revoked import load_authorities, revoked_because
 from dock.rfid_reader import LineReader
 from dock.station import person, profile_shelf, s3_requests, update_shelf
 from dock.station.bay_reports import decode_report
@@ -35,12 +39,14 @@ from dock.station.page.forms import from_our_page, read_form, same
 from dock.station.people_csv import import_people
 from dock.station.sent_files import SentWords
 from dock.station.tus_words import checksum, content_length, metadata
+from dock.tls import own_serial, own_start, peer_of, valid_at
 from dock.transport import s3
 from dock.transport.credentials import load_access_key, load_tus_pass
 from dock.transport.s3_words import error_code, read_completed, read_parts, read_upload_id
 from dock.transport.tus_foreign import most_bytes, same_origin
 from evidence import cms
 from evidence.errors import EvidenceError
+from evidence.revocation import Revocations
 
 
 def read_admin(data: bytes) -> None:
@@ -228,6 +234,25 @@ def read_credentials(path: Path) -> None:
         assert all(one.isprintable() for one in passed.headers.values())
 
 
+def read_peer(data: bytes) -> None:
+    """A certificate that somebody shows, before anybody knows whose it is."""
+    peer = peer_of(data)
+    assert peer is None or peer.serial
+    valid_at(data, NOW)
+    path = as_file("shown.pem", data)
+    for read in (own_start, own_serial):
+        with contextlib.suppress(BadConfig):
+            read(Tls(certificate=path, key=path, ca=path))
+    with contextlib.suppress(BadConfig):
+        load_authorities(path)
+    revoked_because(data, (), Revocations((_crl(),)))
+
+
+@functools.cache
+def _crl() -> x509.CertificateRevocationList:
+    return x509.load_der_x509_crl((CORPUS / "revocation-list" / "der").read_bytes())
+
+
 def read_lock(data: bytes) -> None:
     """How long an object is locked, as an S3 store states it."""
     until = data.decode("latin-1")
@@ -254,6 +279,7 @@ TARGETS: Final = (
     Target("aside-name", read_aside, (BadFileName,)),
     Target("shelves", read_shelves, ()),
     Target("credentials", from_file("credentials", read_credentials), ()),
+    Target("peer-certificate", read_peer, (), mends=(repaired.der_lengths,)),
     Target("object-lock", read_lock, ()),
     Target("agent-settings", from_file("agent.toml", load_agent), (BadConfig,)),
     Target("station-settings", from_file("station.toml", load_station), (BadConfig,)),

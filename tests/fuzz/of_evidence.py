@@ -22,8 +22,8 @@ from evidence.fmp4_read import parse_fragment, parse_init, read_salt
 from evidence.gpmf import gps_sample, parse_gps_sample
 from evidence.handover import answer_decoder, decode_contact, decode_peer_start, decode_receipt
 from evidence.keys import load_certificates, load_private_key
-from evidence.media_sei import is_message, read_message
-from evidence.media_verify import verify_stream
+from evidence.media_sei import is_message, read_message, signature_room
+from evidence.media_verify import StreamVerdict, certificate_verdict, verify_stream
 from evidence.pkcs11_uri import TokenUri
 from evidence.release import read_release, update_fault
 from evidence.requests import request_decoder
@@ -193,6 +193,13 @@ def read_key(path: Path) -> None:
     load_private_key(path)
 
 
+def read_chain(data: bytes) -> None:
+    """The certificates that a video stream itself carries."""
+    assert signature_room(data) > 0
+    verdict = certificate_verdict(StreamVerdict((), data, None), trust())
+    assert not verdict.trusted or b"CERTIFICATE" in data
+
+
 def read_token(data: bytes) -> None:
     check_form(data, "00" * 32, 1)
 
@@ -230,6 +237,7 @@ TARGETS: Final = (
     Target("object-metadata", read_metadata),
     Target("revocation-list", from_file("list.crl", load_crls), mends=_DER),
     Target("timestamp", read_token, mends=_DER),
+    Target("stream-chain", read_chain, ()),
     Target("certificates", from_file("chain.pem", load_certificates)),
     Target("private-key", from_file("some.key", read_key)),
     Target("key-uri", read_key_uri),

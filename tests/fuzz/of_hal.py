@@ -22,8 +22,11 @@ from hal.errors import BatteryLost, DeviceLost
 from hal.gps_serial import LineBuffer, LineListener
 from hal.motion_iio import UPRIGHT, find_sensor, quicken
 from hal.nmea import EpochAssembler
+from hal.rtc import find_rtc
+from hal.storage_health import health_of
 from hal.thermal_linux import LinuxThermal
 from hal.v4l2_stream import V4l2Stream
+from hal.watchdog import find_watchdog
 
 
 def read_nmea(data: bytes) -> None:
@@ -86,6 +89,25 @@ def read_thermal(data: bytes) -> None:
     thermal = LinuxThermal(str(scratch() / "thermal"), str(scratch() / "thermal" / "thermal_zone0" / "throttled"))
     thermal.throttled()
     thermal.read_mc()
+
+
+_PARTS: Final = (
+    "class/rtc/rtc0/name", "class/rtc/rtc0/battery_voltage", "class/watchdog/watchdog0/state",
+    "class/watchdog/watchdog0/timeout", "class/watchdog/watchdog0/identity", "class/watchdog/watchdog0/bootstatus",
+    "dev/block/9:1/device/type", "dev/block/9:1/device/name", "dev/block/9:1/device/date",
+    "dev/block/9:1/device/life_time", "dev/block/9:1/device/pre_eol_info", "fs/ext4/9:1/errors_count",
+)  # fmt: skip
+
+
+def read_parts(data: bytes) -> None:
+    """Clock, watchdog and card of a board as sysfs tells of them, a line each."""
+    for name, text in zip(_PARTS, data.split(b"\n", len(_PARTS) - 1), strict=False):
+        as_file(f"parts/{name}", text)
+    root = scratch() / "parts"
+    find_rtc(root)
+    find_watchdog(root)
+    health = health_of("9:1", root)
+    assert health.life_used_percent is None or 10 <= health.life_used_percent <= 110
 
 
 def read_memory(path: Path) -> None:
@@ -183,6 +205,7 @@ TARGETS: Final = (
     Target("power-supply", read_power_supply, (BatteryLost,)),
     Target("iio", read_iio, (DeviceLost,)),
     Target("thermal", read_thermal, (DeviceLost,)),
+    Target("board-parts", read_parts, ()),
     Target("meminfo", from_file("meminfo", read_memory), ()),
     Target("v4l2-answers", read_v4l2, (OSError,)),
     Target("alsa-answers", read_alsa, (alsa_capture.CaptureLost,)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import logging
 import random
 import resource
 import sys
@@ -129,6 +130,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="put small inputs that reach new lines into the corpus")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(one.name for one in TARGETS))
     args = parser.parse_args()
+    logging.disable(logging.CRITICAL)  # a find is an exception, and never a line of the log
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))  # a MemoryError is a find
     began_s, rows, bad = time.monotonic(), list[dict[str, str | int | float]](), 0
     print(f"{'target':<20} {'runs':>9} {'a second':>9} {'slowest':>9} {'lines':>6} {'new':>5}  finds")

@@ -14,6 +14,8 @@ import of_evidence
 import of_fleet
 import of_hal
 import of_simulator
+import of_sockets
+import of_station
 from target import CORPUS, SLOW_S, Target
 
 __all__ = ["CORPUS", "SLOW_S", "TARGETS", "Target"]
@@ -25,4 +27,6 @@ TARGETS: Final[tuple[Target, ...]] = (
     *of_fleet.TARGETS,
     *of_hal.TARGETS,
     *of_simulator.TARGETS,
+    *of_sockets.TARGETS,
+    *of_station.TARGETS,
 )
