@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from evidence.key_files import exposure
 from evidence.roles import role_of, serial_of
 
 log = logging.getLogger(__name__)
+_SERIAL: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}", re.ASCII)
 _NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 """X509_V_FLAG_NO_CHECK_TIME (OpenSSL); Python has no name for it."""
 
@@ -76,7 +78,7 @@ def _load(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 def peer_of(der: bytes | None) -> Peer | None:
-    """The camera behind a verified client certificate (DER); None unless it has the TLS role and one serial."""
+    """The camera behind a verified client certificate (DER); None unless it has the TLS role and one good serial."""
     if not der:
         return None
     try:
@@ -84,7 +86,8 @@ def peer_of(der: bytes | None) -> Peer | None:
         serial = serial_of(certificate) if role_of(certificate) == "tls" else None
     except (ValueError, x509.InvalidVersion):
         return None
-    return Peer(serial, der) if serial else None
+    # Files are named after it: whatever an authority was made to sign, it is no path.
+    return Peer(serial, der) if serial and _SERIAL.fullmatch(serial) else None
 
 
 def valid_at(der: bytes, at: dt.datetime) -> bool:

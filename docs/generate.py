@@ -27,6 +27,7 @@ import fleet_messages
 import listed_faults
 import listed_notices
 import listed_scenarios
+import listed_threats
 import listed_words
 import msgspec
 import station_paths
@@ -41,6 +42,7 @@ PAGES = (
     "configuration.md",
     "requirements.md",
     "design/states.md",
+    "design/threats.md",
     "hand-off.md",
     "telemetry.md",
     "indicators.md",
@@ -206,6 +208,8 @@ def render(page: str) -> str:
             made = listed_faults.TABLES[what]()
         elif what in listed_scenarios.TABLES:
             made = listed_scenarios.TABLES[what]()
+        elif what in listed_threats.TABLES:
+            made = listed_threats.TABLES[what]()
         elif what in assurance.TABLES:
             made = assurance.TABLES[what]()
         elif what in traceability.TABLES:
