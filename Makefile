@@ -13,6 +13,7 @@ WORKERS ?= 4
 SECONDS ?= 60
 HOURS ?= 24
 REAL_S ?= 3600
+ROUNDS ?= 200
 CUTS ?= 1000
 SEED ?= 1
 MUTANTS ?=
@@ -46,6 +47,7 @@ help:
 	@echo "make mutants break the firmware in one place at a time: the simulator's scenarios must notice (MUTANTS=--list)"
 	@echo "make endurance  REAL_S=$(REAL_S) seconds of 1080p30 beside busy processes: no frame lost, nothing grows (as root)"
 	@echo "make kills   kill every program at its durable steps and N=2000 random instants (MINUTES=60, PHASE=\"dock stop\", SEED=1)"
+	@echo "make endurance  a day with faults (HOURS=$(HOURS)), ROUNDS=$(ROUNDS) docks, REAL_S=$(REAL_S) seconds beside busy processes: nothing grows, no frame lost (root)"
 	@echo "make powercut  cut the power at CUTS=$(CUTS) points of all that must be durable, four kinds of card each (as root)"
 	@echo "make interrupted-updates  cut N=200 updates off at random instants: every camera must start, whole (as root)"
 	@echo "make bench   measure all that has a speed, beside its peers, into build/bench.json (about 20 minutes; ONLY=verify)"
@@ -121,6 +123,11 @@ fuzz: $(VENV)/.test
 # A part alone: make endurance PART=hour. PUBLISH=1 writes the figures for the pages too (docs/design/endurance.md).
 endurance: $(VENV)/.test
 	$(BIN)/python tests/endurance/run.py hour --seconds $(REAL_S) $(if $(PUBLISH),--publish)
+# A part alone: make endurance PART=day (or rounds, hour). PUBLISH=--publish writes the figures for the pages too (docs/design/endurance.md).
+endurance: $(VENV)/.test
+	$(if $(filter-out day,$(PART)),,nice -n 19 $(BIN)/python tests/endurance/run.py day --hours $(HOURS) $(PUBLISH))
+	$(if $(filter-out rounds,$(PART)),,nice -n 19 $(BIN)/python tests/endurance/run.py rounds --rounds $(ROUNDS) $(PUBLISH))
+	$(if $(filter-out hour,$(PART)),,$(BIN)/python tests/endurance/run.py hour --seconds $(REAL_S) $(PUBLISH))
 # One part: make powercut PART=recorder; PUBLISH=1 keeps the figures for the pages (docs/design/power-cut.md).
 powercut: debian-packages $(VENV)/.test
 	$(BIN)/python tests/powercut/run_powercut.py --cuts $(CUTS) --seed $(SEED) $(if $(PUBLISH),--publish) $(PART)

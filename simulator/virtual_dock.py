@@ -118,6 +118,12 @@ class VirtualDock:
         self.line.answer_by(self._configs[name].tls, self._serving(self._open[name]))
         self._network.do(Happen(link="station", what="reset"))
 
+    def put_away(self) -> None:
+        """Only the first station is left, and answers."""
+        self.answers(None)
+        for name in tuple(self._open.keys() - {FIRST}):
+            self._virtual.loop.run_until_complete(self._end(name))
+
     def do(self, op: StationOp) -> dict[str, Any]:
         """`simulator.lies.Doer`: one command for the first station."""
         one = self._open.get(FIRST)

@@ -33,8 +33,9 @@ def unit_value(name: str, unit: Path = UNIT) -> str:
 def as_unit() -> Iterator[tuple[list[str], str]]:
     """A command that starts another one in the unit's place, and what that place is in words. Needs root."""
     nice, weight = unit_value("Nice"), int(unit_value("CPUWeight"))
-    command = ["nice", "-n", nice, "ionice", "-c", "2", "-n", unit_value("IOSchedulingPriority")]
-    words = f"Nice={nice}, IOSchedulingPriority={unit_value('IOSchedulingPriority')}"
+    turn, heaps = unit_value("IOSchedulingPriority"), unit_value("Environment")
+    command = ["env", heaps, "nice", "-n", nice, "ionice", "-c", "2", "-n", turn]
+    words = f"Nice={nice}, IOSchedulingPriority={turn}, {heaps}"
     group = _group(weight)
     if group is None:
         yield command, f"{words}; CPUWeight={weight} could not be given here"
