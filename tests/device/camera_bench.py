@@ -237,12 +237,12 @@ class CameraBench:
             self.process = subprocess.Popen([*command, "--allow-simulated"], stderr=log, stdin=subprocess.DEVNULL)
         self.follow()
         if ready:
-            until(lambda: self.status().self_test is not None and (self.status().buffered_s or 0) >= 2, what="ready")
+            until(lambda: self.status().self_test is not None and (self.status().buffered_s or 0) >= 2, 60, "ready")
         return self
 
     def follow(self) -> None:
         """Read notices on a thread of its own, as soon as the daemon listens."""
-        connection = until(self._connect, what=f"the socket; its log: {self.log()[-2000:]}")
+        connection = until(self._connect, 60, what=f"the socket; its log: {self.log()[-2000:]}")
         connection.sendall(msgspec.json.encode(EventsRequest()) + b"\n")
         lines = connection.makefile("rb")
         assert b"done" in lines.readline()

@@ -148,6 +148,28 @@ def _cut(
         tally.facts["repaired"] = disk.repaired
 
 
+def cut_over_time(
+    name: str, card: RecordedCard, begun_ns: int, ended_ns: int, look: Look, *, cuts: int, seed: int
+) -> Tally:
+    """Cut a finished run at so many moments, evenly by the clock: what a cut costs on the average, and at worst."""
+    began, tally = time.monotonic(), Tally(name)
+    chance = random.Random(f"{name} {seed}")
+    moments = sorted(chance.randint(begun_ns, ended_ns) for _ in range(cuts))
+    notes = Notes(card.directory / "notes")
+    with _behind_others(), WriteLog(card.log) as log, CutDisk(card.directory, card.base, log) as disk:
+        tally.entries = len(log.entries)
+        for at_ns in moments:
+            disk.replay.forward(card.entries_by(at_ns))
+            expected = Expected.after(notes, disk.replay.at)
+            tally.cuts += 1
+            for model in MODELS:
+                cut = Cut(disk.replay.at, at_ns, False, model)
+                tally.take(cut, _look(disk, cut, expected, look, chance))
+        tally.facts["repaired"] = disk.repaired
+    tally.seconds = time.monotonic() - began
+    return tally
+
+
 def _look(disk: CutDisk, cut: Cut, expected: Expected, look: Look, chance: random.Random) -> Seen:
     try:
         with disk.after_cut(cut.model, chance) as place:

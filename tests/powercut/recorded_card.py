@@ -164,6 +164,10 @@ class RecordedCard:
                     seen = now
                     self.timeline.append((now, boottime_ns()))
 
+    def entries_by(self, at_ns: int) -> int:
+        """How many entries the disk had by then."""
+        return max((seen for seen, seen_ns in self.timeline if seen_ns <= at_ns), default=0)
+
     def last_instant_of(self, entries: int) -> int:
         """When the disk had certainly more entries: a power cut at that number may have come that late."""
         return next((at_ns for seen, at_ns in self.timeline if seen > entries), boottime_ns())

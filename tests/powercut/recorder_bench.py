@@ -7,7 +7,7 @@ from pathlib import Path
 
 from acknowledgements import Expected, Notes
 from card_judge import CardJudge
-from cutting import Cut, Look, Seen, Tally, cut_everywhere, lost_seconds
+from cutting import Cut, Look, Seen, Tally, cut_everywhere, cut_over_time, lost_seconds
 from recorded_card import RecordedCard, work_directory
 from recorder_run import Without, camera_on, record
 
@@ -73,8 +73,9 @@ def run(
     without: Without | None = None,
     options: str = "",
     name: str = "recorder",
+    over_time: bool = False,
 ) -> Tally:
-    """Record for so long on a card of its own, then cut; nothing stays."""
+    """Record for so long on a card of its own, then cut, at points of its log or evenly by the clock; nothing stays."""
     with work_directory() as directory:
         base = Path(directory)
         pki = base / "pki"
@@ -85,7 +86,13 @@ def run(
             record(camera, seconds)
         notes = Notes(base / "notes")
         judge = CardJudge(pki, notes, base / "work")
-        tally = cut_everywhere(name, card, first, looker(judge, notes), cuts=cuts, seed=seed)
+        look = looker(judge, notes)
+        if over_time:
+            recordings = taken(notes)
+            begun, ended = recordings[0].opened_ns, recordings[-1].ended_ns
+            tally = cut_over_time(name, card, begun, ended, look, cuts=cuts, seed=seed)
+        else:
+            tally = cut_everywhere(name, card, first, look, cuts=cuts, seed=seed)
         tally.facts |= {"files_judged": judge.judged, "frames_played": judge.frames_played}
         return tally
 

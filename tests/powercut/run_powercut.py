@@ -8,8 +8,12 @@ docs/design/power-cut.md. Exit code: 0 all held and each negative control lost d
 from __future__ import annotations
 
 import argparse
+import signal
+import subprocess
 import sys
 import time
+import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +23,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 import cutting  # noqa: E402
 import offload_bench  # noqa: E402
+import peers_bench  # noqa: E402
 import recorder_bench  # noqa: E402
 import small_benches  # noqa: E402
 from cutting import Tally  # noqa: E402
@@ -38,6 +43,10 @@ PARTS: Final[dict[str, Part]] = {
     "outbox": lambda cuts, seed: [small_benches.outbox(cuts=cuts, seed=seed, rows=max(60, cuts // 4))],
 }
 CONTROLS: Final = "controls"
+PEERS: Final = "peers"
+PEER_CUTS: Final = 150
+PEER_S: Final = 55
+"""Longer than the kernel lets unwritten bytes wait by itself (30 s)."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,10 +57,14 @@ def parser() -> argparse.ArgumentParser:
         "cut the power at many points, keep what a card may keep, and look at what the next start finds (root).",
         epilog="exit code: 0 nothing acknowledged was lost and every negative control lost data, 1 not so, 2 not here",
     )
-    found.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join((*PARTS, CONTROLS))}")
+    found.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join((*PARTS, CONTROLS, PEERS))}")
     found.add_argument("--cuts", type=int, default=1000, help="points at which each part is cut, four models each")
     found.add_argument("--seed", type=int, default=1, help="of everything that is left to chance")
-    found.add_argument("--publish", action="store_true", help="keep the figures in docs/figures as well")
+    found.add_argument(
+        "--publish",
+        action="store_true",
+        help="keep the figures of a whole run, or of the peers, in docs/figures as well",
+    )
     return found
 
 
@@ -102,10 +115,37 @@ def summary(ours: Sequence[Tally], controls: Sequence[Tally]) -> dict[str, figur
     return found
 
 
+def attempt(name: str, part: Part, cuts: int, seed: int) -> list[Tally]:
+    """Run one part; one that does not come to its end has failed, and the others go on."""
+    print(f"{name}...", flush=True)
+    try:
+        return part(cuts, seed)
+    except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        traceback.print_exc()
+        return [Tally(name, broken=Counter(all=1), told=[f"this part did not come to its end: {error}"])]
+
+
+def peers(options: argparse.Namespace) -> None:
+    """The same cuts beside us; figures of their own."""
+    began_s = time.monotonic()
+    cuts = min(options.cuts, PEER_CUTS)
+    found = attempt(PEERS, lambda cuts, seed: peers_bench.run(cuts=cuts, seed=seed, seconds=PEER_S), cuts, options.seed)
+    print("\nseconds of pictures lost, beside us:\n" + peers_bench.table(found), flush=True)
+    figures.record(
+        "powercut_peers",
+        peers_bench.summary(found),
+        ok=not any(one.told for one in found if one.name in ("firsthand", PEERS)),
+        rows=peers_bench.rows(found),
+        seconds=time.monotonic() - began_s,
+        publish=options.publish,
+        command=f"make powercut PART=peers CUTS={cuts} SEED={options.seed}",
+    )
+
+
 def main(words: list[str] | None = None) -> int:
     """The exit code."""
     options = parser().parse_args(words)
-    unknown = [one for one in options.parts if one not in (*PARTS, CONTROLS)]
+    unknown = [one for one in options.parts if one not in (*PARTS, CONTROLS, PEERS)]
     if unknown or options.cuts < 1:
         print(
             f"powercut: no part is called {unknown[0]!r}: see --help" if unknown else "powercut: --cuts is at least 1"
@@ -115,16 +155,24 @@ def main(words: list[str] | None = None) -> int:
         print(f"powercut: {why}")
         return 2
     cutting.patience = 19
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # what is mounted is taken away first
     began_s = time.monotonic()
     ours: list[Tally] = []
     for name, part in PARTS.items():
         if not options.parts or name in options.parts:
-            print(f"{name}...", flush=True)
-            ours += part(options.cuts, options.seed)
+            ours += attempt(name, part, options.cuts, options.seed)
     controls: list[Tally] = []
     if not options.parts or CONTROLS in options.parts:
-        print("negative controls...", flush=True)
-        controls = small_benches.controls(cuts=min(options.cuts, CONTROL_CUTS), seed=options.seed)
+        controls = attempt(
+            CONTROLS,
+            lambda cuts, seed: small_benches.controls(cuts=cuts, seed=seed),
+            min(options.cuts, CONTROL_CUTS),
+            options.seed,
+        )
+    if not options.parts or PEERS in options.parts:
+        peers(options)
+    if options.parts == [PEERS]:
+        return 0
     print("\n" + table(ours))
     if controls:
         print("\nnegative controls, which must lose data:\n" + table(controls))
@@ -134,9 +182,10 @@ def main(words: list[str] | None = None) -> int:
         print(f"LOST  {line}")
     if blind:
         print(f"{', '.join(blind)} lost nothing: this bench proves nothing")
-    ok = not any(one.lost for one in ours) and not blind and worst <= MOST_LOST_S
+    finished = all(one.total for one in (*ours, *controls))
+    ok = finished and not any(one.lost for one in ours) and not blind and worst <= MOST_LOST_S
     print(f"\nworst loss of pictures at any cut: {worst:.2f} s (at most {MOST_LOST_S:.0f} s are allowed)")
-    if not options.parts or options.publish:
+    if not options.parts:
         figures.record(
             "powercut",
             summary(ours, controls),
