@@ -160,7 +160,7 @@ def _rests_on(one: Claim) -> Iterator[str]:
         for number in one.invariants
     ]
     names += [_requirement(number) for number in one.requirements]
-    pages = [f"[{page.partition('#')[0].removesuffix('.md')}]({page})" for page in one.pages]
+    pages = [f"[{page.replace('.md', '').replace('#', ': ')}]({page})" for page in one.pages]
     yield "; ".join([*names, *(["explained in " + ", ".join(pages)] if pages else [])])
 
 
