@@ -33,7 +33,7 @@ DEBIAN := bmap-tools busybox-static chromium chrony curl dbus dosfstools dpkg e2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run panel test lint docs deb fuzz fuzz-api mutants endurance bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
-.PHONY: help run panel test lint docs deb lock audit sbom fuzz mutants bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
+.PHONY: help run panel test lint docs deb lock audit sbom security fuzz mutants bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 .PHONY: kills
 .PHONY: help run panel test lint docs deb fuzz mutants powercut bench clean debian-packages lab lab-picamera2 interrupted-updates image image-twice lab-raspi3b
 
@@ -53,6 +53,7 @@ help:
 	@echo "make bench   measure all that has a speed, beside its peers, into build/bench.json (about 20 minutes; ONLY=verify)"
 	@echo "make deb     Debian packages of camera and station for ARCH=$(ARCH), into build/"
 	@echo "make audit   the locked libraries against the known vulnerabilities (needs the network; docs/design/supply.md)"
+	@echo "make security  all security tests, a search for secrets in what a shift wrote, with figures (as root; PUBLISH=1)"
 	@echo "make sbom    what camera, station and office are made of, as CycloneDX, into build/sbom"
 	@echo "make lock    lock the libraries anew, with hashes, after a change of pyproject.toml (UPGRADE=1: newest versions)"
 	@echo "make lab     the lab: real kernel, real units, real camera stack in virtual machines and containers (as root)"
@@ -87,6 +88,9 @@ deb: $(VENV)/.run
 
 audit: $(VENV)/.test
 	PYTHONPATH=. $(BIN)/python requirements/audit.py
+
+security: debian-packages $(VENV)/.test
+	PYTHONPATH=. nice $(BIN)/python tests/security/run.py $(if $(PUBLISH),--publish)
 
 sbom: $(VENV)/.run
 	PYTHONPATH=. $(BIN)/python requirements/sbom.py --out build/sbom

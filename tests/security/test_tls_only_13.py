@@ -40,6 +40,7 @@ from simulator.processes import Children  # noqa: E402
 
 ROOMS = ("device", "dock", "evidence", "fleet", "hal")
 ANY = (Exception,)
+LISTENERS = ("station", "page", "enrolment server", "broker")
 
 
 def s_client(port: int, version: str, pki: Path, stem: str | None) -> str:
@@ -93,7 +94,7 @@ def listeners(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.mark.requirement("R6", "R30")
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl: sudo apt-get install openssl")
-@pytest.mark.parametrize("name", ["station", "page", "enrolment server", "broker"])
+@pytest.mark.parametrize("name", LISTENERS)
 def test_a_listener_shakes_hands_by_tls_1_3_and_by_nothing_older(
     name: str, listeners: dict[str, tuple[int, str | None]], bench: Bench
 ) -> None:
