@@ -119,10 +119,10 @@ lab-raspi3b: $(VENV)/.test
 
 # A real station against its own document, asked by schemathesis: CASES for each operation beside those at its edges.
 fuzz-api: $(VENV)/.test
-	nice -n 19 $(BIN)/python tests/fuzz/station_api.py --cases $(or $(CASES),200)
+	nice -n 19 $(BIN)/python tests/fuzz/station_api.py --cases $(or $(CASES),200) $(if $(PUBLISH),--publish)
 
 fuzz: $(VENV)/.test
-	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
+	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(if $(PUBLISH),--publish)
 
 # A part alone: make endurance PART=hour. PUBLISH=1 writes the figures for the pages too (docs/design/endurance.md).
 endurance: $(VENV)/.test

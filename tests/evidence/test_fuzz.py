@@ -25,7 +25,7 @@ by_name = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.n
 
 def test_every_target_has_a_corpus_and_it_is_small() -> None:
     assert {path.name for path in CORPUS.iterdir()} == {target.name for target in TARGETS}
-    assert sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()) < 400_000
+    assert sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()) < 250_000
 
 
 @by_name
