@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import itertools
+import math
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -84,6 +85,8 @@ class Day:
     """Of the camera: cuts of its power, and empty batteries."""
     seconds: float = 0.0
     """Of this machine's time."""
+    hours: int = 0
+    """Played to their end."""
     _next_s: float = 0.0
     _began_s: float = 0.0
 
@@ -96,14 +99,18 @@ class Day:
         """Since the beginning."""
         return (self.world.now_s() - self._began_s) / HOUR_S
 
-    def play(self, count: int) -> None:
-        """So many hours."""
+    def play(self, count: int, most_s: float) -> None:
+        """So many hours, or those that are begun within `most_s` of this machine's time."""
+        ends_s = time.monotonic() + most_s
         self._began_s = self._next_s = self.world.now_s()
         self.run.camera.on_notice = self._told
         self.world.watchers.append(lambda _status, _notices: self._look())
         plan = hours(catalogue(), self.run.order.seed)
         for number, hour in enumerate(itertools.islice(plan, count)):
+            if time.monotonic() > ends_s:
+                break
             self._hour(hour)
+            self.hours += 1
             self.world.pause(max(0.0, self._began_s + (number + 1) * HOUR_S - self.world.now_s()))
             last = self.use.samples[-1]
             self.say(
@@ -199,7 +206,14 @@ class Day:
 
 
 def play_day(
-    count: int, out: Path, *, seed: int, say: Callable[[str], None], traced: bool, sample_every_s: float = SAMPLE_S
+    count: int,
+    out: Path,
+    *,
+    seed: int,
+    say: Callable[[str], None],
+    traced: bool,
+    sample_every_s: float = SAMPLE_S,
+    most_s: float = math.inf,
 ) -> Day:
     """Play so many hours in the directory `out`, which holds everything afterwards. Raises `RunError`."""
     began_s = time.monotonic()
@@ -213,7 +227,7 @@ def play_day(
             virtual_running(order, Progress(log)) as run,
         ):
             day = Day(run, DayUse(run, traced=traced), say, sample_every_s)
-            day.play(count)
+            day.play(count, most_s)
             day.starts = run.camera.starts
             run.end()
         day.seconds = time.monotonic() - began_s

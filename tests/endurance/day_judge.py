@@ -102,9 +102,9 @@ def per_stored_file_kib(samples: Sequence[Sample]) -> float:
     return (last.station_db_kib - first.station_db_kib) / max(1, last.stored_files - first.stored_files)
 
 
-def day(count: int, out: Path, *, seed: int, traced: bool, publish: bool) -> bool:
+def day(count: int, out: Path, *, seed: int, traced: bool, publish: bool, most_s: float) -> bool:
     """Play it, judge it, record the figures; whether everything held. Raises `RunError`."""
-    played = play_day(count, out, seed=seed, traced=traced, say=lambda text: print(text, flush=True))
+    played = play_day(count, out, seed=seed, traced=traced, say=lambda text: print(text, flush=True), most_s=most_s)
     held = stored(played)
     flat = grown(played.use.samples) | ({f"memory_{k}": v for k, v in _memory(played).items()} if traced else {})
     kib = per_stored_file_kib(played.use.samples)
@@ -123,7 +123,7 @@ def day(count: int, out: Path, *, seed: int, traced: bool, publish: bool) -> boo
     if kib > STORE_KIB_PER_FILE:
         faults.append(f"the station's databases grow by {kib:.1f} KiB for each file")
     figures: dict[str, float | int | str | bool] = {
-        "camera_hours": count,
+        "camera_hours": played.hours,
         "recordings": len(played.opened),
         "recordings_valid_in_station": held.recordings - sum("-log-" not in name for name in held.not_valid),
         "log_segments": held.log_segments,
@@ -148,7 +148,7 @@ def day(count: int, out: Path, *, seed: int, traced: bool, publish: bool) -> boo
         rows=rows(played.use.samples),
         seconds=played.seconds,
         publish=publish,
-        command=f"make endurance PART=day HOURS={count}",
+        command=f"make endurance PART=day HOURS={played.hours}",
     )
     for key, value in figures.items():
         print(f"{key:<30} {value:.6g}" if isinstance(value, float) else f"{key:<30} {value}")

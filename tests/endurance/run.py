@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ def main() -> int:
     parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
     day = parts.add_parser("day", help="a day with faults of every kind on virtual time: nothing grows")
     day.add_argument("--hours", type=int, default=24, help="of the camera's time (default: 24)")
+    day.add_argument("--minutes", type=float, default=math.inf, help="begin no hour after so many real minutes")
     day.add_argument("--seed", type=int, default=1, help="another order of incidents and faults")
     day.add_argument("--whose", action="store_true", help="also tell whose memory it is (takes twice as long)")
     day.add_argument("--out", type=Path, default=BASE / "build" / "endurance" / "day", help="where its files lie")
@@ -48,7 +50,8 @@ def main() -> int:
         _as_units()
         from day_judge import day as run_day
 
-        good = run_day(args.hours, args.out, seed=args.seed, traced=args.whose, publish=args.publish)
+        most_s = args.minutes * 60
+        good = run_day(args.hours, args.out, seed=args.seed, traced=args.whose, publish=args.publish, most_s=most_s)
         return 0 if good else 1
     if os.geteuid():
         parser.error("the card is a file system of its own: run this as root")
