@@ -11,6 +11,8 @@
 5. A receipt alone deletes nothing: a vault proof must cover the file too (`device.proof_book`), unless the signed
    profile says openly that this agency goes without (R40, invariant 8).
 6. Anything unknown deletes nothing.
+7. A receipt stays when its file goes; of files that are gone, the newest thousand of each stream. The tombstone in the
+   log names the digest of each.
 """
 
 from __future__ import annotations
@@ -46,6 +48,10 @@ RESERVE_BYTES: Final = 1024 * 1024
 RESERVE_NAME: Final = ".reserve"
 HELD_BYTES: Final = 16 * 1024 * 1024
 """Largest held.json: a line of it for each file of a full card, many times over."""
+KEPT_RECEIPTS: Final = 1000
+"""Of files that are gone, for each stream: 4 MiB of a card's blocks at most, instead of more with each shift."""
+_FORGOTTEN_AT_ONCE: Final = 20
+"""Each costs a sync of the directory, and the card has other things to do."""
 START_BYTES: Final = 256 * 1024
 """Least room beside the reserve for which a recording is worth to be begun."""
 
@@ -162,6 +168,7 @@ class Receipts:
         self._unsaved_s += seconds
         if self._unsaved_s >= 300:
             self.save()
+            self._writer.put(Job("old receipts", lambda: None, done=self._forget_old))
 
     def look_again(self) -> None:
         """Delete what may go by now: time has passed, or a proof came (any thread)."""
@@ -183,6 +190,21 @@ class Receipts:
             )
         except OSError as error:
             log.warning("held.json: %s", error)
+
+    def _forget_old(self) -> None:
+        """Some of the receipts that nobody needs any more, oldest first (writer thread)."""
+        kept = self._spool.receipt_path("any")
+        suffix = kept.name.removeprefix("any")
+        try:
+            names = sorted(one.name.removesuffix(suffix) for one in kept.parent.iterdir() if one.name.endswith(suffix))
+            gone = [name for name in names if not (self._spool.directory / name).exists()]
+            streams = [name for name in gone if "-log-" in name], [name for name in gone if "-log-" not in name]
+            for name in [name for stream in streams for name in stream[:-KEPT_RECEIPTS]][:_FORGOTTEN_AT_ONCE]:
+                durable.unlink(self._spool.receipt_path(name))
+        except FileNotFoundError:
+            return  # nothing was ever offloaded
+        except OSError as error:
+            log.warning("old receipts stay: %s", error)
 
     def may_go(self, known: Known) -> bool:
         """Whether a receipted file may be deleted when the space is needed, as far as memory says."""

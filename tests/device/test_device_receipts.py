@@ -300,6 +300,25 @@ def test_room_is_made_from_the_oldest_receipted_file_only(desk: Desk) -> None:
     assert desk.there(names[0])
 
 
+def test_of_files_that_are_gone_the_newest_receipts_are_kept_and_of_files_that_are_there_all(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.receipts.KEPT_RECEIPTS", 3)
+    there = desk.spool.receipt_path("SIM-0001-000002.evidence")
+    there.parent.mkdir(parents=True)
+    (desk.spool.directory / "SIM-0001-000002.evidence").write_bytes(b"held for a court")
+    streams = ("SIM-0001-", "SIM-0001-log-")
+    for stream in streams:
+        for number in range(1, 30):
+            desk.spool.receipt_path(f"{stream}{number:06d}.evidence").write_bytes(b"receipt")
+    for _ in range(3):  # some at once
+        desk.receipts.tick(300)
+        desk.writer.drain(10)
+    kept = sorted(path.name.partition(".")[0] for path in there.parent.iterdir())
+    newest = [f"{stream}{number:06d}" for stream in streams for number in (27, 28, 29)]
+    assert kept == sorted(["SIM-0001-000002", *newest])
+
+
 def test_the_reserve_is_for_words_only(desk: Desk) -> None:
     desk.receipts.keep_reserve()
     reserve = desk.spool.directory / ".reserve"
