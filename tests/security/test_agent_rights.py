@@ -12,7 +12,8 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,17 +87,16 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> System:
+def system() -> Iterator[System]:
     missing = [*(["root"] if os.geteuid() != 0 else []), *(one for one in NEEDED if shutil.which(one) is None)]
     if missing:
         reason = f"becoming other users needs {', '.join(missing)}: run it as root, with systemd installed"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    top = tmp_path_factory.mktemp("rights")
-    for path in (top, *top.parents):  # pytest keeps its directories to itself; a camera's root is open
-        if path.is_relative_to("/tmp") and path != Path("/tmp"):
-            path.chmod(path.stat().st_mode | 0o011)
+    # Not tmp_path: pytest closes its directory to other users whenever a session begins.
+    top = Path(tempfile.mkdtemp(prefix="rights-"))
+    top.chmod(0o711)
     root = top / "root"
     for name in ("etc/firsthand/keys", "usr/lib/sysusers.d", "usr/lib/tmpfiles.d", "var/lib", "run"):
         (root / name).mkdir(parents=True)
@@ -115,7 +115,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> System:
     Camera(pki, top / "warm").record(1)  # everything is imported before anybody loses the right to read it
     camera = Camera(pki, made.spool)
     assert made.become("firsthand-device", lambda: camera.record(1)) == "done"
-    return made
+    yield made
+    shutil.rmtree(top)
 
 
 def evidence(system: System) -> Path:
