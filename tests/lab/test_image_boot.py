@@ -131,4 +131,8 @@ def test_evidence_is_never_formatted_whatever_lies_on_partition_1(camera: Camera
         "mount -o remount,rw /boot/firsthand; rm /boot/firsthand/data.new; mount -o remount,ro /boot/firsthand"
     )
     camera.machine.until(f"grep -q kept {kept}", seconds=120)
+    camera.machine.until("mountpoint -q /var/log", seconds=60)
+    boot = camera.machine.run("cat /proc/sys/kernel/random/boot_id").strip().replace("-", "")
+    on_card = f"journalctl -D /var/lib/firsthand/log/journal -o cat _BOOT_ID={boot}"
+    camera.machine.until(f"{on_card} -u firsthand-data | grep -q 'nothing is formatted'", seconds=60)
     camera.machine.until("systemctl is-active firsthand-device.service", seconds=240)
