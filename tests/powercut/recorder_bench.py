@@ -10,6 +10,7 @@ from card_judge import CardJudge
 from cutting import Cut, Look, Seen, Tally, cut_everywhere, cut_over_time, lost_seconds
 from recorded_card import RecordedCard, work_directory
 from recorder_run import Without, camera_on, record
+from started_again import StartedAgain
 
 from evidence import cms
 from evidence.splitter import Splitter, StatementBytes
@@ -46,12 +47,13 @@ def taken(notes: Notes) -> list[Taken]:
     return found
 
 
-def looker(judge: CardJudge, notes: Notes) -> Look:
+def looker(judge: CardJudge, notes: Notes, next_start: StartedAgain) -> Look:
     """Looks at cards of one run."""
     recordings = taken(notes)
 
     def look(card: Path, cut: Cut, _: Expected) -> Seen:
         wrong, files = judge.judge(card)
+        wrong += next_start.look(card)
         lost = 0.0
         held = {one.name: one for one in files}
         for recording in recordings:
@@ -74,8 +76,12 @@ def run(
     options: str = "",
     name: str = "recorder",
     over_time: bool = False,
+    starts: int = 0,
 ) -> Tally:
-    """Record for so long on a card of its own, then cut, at points of its log or evenly by the clock; nothing stays."""
+    """Record for so long on a card of its own, then cut, at points of its log or evenly by the clock; nothing stays.
+
+    After `starts` of the cuts the daemon is started on a copy of the card.
+    """
     with work_directory() as directory:
         base = Path(directory)
         pki = base / "pki"
@@ -86,7 +92,8 @@ def run(
             record(camera, seconds)
         notes = Notes(base / "notes")
         judge = CardJudge(pki, notes, base / "work")
-        look = looker(judge, notes)
+        next_start = StartedAgain(pki, base / "work", max(1, 4 * cuts // (starts + 1)), starts)
+        look = looker(judge, notes, next_start)
         if over_time:
             recordings = taken(notes)
             begun, ended = recordings[0].opened_ns, recordings[-1].ended_ns
@@ -94,6 +101,7 @@ def run(
         else:
             tally = cut_everywhere(name, card, first, look, cuts=cuts, seed=seed)
         tally.facts |= {"files_judged": judge.judged, "frames_played": judge.frames_played}
+        tally.facts["starts"] = next_start.started
         return tally
 
 

@@ -35,9 +35,13 @@ from benchmarks import figures  # noqa: E402
 MOST_LOST_S: Final = 2.0
 """Invariant 3."""
 CONTROL_CUTS: Final = 100
+STARTS: Final = 6
+"""Cuts after which the recorder is really started again."""
 Part = Callable[[int, int], list[Tally]]
 PARTS: Final[dict[str, Part]] = {
-    "recorder": lambda cuts, seed: [recorder_bench.run(cuts=cuts, seed=seed, seconds=recorder_bench.seconds_for(cuts))],
+    "recorder": lambda cuts, seed: [
+        recorder_bench.run(cuts=cuts, seed=seed, seconds=recorder_bench.seconds_for(cuts), starts=STARTS)
+    ],
     "log": lambda cuts, seed: [small_benches.device_log(cuts=cuts, seed=seed, entries=max(60, cuts // 4))],
     "offload": lambda cuts, seed: [offload_bench.run(cuts=cuts, seed=seed)],
     "outbox": lambda cuts, seed: [small_benches.outbox(cuts=cuts, seed=seed, rows=max(60, cuts // 4))],

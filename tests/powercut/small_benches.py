@@ -11,7 +11,7 @@ from pathlib import Path
 
 from acknowledgements import Expected, Notes
 from card_judge import CardJudge
-from cutting import Cut, Seen, Tally, cut_everywhere
+from cutting import Cut, Look, Seen, Tally, cut_everywhere
 from recorded_card import RecordedCard, work_directory
 from recorder_run import HERE, Without, witnessed
 
@@ -27,7 +27,14 @@ def work(card: RecordedCard, without: Without | None, *words: str) -> None:
 
 
 def device_log(
-    *, cuts: int, seed: int, entries: int = 150, without: Without | None = None, options: str = "", name: str = "log"
+    *,
+    cuts: int,
+    seed: int,
+    entries: int = 150,
+    without: Without | None = None,
+    options: str = "",
+    name: str = "log",
+    also: Look | None = None,
 ) -> Tally:
     """A device log of so many entries."""
     with work_directory() as directory:
@@ -40,8 +47,9 @@ def device_log(
         notes = Notes(base / "notes")
         judge = CardJudge(pki, notes, base / "work")
 
-        def look(place: Path, _: Cut, __: Expected) -> Seen:
-            return Seen(tuple(judge.judge(place)[0]))
+        def look(place: Path, cut: Cut, expected: Expected) -> Seen:
+            more = also(place, cut, expected).wrong if also is not None else ()
+            return Seen((*judge.judge(place)[0], *more))
 
         tally = cut_everywhere(name, card, first, look, cuts=cuts, seed=seed)
         tally.facts["files_judged"] = judge.judged
