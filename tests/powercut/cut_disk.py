@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
 from recorded_card import loop_device, mount, repair, unmount
-from write_log import CHUNK, Model, Replay, Sparse, Write, WriteLog
+from write_log import CHUNK, Replay, Sparse, Write, WriteLog
 
 
 class CutDisk:
@@ -69,18 +68,18 @@ class CutDisk:
             os.close(descriptor)
 
     @contextlib.contextmanager
-    def after_cut(self, model: Model, chance: random.Random) -> Iterator[Path]:
-        """The card as the next start finds it. Raises OSError if it cannot be mounted."""
+    def after_cut(self, survivors: list[Write]) -> Iterator[Path]:
+        """The card as the next start finds it, if it kept these writes. Raises OSError if it cannot be mounted."""
         device = self._free_device()
-        self._write(self.replay.survivors(model, chance))
+        self._write(survivors)
         try:
-            mount(device, self.place)
-        except OSError:
-            if not repair(device):
-                raise
-            self.repaired += 1
-            mount(device, self.place)
-        try:
+            try:
+                mount(device, self.place)
+            except OSError:
+                if not repair(device):
+                    raise
+                self.repaired += 1
+                mount(device, self.place)
             yield self.place
         finally:
             unmount(self.place)

@@ -15,7 +15,7 @@ from typing import Final
 from acknowledgements import Expected, Notes
 from cut_disk import CutDisk
 from recorded_card import RecordedCard
-from write_log import MODELS, Model, WriteLog
+from write_log import MODELS, Model, Write, WriteLog
 
 SECOND: Final = 1_000_000_000
 patience = 0
@@ -55,6 +55,8 @@ class Tally:
     name: str
     cuts: int = 0
     at_acknowledgements: int = 0
+    distinct: int = 0
+    """Different cards: right after a flush all models leave the same one."""
     looks: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
     """Cuts after which something was wrong, by model."""
@@ -142,9 +144,7 @@ def _cut(
             expected = Expected.after(notes, entries)
             tally.cuts += 1
             tally.at_acknowledgements += exact
-            for model in models:
-                cut = Cut(entries, card.last_instant_of(entries), exact, model)
-                tally.take(cut, _look(disk, cut, expected, look, chance))
+            _look_at_all(tally, disk, entries, card.last_instant_of(entries), exact, expected, look, chance, models)
         tally.facts["repaired"] = disk.repaired
 
 
@@ -162,17 +162,39 @@ def cut_over_time(
             disk.replay.forward(card.entries_by(at_ns))
             expected = Expected.after(notes, disk.replay.at)
             tally.cuts += 1
-            for model in MODELS:
-                cut = Cut(disk.replay.at, at_ns, False, model)
-                tally.take(cut, _look(disk, cut, expected, look, chance))
+            _look_at_all(tally, disk, disk.replay.at, at_ns, False, expected, look, chance, MODELS)
         tally.facts["repaired"] = disk.repaired
     tally.seconds = time.monotonic() - began
     return tally
 
 
-def _look(disk: CutDisk, cut: Cut, expected: Expected, look: Look, chance: random.Random) -> Seen:
+def _look_at_all(
+    tally: Tally,
+    disk: CutDisk,
+    entries: int,
+    at_ns: int,
+    exact: bool,
+    expected: Expected,
+    look: Look,
+    chance: random.Random,
+    models: tuple[Model, ...],
+) -> None:
+    """One cut under each model. Cards that are the same, byte for byte, are looked at once."""
+    known: list[tuple[list[Write], Seen]] = []
+    for model in models:
+        survivors = disk.replay.survivors(model, chance)
+        cut = Cut(entries, at_ns, exact, model)
+        seen = next((seen for one, seen in known if one == survivors), None)
+        if seen is None:
+            seen = _look(disk, survivors, cut, expected, look)
+            known.append((survivors, seen))
+            tally.distinct += 1
+        tally.take(cut, seen)
+
+
+def _look(disk: CutDisk, survivors: list[Write], cut: Cut, expected: Expected, look: Look) -> Seen:
     try:
-        with disk.after_cut(cut.model, chance) as place:
+        with disk.after_cut(survivors) as place:
             seen = look(place, cut, expected)
             return Seen((*expected.broken(place), *seen.wrong), seen.lost_s)
     except OSError as error:

@@ -92,7 +92,7 @@ def run(
             record(camera, seconds)
         notes = Notes(base / "notes")
         judge = CardJudge(pki, notes, base / "work")
-        next_start = StartedAgain(pki, base / "work", max(1, 4 * cuts // (starts + 1)), starts)
+        next_start = StartedAgain(pki, base / "work", max(1, cuts // (starts + 1)), starts)
         look = looker(judge, notes, next_start)
         if over_time:
             recordings = taken(notes)

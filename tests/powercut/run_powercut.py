@@ -107,9 +107,10 @@ def summary(ours: Sequence[Tally], controls: Sequence[Tally]) -> dict[str, figur
         "cuts": sum(one.cuts for one in ours),
         "cuts_at_acknowledgements": sum(one.at_acknowledgements for one in ours),
         "cards_checked": sum(one.total for one in ours),
+        "distinct_cards": sum(one.distinct for one in ours),
         "cards_that_lost_acknowledged_data": sum(one.lost for one in ours),
         "worst_loss_s": max((one.worst for one in ours), default=0.0),
-        "cards_per_s": sum(one.total for one in ours) / max(0.001, sum(one.seconds for one in ours)),
+        "distinct_cards_per_s": sum(one.distinct for one in ours) / max(0.001, sum(one.seconds for one in ours)),
     }
     for one in ours:
         found |= {f"{one.name}_cuts": one.cuts, **{f"{one.name}_{key}": value for key, value in one.facts.items()}}
@@ -189,7 +190,7 @@ def main(words: list[str] | None = None) -> int:
     finished = all(one.total for one in (*ours, *controls))
     ok = finished and not any(one.lost for one in ours) and not blind and worst <= MOST_LOST_S
     print(f"\nworst loss of pictures at any cut: {worst:.2f} s (at most {MOST_LOST_S:.0f} s are allowed)")
-    if not options.parts:
+    if not options.parts or {*PARTS, CONTROLS} <= set(options.parts):
         figures.record(
             "powercut",
             summary(ours, controls),
