@@ -45,7 +45,6 @@ help:
 	@echo "make fuzz    hostile bytes for every reader, SECONDS=$(SECONDS) for each"
 	@echo "make fuzz-api  a real station, asked by a foreign tool as a camera: every answer as docs/openapi.json says"
 	@echo "make mutants break the firmware in one place at a time: the simulator's scenarios must notice (MUTANTS=--list)"
-	@echo "make endurance  REAL_S=$(REAL_S) seconds of 1080p30 beside busy processes: no frame lost, nothing grows (as root)"
 	@echo "make kills   kill every program at its durable steps and N=2000 random instants (MINUTES=60, PHASE=\"dock stop\", SEED=1)"
 	@echo "make endurance  a day with faults (HOURS=$(HOURS)), ROUNDS=$(ROUNDS) docks, REAL_S=$(REAL_S) seconds beside busy processes: nothing grows, no frame lost (root)"
 	@echo "make powercut  cut the power at CUTS=$(CUTS) points of all that must be durable, four kinds of card each (as root)"
@@ -124,14 +123,11 @@ fuzz-api: $(VENV)/.test
 fuzz: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(if $(PUBLISH),--publish)
 
-# A part alone: make endurance PART=hour. PUBLISH=1 writes the figures for the pages too (docs/design/endurance.md).
+# A part alone: make endurance PART=day (or rounds, hour). PUBLISH=1 writes the figures for the pages too (docs/design/endurance.md).
 endurance: $(VENV)/.test
-	$(BIN)/python tests/endurance/run.py hour --seconds $(REAL_S) $(if $(PUBLISH),--publish)
-# A part alone: make endurance PART=day (or rounds, hour). PUBLISH=--publish writes the figures for the pages too (docs/design/endurance.md).
-endurance: $(VENV)/.test
-	$(if $(filter-out day,$(PART)),,nice -n 19 $(BIN)/python tests/endurance/run.py day --hours $(HOURS) $(PUBLISH))
-	$(if $(filter-out rounds,$(PART)),,nice -n 19 $(BIN)/python tests/endurance/run.py rounds --rounds $(ROUNDS) $(PUBLISH))
-	$(if $(filter-out hour,$(PART)),,$(BIN)/python tests/endurance/run.py hour --seconds $(REAL_S) $(PUBLISH))
+	$(if $(filter-out day,$(PART)),,nice -n 19 $(BIN)/python tests/endurance/run.py day --hours $(HOURS) $(if $(PUBLISH),--publish))
+	$(if $(filter-out rounds,$(PART)),,nice -n 19 $(BIN)/python tests/endurance/run.py rounds --rounds $(ROUNDS) $(if $(PUBLISH),--publish))
+	$(if $(filter-out hour,$(PART)),,$(BIN)/python tests/endurance/run.py hour --seconds $(REAL_S) $(if $(PUBLISH),--publish))
 # One part: make powercut PART=recorder; PUBLISH=1 keeps the figures for the pages (docs/design/power-cut.md).
 powercut: debian-packages $(VENV)/.test
 	$(BIN)/python tests/powercut/run_powercut.py --cuts $(CUTS) --seed $(SEED) $(if $(PUBLISH),--publish) $(PART)

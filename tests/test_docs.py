@@ -64,7 +64,9 @@ def test_no_page_names_a_path_of_somebodys_machine(page: Path) -> None:
 
 
 def test_every_make_target_that_a_page_names_exists() -> None:
-    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    declared = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    targets = set(declared)
+    assert len(declared) == len(targets), "a target that is declared twice has only its last recipe"
     named = {
         (target, str(page.relative_to(ROOT)))
         for page in PAGES
