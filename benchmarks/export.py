@@ -2,8 +2,8 @@
 
     python benchmarks/export.py [--rounds 2] [--publish]
 
-`firsthand-evidence export` as a process: verified, each object decrypted and held against its commitment, muxed into an
-MP4 whose table stands at its front, six stills, GPX, report, synced; then the file is hashed once more. Without an
+`firsthand-evidence export` as a process: verified, read and hashed again while each object is decrypted, held against
+its commitment and muxed into an MP4 whose table stands at its front, six stills, GPX, report, synced. Without an
 export desk's certificate, so without C2PA (c2pa-rs hashes the MP4 again). Video only, as in verify.py. The peer
 copies the exported MP4 to another with its table at the front, and neither decrypts nor checks nor syncs. Speeds are of
 the evidence file's bytes. Aim: 200 MB/s.

@@ -21,7 +21,7 @@ from evidence.limits import SIGNED_DOCUMENT_BYTES
 from evidence.times import TimeProof, receipt_proof, when
 from evidence.timestamp import SUFFIX, TOKEN_BYTES, TimestampTrust
 from evidence.trust import Trust
-from evidence.verify import READ_BYTES, StreamVerifier
+from evidence.verify import StreamVerifier, feed_all
 
 MOST_FILES: Final = 1_000_000
 _SNIFF_BYTES: Final = 4096
@@ -129,9 +129,8 @@ def _take_evidence(path: Path, trust: Trust, now: dt.datetime, proofs: Iterable[
     gathered = Gathered()
     verifier = StreamVerifier(trust, path.name, now, gathered.take)
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(READ_BYTES):
-                verifier.feed(chunk)
+        with path.open("rb", buffering=0) as file:
+            feed_all(verifier, file)
     except OSError as error:
         raise NotEvidence(f"cannot read {path}: {error.strerror}") from error
     report = verifier.finish([one for one in proofs if one.sha256 == verifier.sha256])

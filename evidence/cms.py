@@ -12,7 +12,6 @@ import datetime as dt
 import functools
 import hashlib
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -158,7 +157,8 @@ def _certificate(encoded: bytes) -> x509.Certificate:
     return certificate
 
 
-def _order(certificates: Sequence[x509.Certificate], identifier: bytes) -> tuple[x509.Certificate, ...]:
+@functools.lru_cache(maxsize=16)  # the same for each statement of a camera
+def _order(certificates: tuple[x509.Certificate, ...], identifier: bytes) -> tuple[x509.Certificate, ...]:
     """Signer first, each followed by its issuer, all of them used. Raises `MalformedStatement`."""
     rest = list(certificates)
     chain: list[x509.Certificate] = []
@@ -210,7 +210,7 @@ def parse_signed(data: bytes | memoryview, *, limit: int = SIGNED_DOCUMENT_BYTES
     info.expect(form.signature_algorithm)
     signature = info.octets()
     when = _signing_time(der.Reader(attributes.body))
-    chain = _order(certificates, identifier)
+    chain = _order(tuple(certificates), identifier)
     if form is not _form(chain[0]):
         raise MalformedStatement("the message is signed with the algorithms of another curve than its signer's")
     expected = _attributes(form.digest(payload), chain, when)

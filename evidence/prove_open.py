@@ -9,14 +9,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from evidence import cms
 from evidence.errors import BadKey, BrokenChain, NotEvidence
+from evidence.export.ahead import HashedReader
 from evidence.export.decrypt import Vault
 from evidence.export.items import ObjectItem, Rest, walk
 from evidence.keys import Signer
@@ -34,22 +33,6 @@ class Opened:
     objects: int
     first: str
     last: str
-
-
-class _Hashed:
-    """An open file that hashes what is read from it in order."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.digest = hashlib.sha256()
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        self.digest.update(data)
-        return data
-
-    def fileno(self) -> int:
-        return self._file.fileno()
 
 
 def check_holder(signer: Signer, trust: Trust) -> str:
@@ -72,7 +55,7 @@ def open_all(path: Path, report: Report, vault: Vault, on_bytes: Callable[[int],
     objects = 0
     try:
         with path.open("rb") as file:
-            hashed = _Hashed(file)
+            hashed = HashedReader(file)
             for item in walk(hashed, on_bytes):  # type: ignore[arg-type]  # it reads, and asks for the descriptor
                 if isinstance(item, Rest):
                     raise BrokenChain(f"{path.name} changed while it was read: {item.problem}")

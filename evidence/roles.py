@@ -6,6 +6,7 @@ One root, an intermediate for each role, each leaf with its own key usage (desig
 
 from __future__ import annotations
 
+import functools
 from typing import Final, Literal
 
 from cryptography import x509
@@ -35,6 +36,7 @@ SIMULATED_OID: Final = x509.ObjectIdentifier(f"{ARC}.3.1")
 """Stands in root, intermediates and leaves of the simulator; its footage is never evidence."""
 
 
+@functools.lru_cache(maxsize=256)  # asked several times for each statement, of the same few certificates
 def policies(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier]:
     """The policy identifiers of a certificate; empty without the extension."""
     try:
@@ -63,6 +65,7 @@ def is_simulated(certificate: x509.Certificate) -> bool:
     return SIMULATED_OID in policies(certificate)
 
 
+@functools.lru_cache(maxsize=256)
 def serial_of(certificate: x509.Certificate) -> str | None:
     """The device serial in the subject (attribute serialNumber, 2.5.4.5); None unless there is exactly one."""
     found = certificate.subject.get_attributes_for_oid(x509.NameOID.SERIAL_NUMBER)

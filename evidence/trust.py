@@ -10,7 +10,6 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from evidence.cms import SignedMessage, check_signature
@@ -56,7 +55,9 @@ class Trust:
     root: x509.Certificate
     revocations: Revocations = field(default_factory=Revocations, repr=False)
     """What the authorities took back, as far as the verifier was told."""
-    _chains: dict[tuple[bytes, ...], None] = field(default_factory=dict, repr=False)
+    _chains: dict[tuple[x509.Certificate, ...], None] = field(default_factory=dict, repr=False)
+    _roles: dict[tuple[Role, tuple[x509.Certificate, ...]], None] = field(default_factory=dict, repr=False)
+    """What was found good before: every statement of a file brings the same chain."""
 
     @classmethod
     def load(cls, path: Path, crls: Iterable[Path] = ()) -> Trust:
@@ -73,7 +74,7 @@ class Trust:
 
     def check_chain(self, chain: Sequence[x509.Certificate]) -> None:
         """Signatures, authorities and path of a chain up to the root, without times. Raises `UntrustedSigner`."""
-        key = tuple(certificate.public_bytes(serialization.Encoding.DER) for certificate in chain)
+        key = tuple(chain)
         if key in self._chains:
             return
         above = [*chain[1:], self.root]
@@ -94,7 +95,9 @@ class Trust:
 
     def check_role(self, chain: Sequence[x509.Certificate], role: Role) -> None:
         """The leaf and each intermediate state that role, and the key usage fits. Raises `UntrustedSigner`."""
-        leaf = chain[0]
+        leaf, key = chain[0], (role, tuple(chain))
+        if key in self._roles:
+            return
         for certificate in chain:
             if role_of(certificate) != role:
                 actual = role_of(certificate) or "no"
@@ -109,6 +112,9 @@ class Trust:
                 or ExtendedKeyUsageOID.EMAIL_PROTECTION not in _purposes(leaf)
             ):
                 raise UntrustedSigner(f"certificate {_name(leaf)} is not one for signing {role} documents")
+        if len(self._roles) > 64:
+            self._roles.clear()
+        self._roles[key] = None
 
     def check_time(self, chain: Sequence[x509.Certificate], at: dt.datetime) -> None:
         """All certificates were valid at `at`. Raises `UntrustedSigner`."""

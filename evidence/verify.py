@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -147,10 +151,22 @@ class StreamVerifier:
     def __post_init__(self) -> None:
         self._present = self.trust.before_revocation
 
-    def feed(self, data: bytes | memoryview) -> None:
-        """Take the next bytes. Never raises for what they hold."""
-        self._hash.update(data)
+    def feed(self, data: bytes | memoryview, beside: Executor | None = None) -> None:
+        """Take the next bytes. Never raises for what they hold.
+
+        With a thread to hand the file's own SHA-256 to, that is taken beside the rest; both are done on return.
+        """
+        hashed = beside.submit(self._hash.update, data) if beside is not None else None
+        if hashed is None:
+            self._hash.update(data)
         self._bytes += len(data)
+        try:
+            self._judge(data)
+        finally:
+            if hashed is not None:
+                hashed.result()
+
+    def _judge(self, data: bytes | memoryview) -> None:
         if self._findings:
             if not self._trace:
                 window = self._tail + bytes(data)
@@ -273,15 +289,33 @@ def file_name(serial: str, stream: str, number: int) -> str:
     return f"{serial}-log-{number:06d}.evidence" if stream == "log" else f"{serial}-{number:06d}.evidence"
 
 
+def feed_all(verifier: StreamVerifier, file: FileIO, on_bytes: Callable[[int], None] | None = None) -> None:
+    """All of an open file, on two processors if there are two: objects and statements here, the file's hash beside.
+
+    `on_bytes` is told the bytes so far. Raises OSError.
+    """
+    large = os.fstat(file.fileno()).st_size > READ_BYTES
+    with (
+        ThreadPoolExecutor(1, "file-hash") if large else nullcontext() as beside,
+        memoryview(bytearray(READ_BYTES)) as room,
+    ):
+        done = 0
+        while size := file.readinto(room):
+            with room[:size] as piece:
+                verifier.feed(piece, beside)
+            done += size
+            if on_bytes is not None:
+                on_bytes(done)
+
+
 def verify_file(
     path: Path, trust: Trust, *, now: dt.datetime | None = None, proofs: Sequence[TimeProof] = ()
 ) -> Report:
     """Verify a file on disk in bounded memory. Raises `NotEvidence` if it cannot be read at all."""
     verifier = StreamVerifier(trust, path.name, now or dt.datetime.now(dt.UTC))
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(READ_BYTES):
-                verifier.feed(chunk)
+        with path.open("rb", buffering=0) as file:
+            feed_all(verifier, file)
     except OSError as error:
         raise NotEvidence(f"cannot read {path}: {error.strerror}") from error
     return verifier.finish(proofs)

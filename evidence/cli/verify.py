@@ -18,7 +18,7 @@ from evidence.errors import BadKey, NotEvidence
 from evidence.export.report import correction_values, media_span, recorded_between, verdict_values
 from evidence.timestamp import TimestampTrust
 from evidence.trust import Trust
-from evidence.verify import READ_BYTES, Report, StreamVerifier
+from evidence.verify import Report, StreamVerifier, feed_all
 
 _TEXT = """\
 Check evidence files without any decryption key: every message is in its one form, every statement is signed by the
@@ -72,13 +72,10 @@ def read_through(
 ) -> tuple[StreamVerifier, Report]:
     """Verify one file with progress on a terminal. Raises `NotEvidence` if it cannot be read."""
     verifier = StreamVerifier(trust, path.name, now or dt.datetime.now(dt.UTC))
-    progress, done = Progress("verifying", path), 0
+    progress = Progress("verifying", path)
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(READ_BYTES):
-                verifier.feed(chunk)
-                done += len(chunk)
-                progress(done)
+        with path.open("rb", buffering=0) as file:
+            feed_all(verifier, file, progress)
     except OSError as error:
         raise NotEvidence(f"cannot read {path}: {error.strerror}") from error
     finally:

@@ -44,15 +44,18 @@ class Vault:
                 f"SHA-256 {' or '.join(opened.recipients)}"
             )
 
-    def plaintext(self, file: BinaryIO, item: ObjectItem) -> bytes:
+    def plaintext(self, file: BinaryIO, item: ObjectItem, *, hashed: bool = True) -> bytes:
         """One object's content, as the camera committed to it.
+
+        Without `hashed`, the sealed bytes are not held against their digest once more: that nobody altered them since
+        they were walked over is then known by their authentication tag, and by the commitment to what they hold.
 
         Raises `CannotDecrypt` or `MalformedDer` for an object that was altered or is sealed to another key, and
         `BrokenChain` for one that no statement announced or whose content is not what the statement committed to.
         """
         if item.announced is None:
             raise BrokenChain(f"item {item.number:06d}: no statement announced this object")
-        sealed = read_at(file, item)
+        sealed = read_at(file, item, hashed=hashed)
         if self.on_open is not None:
             self.on_open(item.sha256)
         data = open_sealed(sealed, self.recipient, self.key)

@@ -10,6 +10,7 @@ This module, `media_file` and `thumbnails` are the only ones of `evidence/` that
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -49,6 +50,8 @@ class Counted:
 class _Track:
     stream: av.stream.Stream
     timescale: int
+    time_base: Fraction
+    is_video: bool
     shift: int = 0
     """Ticks that are subtracted from every time."""
 
@@ -80,6 +83,7 @@ class ProgressiveMp4:
                 if creation_time is not None:
                     self._output.metadata["creation_time"] = creation_time
                 self._tracks = self._add_tracks(described)
+                self._ticks = math.lcm(*(track.timescale for track in self._tracks.values()))
                 self._captions = self._add_captions() if captioned else None
         except FFmpegError as error:
             raise MediaError(f"the init segment cannot be used: {error.strerror}") from error
@@ -93,7 +97,7 @@ class ProgressiveMp4:
                 # opaque: the description is copied, no encoder is opened
                 added = self._output.add_stream_from_template(stream, opaque=True)
             added.time_base = Fraction(1, info.timescale)
-            tracks[info.track_id] = _Track(added, info.timescale)
+            tracks[info.track_id] = _Track(added, info.timescale, added.time_base, added.type == "video")
         return tracks
 
     def _add_captions(self) -> av.stream.Stream:
@@ -138,7 +142,7 @@ class ProgressiveMp4:
         if not self._shifted:
             self._set_origin(fragment)
         samples = [
-            (Fraction(sample.dts, self._tracks[run.track_id].timescale), run.track_id, sample)
+            (sample.dts * (self._ticks // self._tracks[run.track_id].timescale), run.track_id, sample)
             for run in fragment.tracks
             if run.track_id in self._tracks
             for sample in run.samples
@@ -153,7 +157,7 @@ class ProgressiveMp4:
         """Where this fragment's pictures begin and end in the file."""
         for run in fragment.tracks:
             track = self._tracks.get(run.track_id)
-            if track is not None and track.stream.type == "video" and run.samples:
+            if track is not None and track.is_video and run.samples:
                 first, last = run.samples[0], run.samples[-1]
                 self.begin_s = (first.dts - track.shift) / track.timescale
                 self.end_s = (last.dts - track.shift + last.duration) / track.timescale
@@ -170,15 +174,15 @@ class ProgressiveMp4:
                 track.shift = round(min(begins) * track.timescale)
 
     def _write(self, track: _Track, sample: SampleInfo, data: memoryview) -> None:
-        packet: av.Packet[Any] = av.Packet(bytes(data[sample.offset : sample.offset + sample.size]))
+        packet: av.Packet[Any] = av.Packet(data[sample.offset : sample.offset + sample.size])  # type: ignore[arg-type]
         packet.stream = track.stream
-        packet.time_base = Fraction(1, track.timescale)
+        packet.time_base = track.time_base
         packet.dts = sample.dts - track.shift
         packet.pts = packet.dts + sample.composition_offset
         packet.duration = sample.duration
         packet.is_keyframe = sample.sync
         self.samples += 1
-        if track.stream.type != "video":
+        if not track.is_video:
             self._mux(packet)
             return
         before, self._last_picture = self._last_picture, packet

@@ -1,12 +1,11 @@
 """Export of one evidence file: decrypt, check every commitment, write MP4, GPX, and a report as HTML and JSON.
 
-The file was verified just before. It is read a second time here, so its SHA-256 must come out the same, and each
-object's must be the one that its statement announced: what is exported is what was judged.
+The file was verified just before. It is read a second time here, so its SHA-256 must come out the same, each object's
+must be the one that its statement announced, and its content what that committed to: exported is what was judged.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from evidence.errors import EvidenceError, MediaError, NotEvidence
 from evidence.export import captions
 from evidence.export import content_credentials as c2pa
 from evidence.export import report as told
+from evidence.export.ahead import Ahead, HashedReader
 from evidence.export.chapters import chapters
 from evidence.export.clip import Lead
 from evidence.export.contents import Contents
@@ -109,7 +109,6 @@ class RecordingExport:
                 self._read(file, temporaries[0], tolerate, on_bytes)
                 self._gpx.finish()
             self._finish_mp4()
-            self._check_reading(tolerate)
             written = self._complete(mp4, gpx)
             if mp4 in written:
                 stills = thumbnails(temporaries[0], evenly(self._mp4.end_s if self._mp4 is not None else 0.0))
@@ -179,13 +178,17 @@ class RecordingExport:
         return ""
 
     def _read(self, file: BinaryIO, mp4: Path, tolerate: bool, on_bytes: Callable[[int], None] | None) -> None:
-        for item in walk(file, on_bytes):
-            try:
-                self._take(item, file, mp4)
-            except EvidenceError as error:
-                if not tolerate:
-                    raise
-                self._contents.discrepancies.append(f"left out, item {item.number:06d}: {error}")
+        hashed = HashedReader(file)
+        with Ahead(walk(hashed, on_bytes)) as items:  # type: ignore[arg-type]  # it reads, and asks for the descriptor
+            for item in items:
+                try:
+                    self._take(item, file, mp4)
+                except EvidenceError as error:
+                    if not tolerate:
+                        raise
+                    self._contents.discrepancies.append(f"left out, item {item.number:06d}: {error}")
+        if not tolerate and hashed.digest.hexdigest() != self._verdict.sha256:
+            raise NotEvidence("the file changed while it was exported: export it again from a quiet copy")
 
     def _take(self, item: AnyItem, file: BinaryIO, mp4: Path) -> None:
         contents = self._contents
@@ -204,7 +207,7 @@ class RecordingExport:
             contents.fragments_left_out += 1
             self._lead.pass_by(item)
             return
-        data = self.vault.plaintext(file, item)
+        data = self.vault.plaintext(file, item, hashed=False)
         if facts is not None and not self.window.whole and self._mp4 is not None and not contents.fragments:
             for earlier, before in self._lead.needed(data, self._mp4.init, lambda one: self.vault.plaintext(file, one)):
                 contents.fragments_left_out -= 1
@@ -255,11 +258,6 @@ class RecordingExport:
                 f"item {item.number:06d} holds {found[0]} frames, {found[1]} sound frames and {found[2]} GPS fixes, "
                 f"its statement says {facts.frames}, {facts.sound_frames} and {facts.gps_fixes}"
             )
-
-    def _check_reading(self, tolerate: bool) -> None:
-        with self.path.open("rb") as file:
-            if not tolerate and hashlib.file_digest(file, "sha256").hexdigest() != self._verdict.sha256:
-                raise NotEvidence("the file changed while it was exported: export it again from a quiet copy")
 
 
 def _make_durable(path: Path) -> None:
