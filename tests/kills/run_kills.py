@@ -62,10 +62,15 @@ class Bench:
         self._pki.mkdir()
         create_agency(self._pki)
         self._end_s = time.monotonic() + 60 * args.minutes
+        self._steps_end_s = time.monotonic() + 30 * args.minutes
+        """The other half of the time belongs to random instants."""
         self.tally = Tally()
 
     def go_on(self, _: Tally) -> bool:
         return time.monotonic() < self._end_s
+
+    def _steps_on(self, _: Tally) -> bool:
+        return time.monotonic() < self._steps_end_s
 
     def steps(self, ways: set[str]) -> None:
         """At every durable step."""
@@ -73,13 +78,14 @@ class Bench:
         for way in (one for one in WAYS if one.startswith("steps-") and one in ways):
             place = self._directory / way
             place.mkdir()
-            lives = StepLives(place, self._pki, self.tally, chance, every=self._args.every, go_on=self.go_on)
+            lives = StepLives(place, self._pki, self.tally, chance, every=self._args.every, go_on=self._steps_on)
             count = {
                 "steps-station": lives.station,
                 "steps-recorder": lives.recorder,
                 "steps-deletion": lambda lives=lives: lives.at_the_dock("recorder"),
                 "steps-agent": lambda lives=lives: lives.at_the_dock("agent"),
             }[way]()
+            self.tally.outlived[way] = self._args.every == 1 and self._steps_on(self.tally)
             print(f"{way}: {count} durable steps, {self.tally.total} kills so far", flush=True)
 
     def controls(self) -> None:

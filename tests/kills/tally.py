@@ -24,6 +24,8 @@ class Tally:
 
     controls: dict[str, bool] = field(default_factory=dict)
     """What a spoilt program does -> whether the bench found it out."""
+    outlived: dict[str, bool] = field(default_factory=dict)
+    """Way through the durable steps -> whether each step's turn came: else the time was over before."""
 
     @property
     def ok(self) -> bool:
@@ -62,6 +64,8 @@ class Tally:
         for process, seconds in sorted(self.slowest_s.items()):
             found[f"{process}_slowest_restart_s"] = seconds
         found["checks"] = self.checks.total()
+        for way, whole in self.outlived.items():
+            found[f"{way.replace('-', '_')}_all"] = whole
         found["controls_found_out"] = sum(self.controls.values())
         found["controls"] = len(self.controls)
         found["violations"] = len(self.violations)
