@@ -149,13 +149,14 @@ class StepLives:
         if victim == "recorder":
             camera.dock(docked=True)
         until(lambda: department.drained() or not department.alive(victim), READY_S)
-        time.sleep(0.05)
         died = not department.alive(victim)
         if died:
             wrong = lives.owed.dead()[1] if victim == "recorder" else lives.owed.missing()
             self.tally.checked("never neither copy", *wrong)
-            department.begin(victim)
-            lives.back(victim)
+        else:
+            department.kill(victim)  # or it would die later, at its step: nobody asked for that
+        department.begin(victim)
+        lives.back(victim)
         lives.settle()
         camera.dock(docked=False)
         return died
@@ -173,10 +174,12 @@ class StepLives:
             file = Camera(self.pki, place / "spool").record(1)
             try:
                 department.begin("station", die_at=at, torn=torn)
-                if department.answers("station") is not None:
-                    self._send(department, file, place / "spool")
-                if department.alive("station"):
+                if department.answers("station") is not None and self._send(department, file, place / "spool"):
                     return False
+                # A connection ends before its process does.
+                over = until(lambda: not department.alive("station"), READY_S) is not None
+                self.tally.checked("nobody hangs", *([] if over else [f"at step {at}: {department.said('station')}"]))
+                department.kill("station")
                 department.begin("station")
                 took_s = department.answers("station")
                 self.tally.checked("it starts again", *([] if took_s is not None else [department.said("station")]))
@@ -189,24 +192,25 @@ class StepLives:
 
         return self.numbers("station", "a file to the archive", one)
 
-    def _send(self, department: Department, file: SpoolFile, spool: Path) -> None:
-        """As an agent would, but without patience: until the receipt is there, or the station is dead."""
-        data = (spool / file.name).read_bytes()
+    def _send(self, department: Department, file: SpoolFile, spool: Path) -> bool:
+        """As an agent would, but without patience: until the receipt is there (True), or the station is dead."""
+        receipted, data = False, (spool / file.name).read_bytes()
         try:
             client = Client(department.port, self.pki)
             status, told, _ = client.create(file.name, len(data), close_hash=file.close_hash)
             if status == 201 and (offset := int(told["upload-offset"])) < len(data):
                 client.patch(told["location"], offset, data[offset:])
-            until(
-                lambda: (
-                    not department.alive("station") or "firsthand-receipt" in client("HEAD", told["location"], TUS)[1]
-                ),
-                READY_S,
-                pause_s=0.02,
-            )
+            end_s = time.monotonic() + READY_S
+            while not receipted and department.alive("station") and time.monotonic() < end_s:
+                time.sleep(0.02)
+                receipted = "firsthand-receipt" in client("HEAD", told["location"], TUS)[1]
             client.close()
         except (OSError, KeyError, http.client.HTTPException):
             pass  # it died over it
+        if receipted:  # and what it tidies up after the receipt
+            incoming = department.station / "incoming"
+            until(lambda: not department.alive("station") or not list(incoming.glob("*.*")), READY_S)
+        return receipted and department.alive("station")
 
     def _receipted(self, department: Department, file: SpoolFile, when: str) -> None:
         wrong = []
