@@ -124,12 +124,12 @@ class Boot:
     def _source_row(source: Source) -> dict[str, str]:
         return {"role": source.role, "driver": source.driver, "sensor": source.sensor, "kind": source.kind}
 
-    def save_counters(self) -> None:
-        """Make the counters durable on the writer thread."""
+    def save_counters(self, begun: int = 0) -> None:
+        """Make the counters durable on the writer thread; `begun` is a recording that has its file now."""
 
         def save() -> None:
             try:
-                self.spool.save_counters()
+                self.spool.save_counters(begun)
             except OSError as error:  # the numbers in the spool say it too: nobody must wait for this
                 log.warning("counters: %s", error)
 

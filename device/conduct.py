@@ -308,7 +308,7 @@ class Conduct:
     def on_opened(self, session: Session) -> None:
         """The recording's `open` is durable."""
         daemon = self._daemon
-        daemon.boot.save_counters()
+        daemon.boot.save_counters(session.file.number)
         daemon.on_loop(daemon.publish, "recording_opened", session.triggers[0]["name"], session.file.stem)
 
     def on_durable(self, session: Session, facts: MediaFacts) -> None:

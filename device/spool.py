@@ -72,6 +72,8 @@ class Spool:
     _unread: list[Path] = field(default_factory=list)
     _last_close: tuple[int, str] = (0, "")
     """Number and close hash of the newest closed log segment."""
+    _begun: int = 0
+    """The highest recording number that has a file: only such are durably taken, else a death would leave holes."""
     _at_boot: Counters = field(default_factory=Counters)
     """The counters when this boot began."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -114,7 +116,7 @@ class Spool:
                 stream = match[2] or "recording"
                 highest[stream] = max(highest[stream], int(match[3]))
         self.counters = Counters(highest["recording"] + 1, highest["log"] + 1, self.counters.boots + 1)
-        self._at_boot = self.counters
+        self._at_boot, self._begun = self.counters, highest["recording"]
         return sorted(unclosed, key=lambda one: one[1])
 
     def read_closed(self) -> list[Path]:
@@ -160,9 +162,11 @@ class Spool:
             return Counters()
         return counters or Counters()
 
-    def save_counters(self) -> None:
-        """Make the counters durable. Raises OSError."""
-        write_state(self.state / "counters.json", self.counters)
+    def save_counters(self, begun: int = 0) -> None:
+        """Make the counters durable; `begun` is a recording that has its file now (writer thread). Raises OSError."""
+        self._begun = max(self._begun, begun)
+        kept = msgspec.structs.replace(self.counters, next_recording=self._begun + 1)
+        write_state(self.state / "counters.json", kept)
 
     def take_recording_number(self) -> int:
         """The next recording number; it is durable once a file of that name or the counters are."""

@@ -15,6 +15,7 @@ from typing import Final
 from dock_bench import write_agent, write_station
 from killed_camera import READY_S, KilledCamera
 from life import Life, Main, Program, until
+from owed import held
 
 import dock.__main__
 from simulator.scaled_time import ScaledTime
@@ -169,6 +170,11 @@ class Department:
             for path in self.camera.spool.glob("*.evidence")
             if path.name != self._open_log()
         )
+
+    def open_recordings(self) -> list[str]:
+        """Recordings on the camera that are not closed."""
+        paths = [path for path in self.camera.spool.glob("*-0*.evidence") if "-log-" not in path.name]
+        return [path.name for path in paths if not held(path).closed]
 
     def _open_log(self) -> str:
         return max((path.name for path in self.camera.spool.glob("*-log-*.evidence")), default="")

@@ -102,6 +102,10 @@ class DockLives:
                 self.department.begin(name)
         self.back("recorder")
         department = self.department
+        if department.camera.recording() is not None:  # resumed: a recording that nobody stops goes on in the dock
+            self.tally.checked(
+                "a recording can be stopped", *([] if department.camera.stop_recording() else ["it can not"])
+            )
         if until(department.drained, DRAINED_S, pause_s=0.05) is None:
             left = sorted(path.name for path in department.camera.spool.glob("*.evidence"))
             self.tally.checked("the dock empties the camera", f"{left} stay: {department.said('agent')}")

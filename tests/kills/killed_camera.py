@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from camera_bench import DOCK, EMERGENCY, LIGHTBAR, RECORD, sign_profile
 from life import Life, Main, Program, until
+from owed import held
 
 import device.__main__
 from evidence.handover import LINE_BYTES, Notice, Status, answer_decoder
@@ -209,6 +210,11 @@ class KilledCamera:
 
     def begin_self_test(self) -> socket.socket | None:
         return self.say(SelfTestRequest())
+
+    def recorded(self) -> bool:
+        """Whether the newest recording holds more than its beginning."""
+        newest = max(self.spool.glob(f"{SERIAL}-0*.evidence"), default=None)
+        return newest is not None and held(newest).fragments > 0
 
     def start_recording(self, seconds: float = READY_S) -> str | None:
         """Switch the light bar on; the stem of the recording, None if it died over it."""

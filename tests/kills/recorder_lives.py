@@ -108,6 +108,7 @@ class RecorderLives:
 
     def _recording(self) -> None:
         self.camera.start_recording()
+        until(self.camera.recorded, self.patience_s)
         self._die_within("recording", 4.0 / SPEED)
 
     def _roll_over(self) -> None:

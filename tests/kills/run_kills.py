@@ -93,7 +93,7 @@ class Bench:
         for name, (main, phases) in CONTROLS.items():
             place = self._directory / f"control-{name}"
             place.mkdir()
-            found = kill_recorders(place, self._pki, 6, self._args.seed, phases=phases, main=main)
+            found = kill_recorders(place, self._pki, 20, self._args.seed, phases=phases, main=main)
             caught = bool(found.violations)
             print(f"control: a recorder that {name}: {'found out' if caught else 'NOT FOUND OUT'}", flush=True)
             self.tally.controls[name] = caught

@@ -138,8 +138,9 @@ class StepLives:
         department = lives.department
         camera = department.camera
         camera.start_recording()
-        time.sleep(1.2 / SPEED)
+        until(lambda: camera.recorded(), READY_S)
         camera.stop_recording()
+        until(lambda: not department.open_recordings(), READY_S)
         department.kill(victim)
         lives.owed.dead()
         if victim != "recorder":
