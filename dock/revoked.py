@@ -9,6 +9,7 @@ from cryptography import x509
 
 from dock.errors import BadConfig
 from evidence.errors import EvidenceError
+from evidence.keys import UNREADABLE
 from evidence.revocation import Revocations
 
 
@@ -16,7 +17,7 @@ def load_authorities(path: Path) -> list[x509.Certificate]:
     """The authorities that TLS certificates come from. Raises `BadConfig`."""
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError, x509.InvalidVersion) as error:
+    except (OSError, *UNREADABLE) as error:
         raise BadConfig(f"tls.ca {path} cannot be used: {error}") from error
 
 
@@ -28,7 +29,7 @@ def revoked_because(der: bytes, authorities: Sequence[x509.Certificate], lists: 
         certificate = x509.load_der_x509_certificate(der)
         issuer = next(one for one in authorities if one.subject == certificate.issuer)
         taken = lists.revoked([certificate], issuer)
-    except (ValueError, StopIteration, x509.InvalidVersion):
+    except (StopIteration, *UNREADABLE):
         return "it names no authority of ours"
     except EvidenceError as error:
         return str(error)

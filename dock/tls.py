@@ -15,6 +15,7 @@ from cryptography import x509
 from dock.config import Tls
 from dock.errors import BadConfig
 from evidence.key_files import exposure
+from evidence.keys import UNREADABLE
 from evidence.roles import role_of, serial_of
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def peer_of(der: bytes | None) -> Peer | None:
     try:
         certificate = x509.load_der_x509_certificate(der)
         serial = serial_of(certificate) if role_of(certificate) == "tls" else None
-    except (ValueError, x509.InvalidVersion):
+    except UNREADABLE:
         return None
     # Files are named after it: whatever an authority was made to sign, it is no path.
     return Peer(serial, der) if serial and _SERIAL.fullmatch(serial) else None
@@ -94,7 +95,7 @@ def valid_at(der: bytes, at: dt.datetime) -> bool:
     """Whether the certificate (DER) is within its validity at `at`; False for one that cannot be read."""
     try:
         certificate = x509.load_der_x509_certificate(der)
-    except (ValueError, x509.InvalidVersion):
+    except UNREADABLE:
         return False
     return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
@@ -103,7 +104,7 @@ def own_start(tls: Tls) -> dt.datetime:
     """From when our own certificate is valid: a clock before it is wrong. Raises `BadConfig`."""
     try:
         return x509.load_pem_x509_certificates(tls.certificate.read_bytes())[0].not_valid_before_utc
-    except (OSError, ValueError, x509.InvalidVersion) as error:
+    except (OSError, *UNREADABLE) as error:
         raise BadConfig(f"tls.certificate {tls.certificate} cannot be read: {error}") from error
 
 
@@ -111,9 +112,9 @@ def own_serial(tls: Tls) -> str:
     """The serial in our own TLS certificate. Raises `BadConfig`."""
     try:
         certificate = x509.load_pem_x509_certificates(tls.certificate.read_bytes())[0]
-    except (OSError, ValueError, x509.InvalidVersion) as error:
+        serial = serial_of(certificate) if role_of(certificate) == "tls" else None
+    except (OSError, *UNREADABLE) as error:
         raise BadConfig(f"tls.certificate {tls.certificate} cannot be read: {error}") from error
-    serial = serial_of(certificate)
-    if role_of(certificate) != "tls" or serial is None:
+    if serial is None:
         raise BadConfig(f"tls.certificate {tls.certificate} is not a camera's TLS certificate (TLS role, serial)")
     return serial

@@ -85,12 +85,25 @@ def _read(path: Path) -> bytes:
         raise BadKey(f"cannot read {path}: {error.strerror}") from error
 
 
+UNREADABLE: Final = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for certificates that are none, or use what it does not know."""
+
+
 def load_certificates(path: Path) -> list[x509.Certificate]:
     """All certificates of a PEM file, at least one. Raises `BadKey`."""
     try:
-        return x509.load_pem_x509_certificates(_read(path))
-    except (ValueError, x509.InvalidVersion) as error:
-        raise BadKey(f"{path} holds no PEM certificate") from error
+        found = x509.load_pem_x509_certificates(_read(path))
+        for one in found:
+            _ = one.extensions, one.subject, one.issuer  # read lazily by the library: a malformed one is told here
+    except UNREADABLE as error:
+        raise BadKey(f"{path} holds no PEM certificate, or one that cannot be read") from error
+    return found
 
 
 def load_private_key(

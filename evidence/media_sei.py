@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from evidence.errors import MediaError
+from evidence.keys import UNREADABLE
 from evidence.nal import SEI, Buffer, escape, nal_type, unescape
 
 ONVIF_UUID: Final = uuid.UUID("005bc93f-2d71-5e95-ada4-796f90877a6f")
@@ -88,7 +88,7 @@ def signature_room(chain_pem: bytes) -> int:
     """Most octets that a DER signature of the chain's first key has; those of P-256 if it cannot be read."""
     try:
         key = x509.load_pem_x509_certificates(chain_pem)[0].public_key()
-    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
+    except UNREADABLE:
         return MAX_SIGNATURE_BYTES
     is_p384 = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1)
     return MAX_P384_SIGNATURE_BYTES if is_p384 else MAX_SIGNATURE_BYTES

@@ -20,13 +20,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from evidence.errors import MediaError, UntrustedSigner
-from evidence.keys import SIGNING_CURVES
+from evidence.keys import SIGNING_CURVES, UNREADABLE
 from evidence.media_sei import HASH_BYTES, GopClaim, SignedMessage, VendorInfo, is_message, read_message
 from evidence.nal import IDR_SLICE, SEI, Buffer, is_first_slice, is_slice, nal_type
 from evidence.roles import serial_of
@@ -37,15 +37,6 @@ _Kind = Literal["anchor", "slice", "message"]
 
 MAX_UNPROVEN = 64
 """Longest run of messages without a signature that a signed one can prove (bounded memory)."""
-
-_UNREADABLE = (
-    ValueError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
-"""What `cryptography` raises for certificates that are none, or use what it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +121,7 @@ def certificate_verdict(
         trust.check_role(chain, "camera")
         if at is not None:
             trust.check_time(chain, at)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return CertificateVerdict(False, f"the certificates in the stream cannot be read: {error}")
     except UntrustedSigner as error:
         return CertificateVerdict(False, str(error))
@@ -312,7 +303,7 @@ class MediaVerifier:
 def _signature_holds(message: SignedMessage, chain_pem: bytes) -> bool:
     try:
         key = x509.load_pem_x509_certificates(chain_pem)[0].public_key()
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, SIGNING_CURVES):
         return False

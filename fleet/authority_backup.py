@@ -165,7 +165,7 @@ def _contents(copy: Path, data: bytes) -> dict[str, bytes]:
                     raise BadBackup(f"{copy} holds {info.name!r}, which no authority saves")
                 found[info.name] = file.read()
         wanted: dict[str, str] = json.loads(found.pop(_LIST))["sha256"]
-    except (tarfile.TarError, KeyError, ValueError, TypeError) as error:
+    except (tarfile.TarError, KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
         if isinstance(error, BadBackup):
             raise
         raise BadBackup(f"{copy} is no backup of an authority, or is damaged: take the other copy") from error

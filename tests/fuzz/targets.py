@@ -10,6 +10,7 @@ from typing import Final
 
 import of_device
 import of_dock
+import of_enrolment
 import of_evidence
 import of_fleet
 import of_hal
@@ -29,4 +30,5 @@ TARGETS: Final[tuple[Target, ...]] = (
     *of_simulator.TARGETS,
     *of_sockets.TARGETS,
     *of_station.TARGETS,
+    *of_enrolment.TARGETS,
 )
