@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from device.config import LEAD, DeviceSettings
 from device.device_log import DeviceLog
 from device.errors import CannotStart
@@ -92,8 +94,11 @@ class Boot:
             unclosed = self.spool.load()
         except OSError as error:
             raise CannotStart(f"the spool {self.spool.directory} cannot be used: {error.strerror}") from error
-        for _, _, path in [one for one in unclosed if one[0] == "log"]:
-            self._recover(path)
+        for _, number, path in [one for one in unclosed if one[0] == "log"]:
+            outcome = self._recover(path)
+            if outcome is not None and outcome.file is None and number == self.spool.counters.next_segment - 1:
+                # Not even its `open` was whole: nothing was signed under that number. A hole would look like a loss.
+                self.spool.counters = msgspec.structs.replace(self.spool.counters, next_segment=number)
         self.device_log.resume(self.spool.counters.next_segment, self.spool.last_close_hash())
         recordings = tuple(path for stream, _, path in unclosed if stream == "recording")
         stems = {number: path.stem for stream, number, path in unclosed if stream == "recording"}

@@ -112,7 +112,7 @@ class Spool:
                 self._last_close = max(self._last_close, (number, close_hash))
         for path in (self.directory / "aside").glob("*.evidence.*") if (self.directory / "aside").is_dir() else ():
             match = NAME.match(path.name.partition(".evidence")[0] + ".evidence")
-            if match is not None:
+            if match is not None and not (match[2] and ".no-open" in path.name):  # of such a segment nothing was signed
                 stream = match[2] or "recording"
                 highest[stream] = max(highest[stream], int(match[3]))
         self.counters = Counters(highest["recording"] + 1, highest["log"] + 1, self.counters.boots + 1)

@@ -13,7 +13,8 @@ _NAME: Final = re.compile(
     r"(?P<serial>[A-Z0-9][A-Z0-9-]{0,31})-(?P<log>log-)?(?P<number>[0-9]{6,12})\.evidence", re.ASCII
 )
 _ASIDE: Final = re.compile(
-    r"(?P<name>.{1,64}\.evidence)\.(unsigned-[0-9]{1,12}\.p7|tail-[0-9]{1,16}-[0-9a-f]{12}|no-open)", re.ASCII
+    r"(?P<name>.{1,64}\.evidence)\.(unsigned-[0-9]{1,12}\.p7|tail-[0-9]{1,16}-[0-9a-f]{12}|no-open(?:-[0-9a-f]{12})?)",
+    re.ASCII,
 )
 _CONFLICT: Final = re.compile(r"(?P<name>.{1,64}\.evidence)\.conflict-[0-9a-f]{12}", re.ASCII)
 
@@ -40,8 +41,8 @@ def parse_name(text: str) -> EvidenceName:
 def parse_aside(text: str) -> str:
     """The serial in the name of something that a camera laid aside: no evidence, and named after it.
 
-    ``NAME.unsigned-FRAME.p7`` from a key that failed, ``NAME.tail-OFFSET-DIGEST`` and ``NAME.no-open`` from recovery.
-    Raises `BadFileName`.
+    ``NAME.unsigned-FRAME.p7`` from a key that failed; ``NAME.tail-OFFSET-DIGEST``, ``NAME.no-open`` and
+    ``NAME.no-open-DIGEST`` from recovery. Raises `BadFileName`.
     """
     found = _ASIDE.fullmatch(text)
     if found is None:

@@ -25,7 +25,7 @@ from evidence.verify import StreamVerifier, feed_all
 
 MOST_FILES: Final = 1_000_000
 _SNIFF_BYTES: Final = 4096
-_ASIDE: Final = re.compile(r"\.evidence\.(tail-[0-9]+-[0-9a-f]+|no-open)$")
+_ASIDE: Final = re.compile(r"\.evidence\.(tail-[0-9]+-[0-9a-f]+|no-open(-[0-9a-f]{12})?)$")
 """What recovery set aside; never evidence (invariant 6)."""
 
 

@@ -178,6 +178,8 @@ def _aside_directory(path: Path) -> Path:
 
 def _set_aside_whole(path: Path) -> Path:
     target = _aside_directory(path) / f"{path.name}.no-open"
+    if target.exists():  # a second file of that name, since a log segment's number is taken again
+        target = target.with_name(f"{target.name}-{_digest(path)[:12]}")
     rename(path, target)
     return target
 
