@@ -41,7 +41,7 @@ PARTS: Final = (
          ("test_package.py", "test_units_nspawn.py"),
          (("mmdebstrap", "mmdebstrap"), ("systemd-nspawn", "systemd-container")), short=True),
     Part("machine", "more in the virtual machine: failing camera, watchdog, empty cell, dock",
-         ("test_camera_vivid.py", "test_qemu_watchdog.py", "test_qemu_dock.py"), QEMU),
+         ("test_camera_vivid.py", "test_qemu_sensors.py", "test_qemu_watchdog.py", "test_qemu_dock.py"), QEMU),
     Part("image", "the image's card, its bytes and its boot",
          ("test_card.py", "test_image_build.py", "test_image_boot.py", "test_image_encrypted.py",
           "test_image_to_receipt.py", "test_image_ssh.py"), (*QEMU, ("mksquashfs", "squashfs-tools"))),
