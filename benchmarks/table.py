@@ -125,6 +125,7 @@ PARTS: Final = (
             Row("selftest_median_s", "… median", "s"),
             Row("selftest_with_clip_s", "with its test clip of 5 s", "s"),
         ),
+        ("--rounds", "3"),
     ),
     Part(
         "verify",
@@ -165,9 +166,10 @@ PARTS: Final = (
         "Upload beside curl",
         (
             Row("upload_vs_curl", "one file of 1 GB, the server forgets it: speed, to `curl -T`", "times", 0.8, True),
-            Row("upload_plain_mb_s", "the same", "MB/s", None, True, "upload_plain_curl_mb_s", "`curl -T`"),
-            Row("upload_hashed_mb_s", "the server hashes it", "MB/s", None, True, "upload_hashed_curl_mb_s",
-                "`curl -T`"),
+            Row("upload_plain_mb_s", "one file of 1 GB, the server forgets it", "MB/s", None, True,
+                "upload_plain_curl_mb_s", "`curl -T`"),
+            Row("upload_hashed_mb_s", "one file of 1 GB, the server hashes it", "MB/s", None, True,
+                "upload_hashed_curl_mb_s", "`curl -T`"),
             Row("upload_two_mb_s", "two files at once, the agent's default", "MB/s", None, True,
                 "upload_two_curl_mb_s", "`curl -T`, one after the other"),
             Row("upload_cpu_s_per_gb", "the agent's CPU for a GB", "s", 1.5, False, "upload_plain_curl_cpu_s_per_gb",
@@ -191,6 +193,7 @@ PARTS: Final = (
                     "MiB"),
             )
         ),
+        ("--megabytes", "160"),
     ),
     Part(
         "page",
@@ -206,6 +209,7 @@ PARTS: Final = (
             Row("station_rss_idle_mib", "a station that is ready, resident", "MiB"),
             Row("station_rss_with_page_mib", "… with 60 cameras and a reader", "MiB"),
         ),
+        ("--rounds", "40"),
     ),
     Part(
         "shift",
@@ -219,6 +223,7 @@ PARTS: Final = (
             Row("log_s", "`log`: its timeline in sentences", "s"),
             Row("log_entries", "… entries"),
         ),
+        ("--rounds", "1"),
     ),
 )  # fmt: skip
 BY_NAME: Final = {part.name: part for part in PARTS}

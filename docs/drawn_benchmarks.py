@@ -102,14 +102,15 @@ def _plain_start(row: Row, part: Part) -> str:
 
 
 def _aimed() -> list[tuple[str, float, float, bool]]:
-    """(words, times the aim, value, met) of every figure that has one and is not zero."""
+    """(words, how many times worse than the aim, value, met) of every figure whose aim is not zero."""
     listed = []
     for part in PARTS:
         found = _found(part)
         for row in part.rows:
             value = found.get(row.figure)
             if row.aim and isinstance(value, int | float):
-                listed.append((_plain(_plain_start(row, part)), value / row.aim, float(value), bool(row.met(value))))
+                times = row.aim / max(value, 1e-9) if row.at_least else value / row.aim
+                listed.append((_plain(_plain_start(row, part)), times, float(value), bool(row.met(value))))
     return listed
 
 
@@ -132,7 +133,7 @@ def _short(text: str, most: int = 76) -> str:
 
 
 def aims_svg() -> str:
-    """One dot for each figure on a scale of its own aim: a tenth of it, the aim, ten times."""
+    """One dot for each figure on a scale of its own aim: better to the left of it, worse to the right."""
     listed, left = _aimed(), LABEL + PAD
 
     def at(times: float) -> float:
@@ -140,7 +141,7 @@ def aims_svg() -> str:
 
     bottom = PAD + 20 + 22 * len(listed)
     parts = []
-    for times, word in ((0.1, "a tenth"), (0.5, "half"), (1.0, "the aim"), (2.0, "twice"), (10.0, "ten times")):
+    for times, word in ((0.1, "10 × better"), (0.4, "2.5 ×"), (1.0, "the aim"), (2.5, "2.5 ×"), (10.0, "10 × worse")):
         wide = 1.5 if times == 1.0 else 0.7
         parts.append(f'<path d="M{at(times):.1f} 28V{bottom}" stroke="{"#607d8b" if times == 1 else FAINT}" '
                      f'stroke-width="{wide}"/>')  # fmt: skip
