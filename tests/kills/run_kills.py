@@ -31,7 +31,7 @@ from benchmarks.figures import record  # noqa: E402
 from fleet.ca import create_agency  # noqa: E402
 
 WAYS = ("steps-station", "steps-recorder", "steps-deletion", "steps-agent", "dock", *PHASES)
-A_TURN = 80
+A_TURN = 32
 """Kills of one kind before it is another kind's turn."""
 
 
