@@ -16,6 +16,7 @@ REAL_S ?= 3600
 ROUNDS ?= 200
 CUTS ?= 1000
 SEED ?= 1
+COMMA := ,
 MUTANTS ?=
 # PUBLISH=1 lets a bench write docs/figures/NAME.json, from which `make docs` draws docs/assurance.md.
 PUBLISH ?=
@@ -135,7 +136,7 @@ powercut: debian-packages $(VENV)/.test
 # Real processes, SIGKILL, every invariant after each; PUBLISH=1 keeps the figures (docs/design/kills.md).
 kills: debian-packages $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/kills/run_kills.py --kills $(or $(N),2000) --seed $(SEED) $(if $(MINUTES),--minutes $(MINUTES)) \
-	  $(foreach one,$(PHASE),--phase $(one)) $(if $(PUBLISH),--publish)
+	  $(foreach one,$(subst $(COMMA), ,$(PHASE)),--phase $(one)) $(if $(PUBLISH),--publish)
 
 mutants: $(VENV)/.test
 	nice -n 19 $(BIN)/python tests/mutants/run.py $(MUTANTS) $(if $(PUBLISH),--publish)
