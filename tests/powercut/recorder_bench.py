@@ -106,5 +106,5 @@ def run(
 
 
 def seconds_for(cuts: int) -> int:
-    """How long to record for so many points: about 30 entries of the log come in a second."""
-    return max(12, cuts // 30)
+    """How long to record, so that half of the points can be acknowledgements: about three come in a second."""
+    return max(12, cuts // 5)

@@ -44,7 +44,7 @@ PARTS: Final[dict[str, Part]] = {
     ],
     "log": lambda cuts, seed: [small_benches.device_log(cuts=cuts, seed=seed, entries=max(60, cuts // 4))],
     "offload": lambda cuts, seed: [offload_bench.run(cuts=cuts, seed=seed)],
-    "outbox": lambda cuts, seed: [small_benches.outbox(cuts=cuts, seed=seed, rows=max(60, cuts // 4))],
+    "outbox": lambda cuts, seed: [small_benches.outbox(cuts=cuts, seed=seed, rows=max(60, cuts // 2))],
 }
 CONTROLS: Final = "controls"
 PEERS: Final = "peers"
