@@ -276,6 +276,15 @@ def test_a_card_given_up_in_the_middle_starts_nowhere(bench: CardBench) -> None:
     assert card.path.read_bytes()[:HEAD] == bytes(HEAD)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C means what it means in a shell: another test, or a worker of tests, may have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_is_waited_for_and_entered(bench: CardBench, mocker: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Twice, by somebody impatient, while a card is read back: a real signal, at an instant that the test chooses."""
 

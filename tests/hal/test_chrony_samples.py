@@ -170,9 +170,12 @@ def test_chronyd_takes_the_samples_and_finds_the_offset(tmp_path: Path) -> None:
 
 
 def test_chronyd_takes_what_the_page_on_sensors_tells_people_to_write(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs/sensors.md").read_text()
+    """Together with what our package brings already."""
+    base = Path(__file__).parents[2]
+    brought = (base / "systemd/conf/chrony.conf").read_text()
+    page = (base / "docs/sensors.md").read_text()
     conf = tmp_path / "gnss.conf"
-    conf.write_text(page.split("```chrony\n")[1].split("```")[0])
+    conf.write_text(brought + page.split("```chrony\n")[1].split("```")[0])
     judged = subprocess.run(
         [found("chronyd"), "-p", "-f", str(conf)], capture_output=True, text=True, check=False, timeout=20
     )
