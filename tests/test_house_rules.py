@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import collections
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -115,3 +117,12 @@ def test_every_entry_point_resolves(name: str, target: str) -> None:
     module, _, attribute = target.partition(":")
     found = importlib.import_module(module)
     assert not attribute or callable(getattr(found, attribute)), name
+
+
+def test_no_two_modules_of_the_tests_have_one_name() -> None:
+    """tests/ has no packages: whoever imports a name gets the first that any test made findable."""
+    files = [path for path in (BASE / "tests").rglob("*.py") if path.name not in ("conftest.py", "run.py")]
+    names = collections.Counter(path.name for path in files)
+    assert [name for name, count in names.items() if count > 1] == []
+    imports = re.compile(r"^\s*(from run import|import run)\b", re.MULTILINE)
+    assert [path.name for path in files if imports.search(path.read_text("utf-8"))] == []

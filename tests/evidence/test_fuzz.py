@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
+from fuzzing import fuzz
 from mutate import mutated
-from run import fuzz
 from targets import CORPUS, SLOW_S, TARGETS, Target
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
