@@ -143,7 +143,7 @@ mutants: $(VENV)/.test
 
 # Alone on the machine, else the figures are somebody else's. As root the camera gets a card that can be slowed and stalled.
 bench: $(VENV)/.test
-	PYTHONPATH=. $(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(PUBLISH),--publish)
+	PYTHONPATH=. $(BIN)/python benchmarks/run_benchmarks.py $(if $(ONLY),--only $(ONLY)) $(if $(PUBLISH),--publish)
 
 # The short parts, with a table at the end. PART=all or PART=machine: more; KEEP=1 leaves disks and consoles (docs/lab.md).
 lab: debian-packages $(VENV)/.test

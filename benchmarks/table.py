@@ -1,6 +1,7 @@
 """The table of all benchmarks: what is run, which figures stand in the table, their aims, and the peer beside each.
 
-Names of figures are those of build/bench.json. `benchmarks/run.py` prints this table, docs/benchmarks.md draws it.
+Names of figures are those of build/bench.json. `benchmarks/run_benchmarks.py` prints this table, docs/benchmarks.md
+draws it.
 """
 
 from __future__ import annotations

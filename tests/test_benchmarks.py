@@ -18,7 +18,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 def importable(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield
-    for name in ("figures", "replay", "results", "run", "table", "upload"):
+    for name in ("figures", "replay", "results", "run_benchmarks", "table", "upload"):
         sys.modules.pop(name, None)
 
 
@@ -139,7 +139,7 @@ def test_page_and_table_are_drawn_from_the_same_figures(
     monkeypatch.syspath_prepend(str(BENCHMARKS.parent / "docs"))
     import figures
     import results
-    import run as bench
+    import run_benchmarks as bench
     import table
 
     part = table.BY_NAME["verify"]

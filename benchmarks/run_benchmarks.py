@@ -1,6 +1,6 @@
 """Run the benchmarks and show one table: `make bench`, one part with `make bench ONLY=verify`.
 
-    python benchmarks/run.py [--only PART …] [--publish] [--list]
+    python benchmarks/run_benchmarks.py [--only PART …] [--publish] [--list]
 
 Each part is a program of its own in a process of its own. Figures go to build/bench.json by flat names and, with what
 they were found on, to build/figures/; --publish also puts them where docs/benchmarks.md is drawn from. All of it takes
