@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from dock.agent.aside_objects import AsideObjects
@@ -64,8 +64,13 @@ async def run_agent(config: AgentConfig) -> None:
     with contextlib.closing(ledger), _telemetry(config) as (teller, relays):
         work = asyncio.ensure_future(work_on(config, ledger, teller, relays))
         loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            notify("STOPPING=1")
+            work.cancel()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, work.cancel)
+            loop.add_signal_handler(number, stop)
         print(f"firsthand-dock agent ready: {config.recorder_socket} to {config.station.url}", flush=True)
         notify("READY=1")
         alive = asyncio.ensure_future(keep_alive())
@@ -107,13 +112,26 @@ async def work_on(
 
     # Without telemetry nobody would be told, and the queue is kept.
     fleet = [*(relay.run() for relay in relays), *([news.run()] if relays else [])]
-    work = asyncio.gather(watch.poll(), watch.follow(_short_backoff(), told), offload.run(), reporter.run(), *fleet)
     try:
-        await work
+        await all_of(watch.poll(), watch.follow(_short_backoff(), told), offload.run(), reporter.run(), *fleet)
     finally:
-        notify("STOPPING=1")
         await recorder.close()
         await eyes.close()
+
+
+async def all_of(*works: Coroutine[Any, Any, None]) -> None:
+    """All side by side; when the first has ended or it is cancelled, none is left at work. Raises what the first did.
+
+    `asyncio.gather` by itself returns as soon as the first one is cancelled, and an upload takes longer to its end.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            if not task.cancelling():  # a second time would cut its clearing up short
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _updates(config: AgentConfig, recorder: RecorderClient, watch: CameraWatch) -> Updates:

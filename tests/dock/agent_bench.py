@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dock.agent.backoff import Backoff
+from dock.agent.daemon import all_of
 from dock.agent.documents import DocumentCounter
 from dock.agent.gate import Gate
 from dock.agent.ledger import open_ledger
@@ -55,7 +56,7 @@ class RunningAgent:
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
-        self._thread.join(15)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         assert self.ended_well, "the agent died: see the warning of its thread"
 
@@ -85,8 +86,9 @@ class RunningAgent:
         async def told(notice: Notice) -> None:
             await self.events.event(f"notice_{notice.event}", {})
 
+        work = (watch.poll(), watch.follow(Backoff(0.1, 0.2), told), offload.run(), reporter.run())
         try:
-            await asyncio.gather(watch.poll(), watch.follow(Backoff(0.1, 0.2), told), offload.run(), reporter.run())
+            await all_of(*work)
         finally:
             await recorder.close()
             await eyes.close()

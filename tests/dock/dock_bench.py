@@ -21,7 +21,7 @@ TUS = {"Tus-Resumable": "1.0.0"}
 PATCH_TYPE = {"Content-Type": "application/offset+octet-stream"}
 
 
-def poll_until(what: Callable[[], Any], *, seconds: float = 20.0, why: str = "") -> Any:
+def poll_until(what: Callable[[], Any], *, seconds: float = 60.0, why: str = "") -> Any:
     """The first true value of `what`; fails at the deadline."""
     deadline = time.monotonic() + seconds
     while not (value := what()):
@@ -79,7 +79,7 @@ class Process:
     def _wait(self) -> int:
         assert self.started is not None
         assert self.started.stdout is not None
-        status = self.started.wait(15)
+        status = self.started.wait(60)
         self.started.stdout.close()
         return status
 
@@ -138,7 +138,7 @@ class Client:
         context = ssl.create_default_context(cafile=str(ca or pki / "tls-ca.pem"))
         if stem is not None:
             context.load_cert_chain(pki / f"{stem}.pem", pki / f"{stem}.key")
-        self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
+        self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
 
     def __call__(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None

@@ -13,6 +13,7 @@ from dock_bench import SERIAL
 from dock.agent.answers import Course, course_of
 from dock.agent.backoff import Backoff
 from dock.agent.bandwidth import Bandwidth
+from dock.agent.daemon import all_of
 from dock.agent.gate import Gate
 from dock.agent.ledger import Settled, UploadLedger
 from dock.agent.links import interfaces_up, matching
@@ -247,6 +248,38 @@ def test_another_station_is_tried_while_the_first_one_waits() -> None:
     assert stations.failed("https://a") == 20
     stations.worked("https://a")
     assert stations.failed("https://a") == 10
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+def test_the_agents_works_end_together_and_none_is_left_half_way(end: str) -> None:
+    """An upload that is cut off has connections to clear away: the ledger and the loop are not closed before it."""
+    cleared: list[str] = []
+
+    async def upload() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            cleared.append("upload")
+
+    async def other() -> None:
+        if end == "failed":
+            await asyncio.sleep(0)
+            raise OSError("the disk")
+        await asyncio.Event().wait()
+
+    async def whole() -> None:
+        works = asyncio.ensure_future(all_of(other(), upload()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if end == "cancelled":
+            works.cancel()
+        with pytest.raises(OSError if end == "failed" else asyncio.CancelledError):
+            await works
+        assert cleared == ["upload"]
+
+    asyncio.run(whole())
 
 
 def test_what_is_settled_survives_a_kill(tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def test_an_archive_that_is_not_mounted_gets_nothing_and_nothing_is_lost(
     client = Client(station.port, pki)
     name, data, _ = send(client, camera, 1)
     poll_until(lambda: "is not mounted, or new: once, run: echo vault >" in station.log())
+    poll_until((tmp_path / "station/store" / name).exists, why="the log tells of the archive, not of this file")
     assert client("GET", f"/receipts/{name}")[0] == 404
     assert list(empty.iterdir()) == []
     assert (tmp_path / "station/store" / name).read_bytes() == data
