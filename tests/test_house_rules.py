@@ -84,6 +84,22 @@ def test_only_one_module_makes_things_durable() -> None:
     assert not wrong
 
 
+def test_camera_and_dock_make_no_directory_that_a_power_cut_takes_back() -> None:
+    """A file is only as durable as the names of the directories above it (invariant 3): `durable.make_directory`.
+
+    The control socket's directory is in memory; a probe's copy is a technician's.
+    """
+    not_kept = (BASE / "device/control.py", BASE / "device/probe_tree.py")
+    wrong = [
+        f"{path.relative_to(BASE)}:{line} {name}"
+        for path in sources("device", "dock", "hal")
+        if path not in not_kept
+        for name, line in calls(path)
+        if name.endswith((".mkdir", "os.makedirs"))
+    ]
+    assert not wrong
+
+
 def test_nothing_sleeps_but_the_simulator() -> None:
     wrong = [
         f"{path.relative_to(BASE)}:{line}"

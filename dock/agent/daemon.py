@@ -33,7 +33,7 @@ from dock.mqtt.peers import OwnStarts, PeerStarts
 from dock.notify import keep_alive, notify
 from dock.tls import client_context, own_serial, refuse_open_key
 from dock.transport.https import Connect, StationLink
-from evidence.durable import clear_temporaries
+from evidence import durable
 from evidence.handover import Notice, Status
 from evidence.trust import Trust
 
@@ -56,10 +56,10 @@ async def run_agent(config: AgentConfig) -> None:
     """Run until SIGTERM or SIGINT. Raises `BadConfig`, `evidence.errors.BadKey`, OSError."""
     refuse_open_key(config.tls.key, "tls.key")
     try:
-        config.state_directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(config.state_directory)
     except OSError as error:
         raise BadConfig(f"state_directory {config.state_directory} cannot be used: {error.strerror}") from error
-    clear_temporaries(config.state_directory, config.state_directory / "updates")
+    durable.clear_temporaries(config.state_directory, config.state_directory / "updates")
     ledger = open_ledger(config.state_directory / "uploads.sqlite")
     with contextlib.closing(ledger), _telemetry(config) as (teller, relays):
         work = asyncio.ensure_future(work_on(config, ledger, teller, relays))

@@ -99,7 +99,7 @@ class Updates:
 
     def _keep(self, document: bytes, release: Release) -> None:
         """Remember what is wanted; what was fetched of others goes."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(self._directory)
         assert release.bundle is not None
         for path in self._directory.iterdir():
             if path.is_file() and not path.name.startswith(release.bundle.sha256):

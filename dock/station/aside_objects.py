@@ -72,7 +72,7 @@ class AsideObjects(StationPart):
     def _keep(self, serial: str, name: str, data: bytes, sha256: str) -> None:
         """Durable when it returns, with its step. Raises `HTTPException`, `StationFull`, OSError."""
         directory = self._directory / serial
-        directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(directory)
         space = os.statvfs(directory)
         if space.f_bavail * space.f_frsize - len(data) < self.station.config.limits.reserve_bytes:
             raise StationFull("the station keeps its last room for evidence: make some")

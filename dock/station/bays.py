@@ -41,7 +41,7 @@ class BayBook:
     """One small JSON file for each camera in ``bays/``; all in memory. Calls from any thread."""
 
     def __init__(self, directory: Path, clock: Callable[[], float] = program_time.monotonic_s) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(directory)
         self._directory = directory
         self._lock = threading.Lock()
         self._bays: dict[str, Bay] = {}

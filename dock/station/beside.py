@@ -21,7 +21,7 @@ class Beside:
 
     def __init__(self, directory: Path, *, make: bool = True) -> None:
         if make:
-            directory.mkdir(parents=True, exist_ok=True)
+            durable.make_directory(directory)
         for left_over in directory.glob(".*.tmp"):  # a receipt that a crash interrupted is signed anew
             left_over.unlink()
         self._directory = directory

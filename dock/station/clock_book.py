@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from evidence import durable
+
 MOST: Final = 2000
 """Measurements kept for each camera: years of dockings."""
 SAME_S: Final = 3600
@@ -29,7 +31,7 @@ class ClockBook:
     """The book. Calls block, from any thread."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(directory)
         self._lock = threading.Lock()
         self._database = sqlite3.connect(
             directory / "clocks.sqlite", timeout=15, check_same_thread=False, isolation_level=None

@@ -23,7 +23,7 @@ class ContactBook:
     """One directory for each camera, one file for each greeting."""
 
     def __init__(self, directory: Path, *, most: int = MOST) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(directory)
         self._directory = directory
         self._most = most
 
@@ -31,7 +31,7 @@ class ContactBook:
         """Keep one greeting (DER) durably. A full disk is told in the log: it must not keep a camera from its time."""
         directory = self._directory / serial
         try:
-            directory.mkdir(exist_ok=True)
+            durable.make_directory(directory)
             durable.replace(directory / f"{serial}-{nonce}{SUFFIX}", signed)
             self._prune(directory)
         except OSError as error:

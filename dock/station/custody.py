@@ -82,7 +82,7 @@ class Custody:
         self, directory: Path, signer: Signer, *, utc_ns: Callable[[], int], roll_bytes: int = ROLL_BYTES
     ) -> None:
         """Raises OSError."""
-        directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(directory)
         self.directory = directory
         self._signer = signer
         self._utc_ns = utc_ns

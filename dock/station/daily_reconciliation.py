@@ -93,7 +93,7 @@ class DailyReconciliation(StationPart):
             digests=digests,
         )
         data = msgspec.json.encode(report)
-        self._directory.mkdir(exist_ok=True)
+        durable.make_directory(self._directory)
         durable.replace(self._path(now), data)
         self.last = report
         kinds = sorted({one.kind for one in wrong})

@@ -69,7 +69,7 @@ class HandOffFolder:
 
     def begin(self) -> None:
         """Raises `HandOffFailed` for a folder that is something else, OSError."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(self.directory, mode=0o755)
         marked = (self.directory / MARKER).exists()
         if not marked and any(self.directory.iterdir()):
             raise HandOffFailed(f"{self.directory} is not empty and no hand-off in work: choose another folder")
@@ -83,7 +83,7 @@ class HandOffFolder:
         """One recording, with all that belongs to it. Raises `DockError`, `EvidenceError`, OSError."""
         stem = meant.text.removesuffix(".evidence")
         folder = self.directory / stem
-        folder.mkdir(exist_ok=True)
+        durable.make_directory(folder, mode=0o755)
         signed = self.kept.paper(meant.text + RECEIPT_SUFFIX)
         if signed is None:
             raise HandOffFailed(f"the station has no receipt for {stem}: only what it took in whole is handed off")
@@ -153,7 +153,7 @@ class HandOffFolder:
         return str(path.relative_to(self.directory))
 
     def _custody(self, folder: Path, facts: Facts) -> list[str]:
-        (folder / "custody").mkdir(exist_ok=True)
+        durable.make_directory(folder / "custody", mode=0o755)
         told = [one.told for one in facts.entries]
         self._put(folder / "custody.json", msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
         self._put(folder / "custody.txt", "".join(f"{one.line}\n" for one in facts.entries).encode())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from dock.station.bays import Bay
 from dock.station.history_book import EVERY_S, Happening, HistoryBook, Latest, Sample
 from dock.station.part import StationPart
+from evidence import durable
 from evidence.statements import moment_ns
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class HealthHistory(StationPart):
 
     def __init__(self, station: Station) -> None:
         super().__init__(station)
-        station.config.directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(station.config.directory)
         self.book = HistoryBook(station.config.directory / "history.sqlite")
         self._written: dict[str, str] = {}
         """The report of each camera that was last looked at, by its moment."""

@@ -67,7 +67,7 @@ class HoldBook:
 
     def __init__(self, directory: Path) -> None:
         """Raises OSError."""
-        directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(directory)
         self._directory = directory
         self._lock = threading.RLock()
         self._orders: dict[str, EvidenceName] = {}

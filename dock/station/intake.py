@@ -49,7 +49,7 @@ class Intake:
     def __init__(self, directory: Path, settling: Settling, *, reserve_bytes: int) -> None:
         self._directory = directory
         self._done = directory / "done"
-        self._done.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(self._done)
         self.settling = settling
         self.store = settling.store
         self._verifier = settling.verifier

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from dock.errors import CheckoutRefused
+from evidence import durable
 
 State = Literal["waiting", "given", "returned", "refused", "expired", "cancelled"]
 OPEN: Final[frozenset[State]] = frozenset({"waiting", "given"})
@@ -78,7 +79,7 @@ class IssueBook:
     """The book."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(directory)
         self._lock = threading.Lock()
         self._database = sqlite3.connect(
             directory / "checkout.sqlite", timeout=15, check_same_thread=False, isolation_level=None

@@ -16,6 +16,7 @@ from dock.errors import AlreadyClosed, DockError
 from dock.mqtt.messages import QueueItem, queue_items
 from dock.station.malfunction_book import MalfunctionBook
 from dock.station.part import StationPart
+from evidence import durable
 from evidence.errors import EvidenceError
 from evidence.statements import moment
 
@@ -36,7 +37,7 @@ class Malfunctions(StationPart):
 
     def __init__(self, station: Station) -> None:
         super().__init__(station)
-        station.config.directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(station.config.directory)
         self.book = MalfunctionBook(station.config.directory / "malfunctions.sqlite")
         self._lock = threading.Lock()
         self._waiting: set[str] = set()

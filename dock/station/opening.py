@@ -44,7 +44,7 @@ def open_station(config: StationConfig) -> Iterator[Station]:
         raise BadConfig(f"receipts.certificate {config.receipts.certificate} does not have the receipt role")
     trust = Trust.load(config.root)
     lists = RevocationLists(config.revocation_lists)
-    config.directory.mkdir(parents=True, exist_ok=True)
+    durable.make_directory(config.directory)
     with _alone(config.directory):
         durable.clear_temporaries(*(Path(parent) for parent, _, _ in os.walk(config.directory)))
         station = _put_together(config, signer, trust, lists)

@@ -23,6 +23,7 @@ from dock.errors import BadPerson
 from dock.station import person as rules
 from dock.station.people_secrets import Attempts, Way, hash_secret, hash_tag, matches, tag_key
 from dock.station.person import Person, Role
+from evidence import durable
 from evidence.statements import moment
 
 _SCHEMA: Final = """
@@ -69,7 +70,7 @@ class People:
     """The registry in a station's directory. Methods raise `BadPerson`, OSError or sqlite3.Error."""
 
     def __init__(self, directory: Path, *, utc_ns: Callable[[], int]) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(directory)
         path = directory / "people.sqlite"
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite keeps the mode, its WAL too
         self._utc_ns = utc_ns

@@ -19,7 +19,7 @@ from dock.names import original_name, parse_name
 from dock.station.lanes import Lane
 from dock.station.part import StationPart, Stored
 from dock.station.store import Store
-from evidence import cms
+from evidence import cms, durable
 from evidence.errors import EvidenceError
 from evidence.handover import Receipt, decode_receipt
 
@@ -79,7 +79,7 @@ class RecordingIndex(StationPart):
 
     def __init__(self, station: Station) -> None:
         super().__init__(station)
-        station.config.directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(station.config.directory)
         self._lock = threading.Lock()
         self._database = _open(station.config.directory / "recordings.sqlite")
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -20,6 +20,7 @@ import msgspec
 from dock.errors import StoreFailed, StoreForgot, StoreStopped
 from dock.station.pace import Pace
 from dock.station.s3_requests import Part, S3Requests
+from evidence import durable
 
 log = logging.getLogger(__name__)
 PART_BYTES: Final = 8 * 2**20
@@ -39,7 +40,7 @@ class Multipart:
     """The multipart uploads of one bucket that this station has begun. Calls block, from any thread."""
 
     def __init__(self, journal: Path) -> None:
-        journal.parent.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(journal.parent)
         self._database = sqlite3.connect(journal, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")

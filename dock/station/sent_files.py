@@ -122,7 +122,7 @@ class SentFiles(StationPart):
     def _note(self, sent: Sent) -> str:
         """Keep it; what was wrong with it, once, if the read-back refused it since. Raises `HTTPException`, OSError."""
         with self._lock:
-            self._directory.mkdir(exist_ok=True)
+            durable.make_directory(self._directory)
             found = self._read(self._path(sent.name))
             if found is not None and found.trouble and msgspec.structs.replace(found, trouble="") == sent:
                 durable.unlink(self._path(sent.name))

@@ -58,7 +58,7 @@ class SupervisorsCommands(StationPart):
     def __init__(self, station: Station) -> None:
         super().__init__(station)
         self._directory: Path = station.config.directory / "commands"
-        self._directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(self._directory)
         self._lock = threading.Lock()
         self._waiting: dict[str, list[Document]] = {}
         for path in sorted(self._directory.glob(f"*{_ENDING}")):

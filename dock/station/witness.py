@@ -30,7 +30,7 @@ class WitnessBook:
     """One small JSON file for each camera."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(directory)
         self._directory = directory
         self._lock = threading.Lock()
 
