@@ -28,7 +28,8 @@ DEBIAN: Final = DebianRoot(packages=(*DebianRoot().packages, "chrony"))
 """With what our package recommends and a container can run."""
 SYSTEM_SITE: Final = "usr/lib/python3/dist-packages"
 """Where the simulator goes: an upgrade of the package leaves it alone."""
-BOOT_S: Final = 60.0
+BOOT_S: Final = 300.0
+"""A loaded machine takes minutes over it; each wait ends when it happens."""
 WITH_SIMULATOR: Final = """\
 [Service]
 ExecStart=
@@ -39,7 +40,7 @@ START: Final = 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup &
 IN_ROOT: Final = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = 180.0) -> Any:
     """Wait for something in the container; its first true value."""
     end, pause = time.monotonic() + seconds, threading.Event()
     while not (value := condition()):
@@ -62,7 +63,7 @@ def make_root(directory: Path) -> Path:
 def in_root(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """A command in a root that is not booted."""
     enter = ["unshare", "-m", "sh", "-c", IN_ROOT, str(root)]
-    return subprocess.run([*enter, *command], capture_output=True, text=True, timeout=120)
+    return subprocess.run([*enter, *command], capture_output=True, text=True, timeout=300)
 
 
 def _add_simulator(site: Path) -> None:
@@ -87,10 +88,15 @@ class OwnNetwork:
     """A network in which there is nothing but localhost: for the camera, and for the servers that it asks."""
 
     def __init__(self) -> None:
-        script = "ip link set lo up && echo up && exec sleep infinity"
-        self._holder = subprocess.Popen(["unshare", "--net", "sh", "-c", script], stdout=subprocess.PIPE)
+        # It lasts as long as our end of its standard input: should we be killed, it goes too.
+        script = "ip link set lo up && echo up && exec cat"
+        self._holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         assert self._holder.stdout is not None
-        assert self._holder.stdout.readline() == b"up\n", "no network namespace can be made here"
+        if self._holder.stdout.readline() != b"up\n":
+            self.close()
+            raise AssertionError("no network namespace can be made here")
 
     @property
     def enter(self) -> tuple[str, ...]:
@@ -98,10 +104,8 @@ class OwnNetwork:
         return ("nsenter", f"--net=/proc/{self._holder.pid}/ns/net")
 
     def close(self) -> None:
-        assert self._holder.stdout is not None
-        self._holder.stdout.close()
         self._holder.kill()
-        self._holder.wait()
+        self._holder.communicate()
 
 
 class BootedRoot:
@@ -153,7 +157,7 @@ class BootedRoot:
         """Standard output and error of a command in it."""
         switch = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user is not None else []
         enter = ["nsenter", "--target", str(self.leader), "--all", "env", "-i", "PATH=/usr/sbin:/usr/bin", "LC_ALL=C"]
-        done = subprocess.run([*enter, *switch, *command], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([*enter, *switch, *command], capture_output=True, text=True, timeout=300)
         self.returned = done.returncode
         assert not check or done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
@@ -205,18 +209,21 @@ class BootedRoot:
         """End it, politely and then not. May be called twice."""
         if self._nspawn is None or self._nspawn.poll() is not None:
             return
-        with contextlib.suppress(OSError):
-            os.kill(self.leader, signal.SIGRTMIN + 4)
         try:
-            self._nspawn.wait(30)
+            if self.leader:  # else it never came so far as to listen, and 0 would be our own process group
+                with contextlib.suppress(OSError):
+                    os.kill(self.leader, signal.SIGRTMIN + 4)
+                self._nspawn.wait(120)
         except subprocess.TimeoutExpired:
+            pass
+        if self._nspawn.poll() is None:
             os.killpg(self._nspawn.pid, signal.SIGKILL)
-            self._nspawn.wait(30)
+            self._nspawn.wait(60)
 
     @contextlib.contextmanager
     def booted(self) -> Iterator[BootedRoot]:
-        self.boot()
         try:
+            self.boot()
             yield self
         finally:
             self.power_off()

@@ -45,7 +45,7 @@ class Authority:
 
     def fleet(self, *words: str) -> str:
         command = [sys.executable, "-m", "fleet", *words]
-        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=300)
         assert done.returncode == 0, f"firsthand-fleet {' '.join(words)}: {done.stderr}"
         return done.stdout
 
@@ -58,13 +58,13 @@ class Authority:
             server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment)
         with server:
             assert server.stdout is not None
-            line = server.stdout.readline()
-            assert "ready: https://" in line, self._at("server.log").read_text()
             try:
+                line = server.stdout.readline()
+                assert "ready: https://" in line, self._at("server.log").read_text()
                 yield line.split("ready: ")[1].split()[0]
             finally:
                 server.terminate()
-                server.wait(30)
+                server.wait(120)
 
     def flash(self, select: Path, *, server: str, serial: str, board: str, policy: str) -> str:
         """Write identity.toml and agency/; the token in it."""
