@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -14,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import PictureType
+from patient_time import Hand, patient_time
 
 from hal.camera import Camera, EncodedFrame
 from hal.errors import BadDriverOption
@@ -24,24 +24,24 @@ from simulator.drivers.pace import boottime_ns
 from simulator.drivers.picture import Picture, plane_view
 from simulator.drivers.scene import Scene
 
-WAIT_S = 20
-
 
 @contextmanager
-def filming(camera: Camera) -> Iterator[queue.Queue[EncodedFrame]]:
-    frames: queue.Queue[EncodedFrame] = queue.Queue()
-    faults: list[str] = []
-    camera.start(frames.put, faults.append)
+def filming(camera: Camera) -> Iterator[Hand[EncodedFrame]]:
+    frames, faults = Hand[EncodedFrame](), list[str]()
+    camera.start(frames.give, faults.append)
     try:
         yield frames
     finally:
+        frames.let_go()
         camera.stop()
         camera.stop()
     assert faults == []
 
 
-def take(frames: queue.Queue[EncodedFrame], count: int) -> list[EncodedFrame]:
-    return [frames.get(timeout=WAIT_S) for _ in range(count)]
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    with patient_time():
+        yield
 
 
 def nal_types(access_unit: bytes) -> list[int]:
@@ -78,7 +78,7 @@ def test_the_scene_delivers_closed_gops_of_one_second(size: tuple[int, int]) -> 
     assert (camera.info.kind, camera.info.sensor) == ("simulated", f"scene-{size[0]}x{size[1]}")
     before_ns = boottime_ns()
     with filming(camera) as frames:
-        got = take(frames, 65)
+        got = frames.take(65)
     assert_closed_one_second_gops(got, 30)
     assert before_ns < got[0].captured_ns < got[-1].captured_ns <= boottime_ns()
     readings = strips(got)
@@ -89,7 +89,7 @@ def test_the_scene_delivers_closed_gops_of_one_second(size: tuple[int, int]) -> 
 
 def test_gops_are_closed_a_decoder_may_begin_at_any_of_them() -> None:
     with filming(SceneCamera(176, 144, frame_rate=10)) as frames:
-        got = take(frames, 20)
+        got = frames.take(20)
     readings = strips(got[10:])
     assert [reading.frame for reading in readings if reading.ok] == [frame.sequence for frame in got[10:]]
 
@@ -142,7 +142,7 @@ def test_a_clip_is_looped_at_its_own_size_and_rate(tmp_path: Path) -> None:
     assert (camera.info.kind, camera.info.sensor) == ("clip", "walk.mp4")
     assert (camera.format.width, camera.format.height, camera.format.frame_rate) == (200, 150, 12)
     with filming(camera) as frames:
-        got = take(frames, 26)
+        got = frames.take(26)
     assert_closed_one_second_gops(got, 12)
     pictures = decoded(got)
     levels = [plane_view(picture.planes[0])[70:110, 100:].mean() for picture in pictures]
@@ -158,7 +158,7 @@ def test_a_large_clip_is_scaled_to_720_lines(tmp_path: Path) -> None:
 
 def test_a_real_street_clip_carries_readable_strips(shared_data: Callable[[str], Path]) -> None:
     with filming(ClipCamera(str(shared_data("bikes.mp4")))) as frames:
-        got = take(frames, 52)
+        got = frames.take(52)
     assert_closed_one_second_gops(got, 25)
     assert [(reading.frame, reading.ok) for reading in strips(got)] == [(frame.sequence, True) for frame in got]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import queue
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from patient_time import Hand, patient_time
 
 from hal.camera import AdjustsBitrate, EncodedFrame, ShowsPictures, SmallPicture
 from hal.microphone import EncodedSound
@@ -24,7 +24,6 @@ from simulator.drivers.camera import SceneCamera
 from simulator.drivers.microphone import ToneMicrophone
 from simulator.drivers.picture import plane_view
 
-WAIT_S = 20
 RATE = 10
 
 
@@ -50,10 +49,10 @@ class Filmed:
 
     def __init__(self, path: str, **options: Any) -> None:
         self.path = path
-        self.frames: queue.Queue[EncodedFrame] = queue.Queue()
+        self.frames = Hand[EncodedFrame]()
         self.camera = SceneCamera(320, 180, frame_rate=RATE, hardware_socket=path, **options)
         assert self.camera.small_picture() is None
-        self.camera.start(self.frames.put, lambda text: pytest.fail(text))
+        self.camera.start(self.frames.give, lambda text: pytest.fail(text))
 
     def world(self, operation: dict[str, Any]) -> dict[str, Any]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -63,12 +62,11 @@ class Filmed:
             return answer
 
     def take(self, count: int) -> list[EncodedFrame]:
-        return [self.frames.get(timeout=WAIT_S) for _ in range(count)]
+        return self.frames.take(count)
 
     def whole_second(self) -> list[EncodedFrame]:
         """A group of pictures that began after now."""
-        while not self.frames.empty():
-            self.frames.get()
+        self.frames.forget()
         return [*itertools.dropwhile(lambda frame: not frame.keyframe, self.take(2 * RATE))][:RATE]
 
 
@@ -79,7 +77,14 @@ def filming(**options: Any) -> Iterator[Filmed]:
         try:
             yield filmed
         finally:
+            filmed.frames.let_go()
             filmed.camera.stop()
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    with patient_time():
+        yield
 
 
 def sensor_part(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -156,7 +161,7 @@ def test_a_stalled_encoder_delivers_nothing_and_the_sensor_goes_on() -> None:
         before = filmed.take(RATE)[-1]
         assert filmed.world({"op": "camera", "encoder_stall_s": 1.5})["ok"]
         small = small_of(filmed.camera)
-        frames = [filmed.frames.get(timeout=WAIT_S) for _ in range(RATE)]
+        frames = filmed.take(RATE)
         stalled = next(
             later for earlier, later in itertools.pairwise([before, *frames]) if later.sequence > earlier.sequence + 1
         )
@@ -189,19 +194,19 @@ def test_a_look_that_nobody_knows_is_refused() -> None:
 def test_a_clipped_microphone_is_at_full_scale() -> None:
     with tempfile.TemporaryDirectory(prefix="looks-") as directory:
         path = str(Path(directory) / "hw.sock")
-        sounds: queue.Queue[EncodedSound] = queue.Queue()
+        sounds = Hand[EncodedSound]()
         microphone = ToneMicrophone(hardware_socket=path)
-        microphone.start(sounds.put, lambda text: pytest.fail(text))
+        microphone.start(sounds.give, lambda text: pytest.fail(text))
         try:
-            quiet = [sounds.get(timeout=WAIT_S).level_dbfs for _ in range(20)][5:]
+            quiet = [sound.level_dbfs for sound in sounds.take(20)][5:]
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.connect(path)
                 connection.sendall(b'{"op":"microphone","clipped_s":60}\n')
                 assert json.loads(connection.makefile("rb").readline())["ok"]
-            while not sounds.empty():
-                sounds.get()
-            loud = [sounds.get(timeout=WAIT_S).level_dbfs for _ in range(20)][5:]
+            sounds.forget()
+            loud = [sound.level_dbfs for sound in sounds.take(20)][5:]
         finally:
+            sounds.let_go()
             microphone.stop()
     assert max(quiet) < -5
     assert min(loud) > -0.1

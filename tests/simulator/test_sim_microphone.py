@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,26 +9,31 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from patient_time import Hand, patient_time
 
 from hal.errors import BadDriverOption
 from hal.microphone import EncodedSound, Microphone
 from simulator.drivers.microphone import ClipMicrophone, ToneMicrophone
 from simulator.drivers.pace import boottime_ns
 
-WAIT_S = 20
-
 
 @contextmanager
-def hearing(microphone: Microphone) -> Iterator[queue.Queue[EncodedSound]]:
-    sounds: queue.Queue[EncodedSound] = queue.Queue()
-    faults: list[str] = []
-    microphone.start(sounds.put, faults.append)
+def hearing(microphone: Microphone) -> Iterator[Hand[EncodedSound]]:
+    sounds, faults = Hand[EncodedSound](), list[str]()
+    microphone.start(sounds.give, faults.append)
     try:
         yield sounds
     finally:
+        sounds.let_go()
         microphone.stop()
         microphone.stop()
     assert faults == []
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    with patient_time():
+        yield
 
 
 def decoded(microphone: Microphone, sounds: list[EncodedSound]) -> np.ndarray:
@@ -52,7 +56,7 @@ def test_the_tone_is_aac_with_times_that_do_not_drift(rate: int) -> None:
     assert (microphone.format.channels, microphone.format.samples_per_frame) == (1, 1024)
     before_ns = boottime_ns()
     with hearing(microphone) as sounds:
-        got = [sounds.get(timeout=WAIT_S) for _ in range(2 + 3 * rate // 2048)]  # a second and a half
+        got = sounds.take(2 + 3 * rate // 2048)  # a second and a half
     times = [sound.captured_ns for sound in got]
     for number, time_ns in enumerate(times):
         assert time_ns - times[0] == pytest.approx(number * 1024 * 1_000_000_000 / rate, abs=2)
@@ -66,7 +70,7 @@ def test_the_tone_is_aac_with_times_that_do_not_drift(rate: int) -> None:
 def test_the_level_belongs_to_the_samples_and_a_tick_comes_each_second() -> None:
     microphone = ToneMicrophone()
     with hearing(microphone) as sounds:
-        got = [sounds.get(timeout=WAIT_S) for _ in range(75)]
+        got = sounds.take(75)
     samples = decoded(microphone, got)
     assert got[0].level_dbfs == -120.0
     peaks = [20 * np.log10(np.abs(samples[1024 * n : 1024 * (n + 1)]).max() + 1e-9) for n in range(len(got))]
@@ -97,7 +101,7 @@ def test_a_clip_sounds_in_a_loop(tmp_path: Path) -> None:
     microphone = ClipMicrophone(str(write_sound(tmp_path / "beep.wav")))
     assert (microphone.info.kind, microphone.info.sensor) == ("clip", "beep.wav")
     with hearing(microphone) as sounds:
-        got = [sounds.get(timeout=WAIT_S) for _ in range(60)]
+        got = sounds.take(60)
     samples = decoded(microphone, got)
     assert loudest_hz(samples[2048:], 48_000) == pytest.approx(1000, abs=8)
     assert min(sound.level_dbfs for sound in got[3:]) > -16
@@ -107,7 +111,7 @@ def test_a_clip_without_sound_gets_the_tone_and_says_so(shared_data: Callable[[s
     microphone = ClipMicrophone(str(shared_data("bikes.mp4")))
     assert microphone.info.kind == "simulated"
     with hearing(microphone) as sounds:
-        got = [sounds.get(timeout=WAIT_S) for _ in range(20)]
+        got = sounds.take(20)
     assert loudest_hz(decoded(microphone, got)[4096:16384], 48_000) == pytest.approx(440, abs=8)
 
 
