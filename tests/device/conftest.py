@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from camera_bench import CameraBench
+from fair_time import FairTime
 
 from fleet.ca import create_agency, write_credential
 
@@ -42,3 +43,11 @@ def bench(pki: Path) -> Iterator[Callable[..., CameraBench]]:
         camera.close()
     for directory in directories:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def fair(tmp_path: Path) -> Iterator[FairTime]:
+    """For a test of a time that is a requirement: how much of it the machine gave to the camera."""
+    witness = FairTime(tmp_path).begin()
+    yield witness
+    witness.end()

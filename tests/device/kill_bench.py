@@ -10,7 +10,8 @@ import random
 import time
 from dataclasses import dataclass
 
-from camera_bench import SECOND, CameraBench, media, statements, until
+from camera_bench import SECOND, CameraBench, first_statement, media, statements, until
+from fair_time import FairTime
 
 from evidence.statements import Open
 
@@ -23,11 +24,17 @@ class Death:
     resumed: str
     lost_s: float
     """From the last frame in the recovered recording to the kill."""
+    own_s: float
+    """So much of that was the camera's own, and not this machine's (`fair_time`)."""
+    told: int
+    """The last frame of which somebody was told that it is durable; 0 if nobody was."""
+    held: int
+    """The last frame in the recovered recording; 0 if there is none."""
     resume_s: float
     """From the start of the new process to the `open` of the linked recording."""
 
 
-def live_through(camera: CameraBench, kills: int, seed: int) -> list[Death]:
+def live_through(camera: CameraBench, kills: int, seed: int, fair: FairTime) -> list[Death]:
     """Start a recording, then kill and start again so many times. The camera runs and records at the end."""
     chance = random.Random(seed)
     camera.start()
@@ -35,6 +42,7 @@ def live_through(camera: CameraBench, kills: int, seed: int) -> list[Death]:
     deaths: list[Death] = []
     for _ in range(kills):
         time.sleep(chance.uniform(0.0, 3.0))  # any moment of a recording: before its first fragment, and later
+        told = [one.number or 0 for one in tuple(camera.notices) if one.event == "fragment" and one.recording == stem]
         killed_ns = camera.kill()
         started_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         number = int(stem.rpartition("-")[2])
@@ -47,10 +55,19 @@ def live_through(camera: CameraBench, kills: int, seed: int) -> list[Death]:
         end_ns = facts[-1].start_ns + facts[-1].duration_ns if facts else None
         opened = statements(camera.path(stem))[0] if report else None
         last_ns = end_ns if end_ns is not None else opened.mono_ns if opened is not None else killed_ns
-        until(lambda name=resumed: camera.path(name).exists() and camera.path(name).stat().st_size)
-        linked = statements(camera.path(resumed))[0]
+        linked = first_statement(camera.path(resumed))
         assert isinstance(linked, Open)
         assert linked.resumes == number
-        deaths.append(Death(stem, resumed, (killed_ns - last_ns) / SECOND, (linked.mono_ns - started_ns) / SECOND))
+        deaths.append(
+            Death(
+                stem,
+                resumed,
+                lost_s=(killed_ns - last_ns) / SECOND,
+                own_s=fair.own_s(last_ns, killed_ns),
+                told=max(told, default=0),
+                held=max((one.first_frame + one.frames - 1 for one in facts), default=0),
+                resume_s=(linked.mono_ns - started_ns) / SECOND,
+            )
+        )
         stem = resumed
     return deaths

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from camera_bench import CameraBench, media, metadata, statements, until
+from camera_bench import CameraBench, first_statement, media, metadata, statements, until
 
 from evidence.audit import audit
 from evidence.audit_read import read_heap
 from evidence.requests import SelfTestRequest
 from evidence.statements import Close, Open
+
+SLOW = {"frame_rate": 5}
+"""Its six buffers hold more than a second of pictures: a loaded machine must not make the sensor lose any."""
 
 
 def held(path: Path) -> list[int]:
@@ -21,16 +24,21 @@ def held(path: Path) -> list[int]:
     return [n for one in facts for n in range(one.first_frame, one.first_frame + one.frames)]
 
 
+def newest(camera: CameraBench) -> str | None:
+    """The file in which the recording went on last."""
+    return [one.word for one in tuple(camera.notices) if one.event == "rolled_over"][-1]
+
+
 @pytest.mark.requirement("R22")
 def test_a_recording_goes_on_in_the_next_file_without_a_frame_lost_or_doubled(
     bench: Callable[..., CameraBench],
 ) -> None:
-    camera = bench(policy={"roll_over_s": 5}).start()
+    camera = bench(policy={"roll_over_s": 5}, camera=SLOW).start()
     first = camera.double_press()
-    rolled = camera.wait("rolled_over", count=2, timeout_s=40)
+    rolled = camera.wait("rolled_over", count=2)
     assert rolled.word is not None
-    camera.wait("recording_closed", "rolled_over", count=2, timeout_s=20)
-    assert camera.status().recording == rolled.word
+    camera.wait("recording_closed", "rolled_over", count=2)
+    until(lambda: camera.status().recording == newest(camera), what="it goes on in the newest file")
     assert camera.stop() == 0
     stems = sorted(path.stem for path in camera.spool.glob("SIM-0001-0*.evidence"))
     assert stems[0] == first
@@ -55,16 +63,14 @@ def test_a_recording_goes_on_in_the_next_file_without_a_frame_lost_or_doubled(
 
 @pytest.mark.requirement("R22")
 def test_a_crash_right_after_a_roll_over_goes_on_with_the_incident(bench: Callable[..., CameraBench]) -> None:
-    camera = bench(policy={"roll_over_s": 5}).start()
+    camera = bench(policy={"roll_over_s": 5}, camera=SLOW).start()
     camera.double_press()
-    camera.wait("recording_opened", count=2, timeout_s=30)
+    camera.wait("recording_opened", count=2)
     camera.kill()
     camera.start(ready=False)
     for stem in ("SIM-0001-000001", "SIM-0001-000002"):
         until(lambda name=stem: camera.recovered(name), what=f"{stem} is closed")
-    resumed = camera.path("SIM-0001-000003")
-    until(lambda: resumed.exists() and resumed.stat().st_size, what="the incident goes on")
-    opened = statements(resumed)[0]
+    opened = first_statement(camera.path("SIM-0001-000003"))  # the incident goes on
     assert isinstance(opened, Open)
     assert opened.resumes == 2
     assert camera.stop() == 0

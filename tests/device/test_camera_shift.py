@@ -368,10 +368,8 @@ def test_no_socket_and_no_state_directory_do_not_keep_the_camera_from_recording(
     command = [sys.executable, "-m", "device", "run", "--config", str(camera.directory / "device.toml")]
     with (camera.directory / "log.txt").open("ab") as log:
         camera.process = subprocess.Popen([*command, "--allow-simulated"], stderr=log)
-    until(lambda: (camera.directory / "hw.sock").exists())
-    until(lambda: list(camera.spool.glob("*-log-*")))
-    for _ in range(2):
-        camera.press(RECORD)
+    until(lambda: DOCK in camera.pins(), what="the last of the lines is watched, and so is the button")
+    camera.press(RECORD, times=2)
     until(lambda: [one for one in camera.spool.glob("SIM-0001-000001.evidence") if one.stat().st_size > 50_000])
     assert camera.stop() == 0
     camera.verify("SIM-0001-000001")
