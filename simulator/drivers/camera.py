@@ -2,8 +2,8 @@
 
 Frames follow an absolute schedule on CLOCK_BOOTTIME. `captured_ns` is the frame's instant in that schedule, as a sensor
 would stamp it; the strip and the caption show the camera's own UTC of that instant. A camera that falls behind by more
-than a few frames (a real one has as many buffers) skips what it missed, and `sequence` shows the hole. A key frame is
-due every second of the schedule, also after a hole: no GOP ever lasts longer.
+than `BUFFERED_S` (a real one has buffers, and a processor of its own) skips what it missed, and `sequence` shows the
+hole. A key frame is due every second of the schedule, also after a hole: no GOP ever lasts longer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from simulator.drivers.runner import Steps
 from simulator.drivers.scene import Scene
 from simulator.drivers.shown import Shown
 
-BUFFERS = 6  # frames that may wait before one is lost
+BUFFERED_S = 1  # so long a frame may wait before it is lost: less than a camera may be silent without a fault
 _NS_PER_MS = 1_000_000
 
 
@@ -101,7 +101,7 @@ class _SimulatedCamera(PictureControls, LiveSource[EncodedFrame]):
         while True:
             yield pace.instant_ns(sequence)
             due = pace.due(boottime_ns())
-            if due - sequence > BUFFERS:
+            if due - sequence > self._rate * BUFFERED_S:
                 sequence = due
             captured_ns = pace.instant_ns(sequence)
             if not self._is_lost(captured_ns):

@@ -31,7 +31,7 @@ from simulator.drivers.runner import Steps
 
 BLOCK = 1024  # samples of one AAC access unit
 SILENCE_DBFS = -120.0
-_BUFFERED_BLOCKS = 16  # a third of a second may wait before sound is lost
+_BUFFERED_S = 1  # so long may sound wait before it is lost: as long as pictures do
 _RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 
@@ -109,7 +109,7 @@ class _SimulatedMicrophone(LiveSource[EncodedSound]):
         while True:
             yield pace.instant_ns(number + 1)  # a block is there when its last sample is
             due = pace.due(boottime_ns())
-            if due - number - 1 > _BUFFERED_BLOCKS:
+            if (due - number - 1) * BLOCK > self._rate * _BUFFERED_S:
                 number = due - 1
             started_ns = pace.instant_ns(number)
             samples = sound.block(self._time.utc_at_ns(started_ns))

@@ -21,7 +21,7 @@ from hal.driver_options import whole_number
 from hal.microphone import EncodedSound
 from hal.x264 import X264Encoder, gop_frames
 from simulator import strip
-from simulator.drivers.camera import BUFFERS, SceneCamera
+from simulator.drivers.camera import BUFFERED_S, SceneCamera
 from simulator.drivers.caption import Caption
 from simulator.drivers.looks import Look, Looks
 from simulator.drivers.microphone import BLOCK, SILENCE_DBFS, Tone, ToneMicrophone, aac_encoder, encoded, level_dbfs
@@ -124,7 +124,7 @@ class OnceCamera(SceneCamera):
             captured_ns = pace.instant_ns(sequence)
             yield captured_ns
             due = pace.due(boottime_ns())
-            if due - sequence > BUFFERS:
+            if due - sequence > self._rate * BUFFERED_S:
                 sequence = due
                 captured_ns = pace.instant_ns(sequence)
             if not self._is_lost(captured_ns):

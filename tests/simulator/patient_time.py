@@ -45,11 +45,12 @@ class PatientTime(program_time.MachineTime):
 
 
 @contextlib.contextmanager
-def patient_time() -> Iterator[None]:
+def patient_time() -> Iterator[PatientTime]:
     """This process goes by that time until the end of the block."""
-    before = program_time.run_on(PatientTime())
+    patient = PatientTime()
+    before = program_time.run_on(patient)
     try:
-        yield
+        yield patient
     finally:
         program_time.run_on(before)
 

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import PictureType
-from patient_time import Hand, patient_time
+from patient_time import Hand, PatientTime, patient_time
 
 from hal.camera import Camera, EncodedFrame
 from hal.errors import BadDriverOption
@@ -39,9 +39,9 @@ def filming(camera: Camera) -> Iterator[Hand[EncodedFrame]]:
 
 
 @pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    with patient_time():
-        yield
+def patience() -> Iterator[PatientTime]:
+    with patient_time() as clock:
+        yield clock
 
 
 def nal_types(access_unit: bytes) -> list[int]:
@@ -92,6 +92,21 @@ def test_gops_are_closed_a_decoder_may_begin_at_any_of_them() -> None:
         got = frames.take(20)
     readings = strips(got[10:])
     assert [reading.frame for reading in readings if reading.ok] == [frame.sequence for frame in got[10:]]
+
+
+def test_a_camera_that_is_late_makes_up_for_it_and_counts_what_it_lost_when_it_is_much_later(
+    patience: PatientTime,
+) -> None:
+    with filming(SceneCamera(176, 144, frame_rate=10)) as frames:
+        got = frames.take(5)
+        patience.sleep(0.8)
+        got += frames.take(20)
+        assert [frame.sequence for frame in got] == list(range(25))
+        patience.sleep(2.0)
+        after = [got[-1], *frames.take(20)]
+    holes = [late for early, late in itertools.pairwise(after) if late.sequence != early.sequence + 1]
+    assert len(holes) == 1
+    assert holes[0].keyframe, "what follows a hole can be decoded"
 
 
 def test_the_same_seed_draws_the_same_town() -> None:
