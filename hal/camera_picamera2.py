@@ -246,10 +246,12 @@ def boottime_of_sensor_ns(stamped_ns: int) -> int:
     libcamera documents it as CLOCK_BOOTTIME; the Raspberry Pi's pipeline hands on the kernel's CLOCK_MONOTONIC. They
     differ by the time that the board slept. A stamp that would lie in the future if it were the latter is the former.
     """
-    boottime_ns, monotonic_ns = program_time.boottime_ns(), program_time.monotonic_ns()
     if stamped_ns <= 0:
-        return boottime_ns
-    return min(stamped_ns + boottime_ns - monotonic_ns if stamped_ns <= monotonic_ns else stamped_ns, boottime_ns)
+        return program_time.boottime_ns()
+    # Two clocks cannot be read at once: on a busy board something comes between. The least of a few readings is theirs.
+    slept_ns = min(-program_time.monotonic_ns() + program_time.boottime_ns() for _ in range(3))
+    boottime_ns = program_time.boottime_ns()
+    return min(stamped_ns + slept_ns if stamped_ns + slept_ns <= boottime_ns else stamped_ns, boottime_ns)
 
 
 def _picamera2(number: int) -> Any:

@@ -6,9 +6,11 @@ run in the lab, where the kernel has a camera of its own (vivid).
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -29,7 +31,7 @@ from hal.picture_encoder import plane_view
 from hal.registry import find_driver
 from hal.v4l2_stream import RawFrame, StreamFormat
 
-WAIT_S = 30
+WAIT_S = 120
 SIZE = (320, 240)
 
 
@@ -102,6 +104,8 @@ class Film:
         self.frames: queue.Queue[EncodedFrame] = queue.Queue(maxsize=40)
         self.faults: queue.Queue[str] = queue.Queue()
         self.ended = threading.Event()
+        self.meanwhile: list[EncodedFrame] = []
+        """Frames that came while a fault was waited for: a driver whose frames nobody takes looks at nothing else."""
 
     def on_frame(self, frame: EncodedFrame) -> None:
         while not self.ended.is_set():  # the played device is as fast as who reads it
@@ -113,6 +117,15 @@ class Film:
 
     def take(self, count: int) -> list[EncodedFrame]:
         return [self.frames.get(timeout=WAIT_S) for _ in range(count)]
+
+    def fault(self) -> str:
+        """The next one; whatever is delivered before it is kept."""
+        deadline_s = time.monotonic() + WAIT_S
+        while self.faults.empty():
+            assert time.monotonic() < deadline_s, "no fault is told"
+            with contextlib.suppress(queue.Empty):
+                self.meanwhile.append(self.frames.get(timeout=0.01))
+        return self.faults.get()
 
 
 @contextmanager
@@ -204,9 +217,8 @@ def test_an_unplugged_camera_is_said_once_and_comes_back_by_itself() -> None:
     with filming(device) as (_, film):
         before = film.take(5)[-1]
         device.plugged.clear()
-        said = film.faults.get(timeout=WAIT_S)
-        assert "has gone: plug it in again" in said
-        assert "cannot be opened" in film.faults.get(timeout=WAIT_S)
+        assert "has gone: plug it in again" in film.fault()
+        assert "cannot be opened" in film.fault()
         device.plugged.set()
         later = [film.frames.get(timeout=WAIT_S)]
         while later[-1].sequence <= before.sequence or not later[-1].keyframe:
@@ -223,9 +235,9 @@ def test_a_camera_that_falls_silent_is_closed_and_opened_again() -> None:
     with filming(device, silence_s=0.5) as (_, film):
         film.take(3)
         device.silent.set()
-        assert "no picture for 0.5 s" in film.faults.get(timeout=WAIT_S)
+        assert "no picture for 0.5 s" in film.fault()
         device.silent.clear()
-        got = film.take(45)
+        got = film.meanwhile + film.take(45)
     assert device.opened >= 2
     assert all(late.sequence > early.sequence for early, late in itertools.pairwise(got))
     holes = [late for early, late in itertools.pairwise(got) if late.sequence - early.sequence > 1]

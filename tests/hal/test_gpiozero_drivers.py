@@ -22,7 +22,7 @@ from hal.pins import default_factory
 from hal.switches import Edge
 from hal.switches_gpiozero import GpiozeroSwitches
 
-WAIT_S = 10.0
+WAIT_S = 120.0
 BUTTON = {"record_button": {"pin": 17, "active_high": False}}
 LIGHTBAR = {"lightbar": {"pin": 27, "active_high": True}}
 

@@ -18,7 +18,7 @@ from hal.errors import BadDriverOption
 from hal.gps import GpsEpoch
 from hal.gps_serial import MAX_UNENDED_BYTES, LineBuffer, NmeaSerialReceiver
 
-WAIT_S = 10.0
+WAIT_S = 120.0
 SECOND_NS = 1_000_000_000
 RMC = b"$GPRMC,120000.00,A,5130.12345,N,00007.54321,W,10.0,359.9,050326,,,A*7A\r\n"
 

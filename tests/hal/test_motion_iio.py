@@ -14,7 +14,7 @@ from hal.errors import BadDriverOption
 from hal.motion import Acceleration
 from hal.motion_iio import STEADY, IioMotion, axes_of, mount_matrix
 
-WAIT_S = 20.0
+WAIT_S = 120.0
 G = 16384
 """One g of a MPU-6050 at ±2 g."""
 
