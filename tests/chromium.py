@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MS = 60_000
+"""For what a page shows by and by: a busy machine takes its time, and each wait ends when it is shown."""
 
 
 @contextlib.contextmanager
@@ -21,6 +23,7 @@ def chromium() -> Iterator[Browser]:
             pytest.fail("chromium is not installed: apt-get install chromium")
         pytest.skip("chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=["--no-sandbox"])
         yield browser
         browser.close()

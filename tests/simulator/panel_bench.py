@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, Page, expect
+from real_time import comes_first
 
-READY_MS = 40_000
+READY_MS = 120_000
 SCENARIO = """\
 title = "On the bench"
 [profile]
@@ -53,7 +54,7 @@ def served(directory: Path) -> Iterator[str]:
         "--out",
         str(directory / "run"),
     ]
-    with log.open("w") as file:
+    with log.open("w") as file, comes_first():
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True)
     try:
         assert process.stdout is not None
@@ -63,7 +64,7 @@ def served(directory: Path) -> Iterator[str]:
         yield found[0]
     finally:
         process.terminate()
-        code = process.wait(60)
+        code = process.wait(180)
     assert code == 0, log.read_text()
 
 
@@ -78,6 +79,12 @@ class Tab:
     def press(self, key: str, seconds: float = 0.12) -> None:
         """A finger on the key for so long."""
         self.page.keyboard.press(key, delay=seconds * 1000)
+
+    def hold(self, key: str, until: str) -> None:
+        """A finger on the key until the camera says so: however late an order comes, it is held for long enough."""
+        self.page.keyboard.down(key)
+        self.until("#state-pill", until)
+        self.page.keyboard.up(key)
 
     def begin(self) -> None:
         """As after the self-test: not in the dock, not recording."""
@@ -110,4 +117,4 @@ def looked_at(browser: Browser, url: str, **options: Any) -> Iterator[Tab]:
 def order(url: str, what: dict[str, Any] | bytes, **headers: str) -> httpx.Response:
     """One order, as a program sends it."""
     content = {"content": what} if isinstance(what, bytes) else {"json": what}
-    return httpx.post(f"{url}order", headers={"X-Firsthand-Panel": "1", **headers}, timeout=60, **content)  # type: ignore[arg-type]
+    return httpx.post(f"{url}order", headers={"X-Firsthand-Panel": "1", **headers}, timeout=180, **content)  # type: ignore[arg-type]

@@ -14,7 +14,8 @@ from panel_bench import Tab, looked_at, order, served
 from playwright.sync_api import Browser, FloatRect, Page, expect
 
 LOOK = (Path(__file__).parents[1] / "dock" / "page_look.js").read_text("utf-8")
-SOON_MS = 40_000
+SOON_MS = 120_000
+PATIENCE_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +40,7 @@ def record_and_stop(tab: Tab) -> None:
     expect(tab.page.locator("[data-line=lightbar]")).to_have_attribute("aria-pressed", "true", timeout=SOON_MS)
     tab.press("r")  # a marker
     expect(tab.page.locator("#files")).to_contain_text("marker", timeout=SOON_MS)
-    tab.press("r", 1.3)
-    tab.until("#state-pill", "confirming stop")
+    tab.hold("r", until="confirming stop")
     tab.press("r")
     tab.until("#state-pill", "ready")
 
@@ -56,19 +56,19 @@ def test_the_first_minute_by_keyboard_from_the_press_to_the_verified_video(brows
         tab.until("#stored", "Recording 1")
         page.get_by_role("button", name="Verify and play").click()
         tab.until(".verdict", "Everything holds")
-        assert page.locator(".verdicts li.good").count() == 6
+        expect(page.locator(".verdicts li.good")).to_have_count(6)
         page.evaluate("document.querySelector('video').play()")
         expect(page.locator(".player .time")).to_contain_text(re.compile("0:0[1-9] of"), timeout=SOON_MS)
-        assert page.locator(".markers li").count() >= 3
+        expect(page.locator(".markers li").nth(2)).to_be_attached()
+        page.evaluate("video = document.querySelector('video'); video.pause(); video.currentTime = 0")
+        tab.until(".player .time", "0:00 of")
         dot = page.locator("circle.dot")
         before = dot.get_attribute("cx") or ""
-        page.evaluate(
-            "video = document.querySelector('video'); video.pause(); video.currentTime = video.duration - 0.2"
-        )
+        page.evaluate("video.currentTime = video.duration - 0.2")
         expect(dot).not_to_have_attribute("cx", before, timeout=SOON_MS)
         page.get_by_role("button", name="Change one bit of a copy").click()
         tab.until(".forged.good", "One bit was changed, and the copy is refused")
-        assert page.locator("#guide li.done").count() == 6
+        expect(page.locator("#guide li.done")).to_have_count(6)
         assert all(one.startswith(panel) for one in tab.asked), "a request went elsewhere"
         assert tab.complaints == []
 
@@ -87,12 +87,17 @@ def test_a_mouse_presses_the_drawn_button_and_drags_the_camera_into_its_dock(bro
         page = tab.page
         tab.begin()
         red = page.locator("#camera [data-hold=record_button]")
+        red.hover()
         for _ in range(2):
-            red.click(delay=120)
+            page.mouse.down()
+            page.wait_for_timeout(120)
+            page.mouse.up()
         tab.until("#state-pill", "recording")
         expect(page.locator("#rec-mark")).to_contain_text("REC SIM-0001")
-        red.click(delay=1300)
+        red.hover()
+        page.mouse.down()
         tab.until("#state-pill", "confirming stop")
+        page.mouse.up()
         red.click(delay=120)
         tab.until("#state-pill", "ready")
         body = resting(page, "#camera .ring")
@@ -178,7 +183,7 @@ def test_only_its_own_page_on_this_computer_may_ask(panel: str, headers: dict[st
 
 
 def test_an_order_without_the_panels_header_is_refused(panel: str) -> None:
-    answer = httpx.post(f"{panel}order", content=b'{"order":"anew"}')
+    answer = httpx.post(f"{panel}order", content=b'{"order":"anew"}', timeout=PATIENCE_S)
     assert answer.status_code == 403
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
 
@@ -188,16 +193,16 @@ def test_an_order_without_the_panels_header_is_refused(panel: str) -> None:
     ["export/../pki/root.pem", "export/%2e%2e%2fpki%2froot.pem", "export/x.pem", "assets/../app.py", "assets/%2e%2e"],
 )
 def test_nothing_but_exports_and_assets_is_given_out(panel: str, path: str) -> None:
-    assert httpx.get(f"{panel}{path}").status_code == 404
+    assert httpx.get(f"{panel}{path}", timeout=PATIENCE_S).status_code == 404
 
 
 def test_pages_that_never_close_do_not_pile_up(panel: str) -> None:
-    with httpx.Client(timeout=10) as client:
+    with httpx.Client(timeout=PATIENCE_S) as client:
         streams = [client.stream("GET", f"{panel}events").__enter__() for _ in range(15)]
         answers = [one.status_code for one in streams]
         for one in streams:
             one.close()
     assert answers[0] == 200
-    deadline_s = time.monotonic() + 60
-    while httpx.get(f"{panel}facts.json").status_code != 200:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while httpx.get(f"{panel}facts.json", timeout=PATIENCE_S).status_code != 200:
         assert time.monotonic() < deadline_s, "the panel does not answer any more"
