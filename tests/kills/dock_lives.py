@@ -25,7 +25,7 @@ from evidence.handover import decode_receipt
 from evidence.trust import Trust
 from simulator.scaled_time import ScaledTime
 
-DRAINED_S: Final = 120.0
+DRAINED_S: Final = 300.0
 """Within so long, on whatever machine this is, everything is in the archive once nobody is killed any more."""
 _WEIGHTS: Final = {"recorder": 3, "agent": 5, "station": 7, "broker": 1}
 

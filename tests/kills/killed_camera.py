@@ -25,7 +25,7 @@ from simulator.settings_text import toml_text
 from simulator.thermal_feed import ThermalFeed
 
 SERIAL: Final = "SIM-0001"
-READY_S: Final = 60.0
+READY_S: Final = 180.0
 """A recorder that does not answer within so long, on whatever machine this is, does not start again."""
 POLICY: Final[dict[str, Any]] = {
     "v": 1, "name": "kills", "version": 1, "pre_event_s": 1, "keep_after_receipt_h": 0, "min_free_mib": 1,
@@ -171,7 +171,7 @@ class KilledCamera:
     def _tell(self, pin: int, *, active: bool) -> None:
         """Lines are active low. Nobody there: the next life finds the line so."""
         with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(10)
+            connection.settimeout(120)
             connection.connect(str(self._hardware))
             connection.sendall(json.dumps({"op": "pin", "pin": pin, "level": 0 if active else 1}).encode() + b"\n")
             connection.makefile("rb").readline()
@@ -190,7 +190,7 @@ class KilledCamera:
     def say(self, request: Request) -> socket.socket | None:
         """Ask and do not wait for the answer; the connection, None if nobody is there."""
         connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(20)
+        connection.settimeout(120)
         try:
             connection.connect(str(self.socket))
             connection.sendall(msgspec.json.encode(request) + b"\n")

@@ -7,6 +7,7 @@ start, until a receipt lets the file go.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 from dataclasses import dataclass, field
@@ -140,7 +141,11 @@ class Owed:
 
     def recovering(self, dead: list[Held]) -> bool:
         """Whether a file that a death left open is not closed yet, nor set aside."""
-        return any(one.path.exists() and not held(one.path).closed for one in dead)
+        for one in dead:
+            with contextlib.suppress(FileNotFoundError):  # set aside, maybe while we look
+                if not held(one.path).closed:
+                    return True
+        return False
 
     def unrecovered(self, dead: list[Held]) -> list[str]:
         """What is wrong with the files that a death left open, once the next life has recovered them."""
@@ -195,7 +200,10 @@ def _endings(events: list[Event], recordings: dict[int, bool]) -> list[str]:
 
 def resumed(path: Path) -> int | None:
     """The number of the recording that this one goes on from."""
-    opened = held(path).opened
+    try:
+        opened = held(path).opened
+    except FileNotFoundError:  # a recording without a beginning, which its camera has taken away meanwhile
+        return None
     return None if opened is None else opened.resumes
 
 

@@ -27,7 +27,7 @@ from vault_holder import prove  # noqa: E402
 RATE: Final = 1_500_000
 """Bits of picture a second: enough to fill what is left of the card soon."""
 LEFT_BYTES: Final = 900_000
-STOP_S: Final = 30
+STOP_S: Final = 180
 
 
 @contextlib.contextmanager
@@ -65,10 +65,10 @@ def offload(card: RecordedCard, camera: CameraBench, without: Without | None = N
             camera.hold_to_stop()
         prove(camera, old[0])
         dock(card, camera, old, without)
-        until(lambda: (camera.spool / ".reserve").exists(), 30, what="the reserve")
+        until(lambda: (camera.spool / ".reserve").exists(), 180, what="the reserve")
         fill(card.place, LEFT_BYTES)
         camera.double_press()
-        until(lambda: not any(camera.path(stem).exists() for stem in old), 60, what="both make room")
+        until(lambda: not any(camera.path(stem).exists() for stem in old), 300, what="both make room")
         camera.fragments(1)
         camera.stop()
     finally:
@@ -89,7 +89,7 @@ def dock(card: RecordedCard, camera: CameraBench, stems: list[str], without: Wit
         agent.write_text(words.replace('"agent-state"', f'"{card.place}/agent"'))
         with running(card, "agent", agent, without):
             receipts = [camera.state / "receipts" / f"{stem}.evidence.receipt.p7s" for stem in stems]
-            until(lambda: all(one.exists() for one in receipts), 60, what="a receipt for each")
+            until(lambda: all(one.exists() for one in receipts), 300, what="a receipt for each")
     camera.line(DOCK, active=False)
 
 

@@ -145,7 +145,7 @@ class RecordedCard:
     def _stop_daemon(self, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, 15)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 180
         while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
             time.sleep(0.02)
 

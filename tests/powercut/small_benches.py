@@ -23,7 +23,7 @@ def work(card: RecordedCard, without: Without | None, *words: str) -> None:
     """Run one of the modules of this directory as a witnessed process, to its end."""
     paths = [str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in paths if one)}
-    subprocess.run([sys.executable, *witnessed(card, without), *words], check=True, env=environment, timeout=300)
+    subprocess.run([sys.executable, *witnessed(card, without), *words], check=True, env=environment, timeout=800)
 
 
 def device_log(

@@ -12,7 +12,7 @@ sys.path.append(str(HERE.parent / "device"))
 
 from camera_bench import CameraBench, until  # noqa: E402
 
-START_S = 90
+START_S = 300
 
 
 @dataclass

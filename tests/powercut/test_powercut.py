@@ -18,7 +18,7 @@ from acknowledgements import Expected
 from cutting import Cut, Seen
 from recorded_card import why_not
 
-pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.requirement("R38")]
+pytestmark = [pytest.mark.needs_root, pytest.mark.slow, pytest.mark.requirement("R38"), pytest.mark.timeout(1800)]
 CUTS = 40
 """Points, four models each."""
 
@@ -32,7 +32,6 @@ def recorded() -> None:
         pytest.skip(why)
 
 
-@pytest.mark.timeout(180)
 def test_a_recorder_whose_power_goes_keeps_every_fragment_it_told_of() -> None:
     tally = recorder_bench.run(cuts=CUTS, seed=1, seconds=8, starts=1)
     assert tally.told == []
@@ -43,7 +42,6 @@ def test_a_recorder_whose_power_goes_keeps_every_fragment_it_told_of() -> None:
     assert tally.worst > 0, "a cut in the middle of a recording costs the pictures that no fragment holds yet"
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.requirement("R34")
 def test_a_recording_on_its_way_to_the_store_is_never_in_neither_place() -> None:
     tally = offload_bench.run(cuts=CUTS // 2, seed=1)
