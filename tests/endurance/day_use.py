@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import sqlite3
+import threading
 import tracemalloc
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ class Sample:
     anon_mib: float
     descriptors: int
     threads: int
+    """Without virtual time's own pool: how many of those there are is chance, and no program has them."""
     tasks: int
     """Of the loop."""
     objects: int
@@ -85,7 +87,7 @@ class DayUse:
             rss_mib=process.rss_mib,
             anon_mib=process.anon_mib,
             descriptors=process.descriptors,
-            threads=process.threads,
+            threads=process.threads - sum(one.name.startswith("virtual_") for one in threading.enumerate()),
             tasks=len(asyncio.all_tasks(self.run.virtual.loop)),
             objects=len(gc.get_objects()),
             recordings=self.recordings,

@@ -104,7 +104,7 @@ def _ask_recorder(run: Running) -> None:
     """A status, a follower that hangs up in the middle, and nonsense."""
     for line in (b'{"op":"status"}\n', b'{"op":"events"}\n', b"nonsense\n"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
-            door.settimeout(10)
+            door.settimeout(120)
             door.connect(str(run.layout.recorder_socket))
             door.sendall(line)
             assert door.recv(65536)
@@ -121,14 +121,14 @@ def _ask_station(run: Running) -> None:
             context.load_cert_chain(pki / "camera-tls.pem", pki / "camera-tls.key")
         with (
             contextlib.suppress(ssl.SSLError, ConnectionError),
-            socket.create_connection(address, 10) as below,
+            socket.create_connection(address, 120) as below,
             context.wrap_socket(below, server_hostname="localhost") as line,
         ):
             line.sendall(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             while line.recv(65536):
                 pass
         context = ssl.create_default_context(cafile=str(pki / "tls-ca.pem"))
-    with socket.create_connection(address, 10) as below:
+    with socket.create_connection(address, 120) as below:
         below.sendall(b"\x16\x03\x01\x02\x00\x01")
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +13,15 @@ import pytest
 from evidence.export.decrypt import Vault
 from evidence.trust import Trust
 
+GROWS = """
+import sys, threading
+print("ready", flush=True)
+sys.stdin.readline()
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+file = open(sys.argv[1], "rb")
+print("grown", flush=True)
+sys.stdin.readline()
+"""
 HERE = Path(__file__).resolve().parent
 BENCHMARKS = HERE.parents[1] / "benchmarks"
 
@@ -27,17 +36,25 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_descriptors_threads_and_memory_of_a_process_are_seen(tmp_path: Path) -> None:
+    """Of a process that does nothing else: this one may end a thread, or close a file, at any time."""
     from process_use import disk_bytes, opened, use
 
-    before, over = use(), threading.Event()
-    waiting = threading.Thread(target=over.wait)
-    waiting.start()
     (tmp_path / "file").write_bytes(os.urandom(100_000))
-    with (tmp_path / "file").open("rb"):
-        after = use()
-        assert opened()[str(tmp_path / "file")] == 1
-    over.set()
-    waiting.join()
+    command = [sys.executable, "-c", GROWS, str(tmp_path / "file")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            before = use(process.pid)
+            process.stdin.write(b"grow\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == b"grown\n"
+            after = use(process.pid)
+            assert opened(process.pid)[str(tmp_path / "file")] == 1
+        finally:
+            process.kill()
+    assert use().descriptors > 2, "and of this one"
     assert after.descriptors == before.descriptors + 1
     assert after.threads == before.threads + 1
     assert 0 < after.anon_mib <= after.rss_mib
