@@ -67,7 +67,7 @@ def test_every_room_has_its_rule() -> None:
 
 def test_the_camera_daemon_loads_nothing_heavy() -> None:
     code = f"import sys, device.daemon; print([name for name in {HEAVY!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout.strip() == "[]"
 
 

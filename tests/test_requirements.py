@@ -77,7 +77,7 @@ def test_a_files_own_mark_counts_for_each_of_its_tests(trace) -> None:  # type: 
 def test_markers_are_seen_by_pytest_as_the_page_tells_them(trace) -> None:  # type: ignore[no-untyped-def]
     """The marker exists for pytest too, so that a misspelt one is an error (--strict-markers)."""
     command = [sys.executable, "-m", "pytest", "--markers"]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300).stdout
     assert "@pytest.mark.requirement(*numbers)" in shown
 
 

@@ -42,7 +42,7 @@ class EnrolServer:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(15)
+        status = self.process.wait(120)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return status
@@ -50,7 +50,7 @@ class EnrolServer:
     def token(self, serial: str, directory: Path, *more: str) -> Path:
         """A new token in a file."""
         command = [sys.executable, "-m", "fleet", "enrol-token", serial, "--ca", str(self.agency.ca), *more]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
         path = directory / f"{serial}.token"
         path.touch(mode=0o600)
         path.write_text(done.stdout)

@@ -290,7 +290,7 @@ def test_ctrl_c_is_waited_for_and_entered(bench: CardBench, mocker: Any, capsys:
 
     def verify(self: CardWriter, told: Callable[[int], None]) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        assert self._stop.wait(20)
+        assert self._stop.wait(120)
         os.kill(os.getpid(), signal.SIGINT)
         self._check_stop()
 

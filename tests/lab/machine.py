@@ -135,7 +135,7 @@ class Machine:
         """The guest has switched itself off (or has rebooted, with ``reboots=False``)."""
         assert self._process is not None
         try:
-            self._process.wait(seconds)
+            self._process.wait(seconds * PATIENCE)
         except subprocess.TimeoutExpired:
             raise self._fault(f"not switched off within {seconds:g} s") from None
         self._off()
@@ -259,7 +259,7 @@ class Machine:
         return self.directory / f"{name}.sock"
 
     def _connected(self, name: str) -> socket.socket:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 180
         while True:
             one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
@@ -316,7 +316,7 @@ def kvm_works(kernel: Path) -> bool:
     probe = [QEMU, *ACCELERATED, "-M", "pc", "-m", "256", "-nodefaults", "-no-user-config", "-display", "none",
              "-no-reboot", "-serial", "stdio", "-kernel", str(kernel), "-append", "console=ttyS0 panic=-1"]  # fmt: skip
     try:
-        done = subprocess.run(probe, capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(probe, capture_output=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         return False
     return b"Unable to mount root fs" in done.stdout

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kernel_modules import cache_directory
+from real_time import comes_first
 
 from fleet.image.debian_root import CannotBuild, DebianRoot, unpacked
 
@@ -114,7 +115,10 @@ def run_in_root(root: Path, program: str, results: Path, arguments: Sequence[str
                "/usr/bin/env", "-i", "PATH=/usr/bin:/bin", f"PYTHONPATH={paths}", "PYTHONDONTWRITEBYTECODE=1",
                "LIBCAMERA_LOG_LEVELS=*:FATAL", "/usr/bin/python3", "-c", LAUNCH,
                f"/srv/{program}", *arguments]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=200)
+    with comes_first():
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=800
+        )
     if done.returncode != 0:
         raise CannotBuild(f"{program} failed: {done.stdout[-1000:]}{done.stderr[-3000:]}")
     return done.stdout

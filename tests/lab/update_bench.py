@@ -127,7 +127,7 @@ class PaperRecorder:
     def close(self) -> None:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _serve(self) -> None:
         while True:
@@ -221,7 +221,7 @@ class BenchCamera:
     def does(self, *words: str) -> str:
         """A step to its end; what it said."""
         process = self.step(*words)
-        process.wait(60)
+        process.wait(300)
         return self.said(words[0]).strip()
 
     def said(self, name: str) -> str:
@@ -248,7 +248,7 @@ class BenchCamera:
     def is_dead(self) -> None:
         """Wait for the end of what was killed, and do away with what its kernel would have forgotten."""
         for process in self._programs:
-            process.wait(30)
+            process.wait(180)
         self._programs.clear()
         subprocess.run(["umount", "-l", str(self.run / "mnt" / "bundle")], check=False, capture_output=True)
 
@@ -295,7 +295,7 @@ def bench_camera(directory: Path, pki: Path) -> Iterator[BenchCamera]:
         camera.close()
 
 
-def wait_for(condition: Any, within_s: float = 30.0) -> None:
+def wait_for(condition: Any, within_s: float = 180.0) -> None:
     until = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < until, "it did not happen in time"

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from real_time import comes_first
+
 from evidence.handover import Notice, Status
 from simulator import agency
 from simulator.battery_feed import BatteryFeed
@@ -38,11 +40,12 @@ PICTURE = {"width": 320, "height": 180, "frame_rate": 10, "bitrate": 100_000}
 def camera_that_records() -> Iterator[World]:
     """One in a short directory of its own: a Unix socket's path has at most 107 bytes, and pytest's are long."""
     with (
+        comes_first(),
         tempfile.TemporaryDirectory(prefix="alone-", ignore_cleanup_errors=True) as directory,
         camera_alone(Path(directory) / "out") as world,
     ):
         world.act(deed("press record button twice"))
-        world.wait_for("recording", 20)
+        world.wait_for("recording", 120)
         yield world
 
 
@@ -68,7 +71,7 @@ def camera_alone(out: Path, *, policy: dict[str, Any] | None = None) -> Iterator
         device = children.start("device", command, service=True)
         recorder = cleanup.enter_context(contextlib.closing(Recorder(layout.recorder_socket)))
         camera = CameraLink(children, recorder, layout.hardware_socket, device)
-        camera.connect(60)
+        camera.connect(240)
         cleanup.callback(camera.close)
         profile = agency.profile_of(scenario)
         hands = Hands(camera, profile, lambda seconds: world.pause(seconds))
@@ -78,8 +81,8 @@ def camera_alone(out: Path, *, policy: dict[str, Any] | None = None) -> Iterator
         log = LogWatch((layout.spool, layout.store))
         world = World(camera, battery, profile, Progress(io.StringIO()), deeds, log, holder, RealStage())
         cleanup.callback(world.shut)
-        world.wait_for("self-test done", 60)
-        world.wait_for("ring full", 60)
+        world.wait_for("self-test done", 240)
+        world.wait_for("ring full", 240)
         yield world
 
 
@@ -100,7 +103,7 @@ class Told:
         entries = [(one.event, one.word) for one in self._world.log.look()[self._entries :]]
         return entries + [(one.event, one.word) for one in self.notices]
 
-    def wait(self, *wanted: tuple[str, str | None], within_s: float = 30.0) -> None:
+    def wait(self, *wanted: tuple[str, str | None], within_s: float = 120.0) -> None:
         """Until all of them were told; a word of None stands for any."""
         until_s = self._world.now_s() + within_s
         while missing := [one for one in wanted if not self._has(one)]:

@@ -35,7 +35,7 @@ def day() -> Iterator[Path]:
     try:
         command = ["shift", "bad-day", "--deterministic", "--expected-only", "--seed", "3", "--out", "out"]
         done = subprocess.run(
-            [sys.executable, "-m", "simulator", *command], cwd=directory, capture_output=True, text=True, timeout=240
+            [sys.executable, "-m", "simulator", *command], cwd=directory, capture_output=True, text=True, timeout=800
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         yield directory / "out"

@@ -74,7 +74,7 @@ def scenario(folder: Path, name: str, script: str) -> Path:
 def check(*words: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-m", "simulator", "check", *words],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=800, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 

@@ -34,7 +34,7 @@ def test_a_scenario_comes_out_as_the_policy_wants(name: str) -> None:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "simulator", "check", name, "--json", "--out", str(folder)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=800, check=False,
         )  # fmt: skip
         (outcome,) = json.loads(done.stdout)
         assert outcome["ok"], outcome["told"]

@@ -17,7 +17,7 @@ from simulator.network_words import NetworkControl
 from simulator.relay import HOST
 from simulator.run_errors import WorldRefused
 
-WAIT_S = 20
+WAIT_S = 120
 MIB = 2**20
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from real_time import comes_first
 
 from evidence.trust import Trust
 from evidence.verify import verify_file
@@ -22,6 +23,7 @@ from simulator.read_frames import FrameReading, read_frames
 
 PRE_EVENT_S = 3
 FRAME_RATE = 15
+pytestmark = pytest.mark.timeout(1800)
 GPX_POINT = re.compile(r'<trkpt lat="(-?[0-9]+\.[0-9]{6,})" lon="(-?[0-9]+\.[0-9]{6,})"')
 
 
@@ -32,15 +34,16 @@ def bare_environment(home: Path) -> dict[str, str]:
 
 def play(out: Path, home: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """`firsthand-sim shift quick` with no terminal and no standard input."""
-    return subprocess.run(
-        [sys.executable, "-m", "simulator", "shift", "quick", "--out", str(out), *more],
-        env=bare_environment(home),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    with comes_first():
+        return subprocess.run(
+            [sys.executable, "-m", "simulator", "shift", "quick", "--out", str(out), *more],
+            env=bare_environment(home),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=800,
+            check=False,
+        )
 
 
 @dataclass(frozen=True)
@@ -241,14 +244,16 @@ def test_a_signal_in_the_middle_leaves_no_process(tmp_path: Path, number: signal
         text=True,
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            if "press record button twice" in line:
-                break
-        card = (out / "camera").is_mount()  # a program of its own, where the simulated card can be mounted
-        assert len(children_of(out)) == 5 + card  # camera, agent, station, broker, network
-        process.send_signal(number)
-        assert process.wait(60) == 128 + number
-    deadline_s = time.monotonic() + 5
+        try:
+            for line in process.stdout:
+                if "press record button twice" in line:
+                    break
+            card = (out / "camera").is_mount()  # a program of its own, where the simulated card can be mounted
+            assert len(children_of(out)) == 5 + card  # camera, agent, station, broker, network
+        finally:
+            process.send_signal(number)
+        assert process.wait(300) == 128 + number
+    deadline_s = time.monotonic() + 120
     while children_of(out) and time.monotonic() < deadline_s:
         time.sleep(0.05)
     assert children_of(out) == []

@@ -25,7 +25,7 @@ from simulator.nmea import sentence
 from simulator.receiver import RouteReceiver
 from simulator.receiver_log import log_epochs
 
-WAIT_S = 20
+WAIT_S = 120
 NOON_NS = int(datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC).timestamp()) * 1_000_000_000
 
 
@@ -132,9 +132,9 @@ def test_the_cameras_own_receiver_gets_a_fix_and_loses_it() -> None:
     receiver = NmeaSerialReceiver(port=feed.port)
     receiver.start(epochs.put, lambda _sentence: None)
     feed.start()
-    epoch = epochs.get(timeout=WAIT_S)
+    while not (epoch := epochs.get(timeout=WAIT_S)).fix:
+        pass  # what came before the port was opened is lost, and with it a part of that second
     feed.lose_fix()
-    assert epoch.fix
     assert epoch.latitude_nd == pytest.approx(41_538_200_000, abs=10_000_000)
     while epochs.get(timeout=WAIT_S).fix:
         pass

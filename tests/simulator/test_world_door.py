@@ -108,7 +108,7 @@ def test_a_line_that_is_not_understood_is_refused_and_the_connection_goes_on(wor
     def talk() -> list[dict[str, Any]]:
         assert world.door is not None
         with socket.socket(socket.AF_UNIX) as visitor:
-            visitor.settimeout(30)
+            visitor.settimeout(180)
             visitor.connect(str(world.door.path))
             visitor.sendall(line + b'\n{"op":"status"}\n')
             with visitor.makefile("rb") as answers:
@@ -124,7 +124,7 @@ def test_too_long_a_line_ends_the_conversation(world: World) -> None:
     def talk() -> bytes:
         assert world.door is not None
         with socket.socket(socket.AF_UNIX) as visitor:
-            visitor.settimeout(30)
+            visitor.settimeout(180)
             visitor.connect(str(world.door.path))
             visitor.sendall(b"x" * (MAX_LINE_BYTES + 1))
             with visitor.makefile("rb") as answers:
@@ -230,7 +230,7 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
         env=dict(os.environ),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -28,7 +28,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "simulator", "check", *map(str, FILES), "--json", "--jobs", "2",
          "--out", str(tmp_path_factory.mktemp("written"))],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=800, check=False,
     )  # fmt: skip
     return {one["scenario"]: one for one in json.loads(done.stdout)}
 
