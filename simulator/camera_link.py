@@ -15,7 +15,7 @@ from simulator.processes import Child, Children
 from simulator.run_errors import ProcessDied, WorldRefused
 from simulator.socket_lines import LineSocket, Recorder, connected, drive_pin, outputs, tell_hardware
 
-AGAIN_WITHIN_S: Final = 30.0
+AGAIN_WITHIN_S: Final = 120.0
 """How long a camera that was killed may take to answer again."""
 
 

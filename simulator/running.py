@@ -50,7 +50,7 @@ from simulator.world_place import announced
 
 DRAWN_UP_TO: Final = 4.0
 """At this speed and below the street is drawn and encoded picture by picture; above, once, and played in a loop."""
-READY_WITHIN_S: Final = 60.0
+READY_WITHIN_S: Final = 180.0
 """A small board may take long to import everything."""
 
 

@@ -17,7 +17,8 @@ from evidence.requests import EventsRequest, ListRequest, Request, StatusRequest
 from evidence.statements import encode_canonical
 from simulator.run_errors import CameraRefused, WorldRefused
 
-_TIMEOUT_S: Final = 10.0
+_TIMEOUT_S: Final = 60.0
+"""A camera on a busy machine is not a dead one."""
 _A = TypeVar("_A")
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-PATIENCE_S: Final = 5.0
+PATIENCE_S: Final = 30.0
 STUCK_S: Final = 120.0
 """Work that lasts so long (real seconds) is stuck: that is a defect, and it is said."""
 

@@ -31,7 +31,7 @@ _Ts = TypeVarTuple("_Ts")
 NS_PER_S: Final = 1_000_000_000
 _WAIT_STEP_S: Final = 0.02
 """How often a thread that waits for an event looks (virtual seconds)."""
-_END_S: Final = 20.0
+_END_S: Final = 120.0
 """How long what still works may take when virtual time is over (real seconds)."""
 BOOTED_NS: Final = 30 * NS_PER_S
 """What CLOCK_BOOTTIME says when virtual time begins."""

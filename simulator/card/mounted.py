@@ -29,7 +29,7 @@ from simulator.control import ControlLine
 from simulator.processes import Child, Children, python_module
 from simulator.run_errors import ProcessDied, WorldRefused
 
-READY_WITHIN_S: Final = 20.0
+READY_WITHIN_S: Final = 120.0
 _FUSE: Final = Path("/dev/fuse")
 
 

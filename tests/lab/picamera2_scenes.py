@@ -22,7 +22,7 @@ from hal.camera import EncodedFrame, SmallPicture
 from hal.camera_picamera2 import Picamera2Camera
 from hal.picamera2_encoding import DirectOutput, HardwareEncoder
 
-WAIT_S = 20.0
+WAIT_S = 90.0
 OPTIONS: dict[str, Any] = {"width": 640, "height": 360, "frame_rate": FRAME_RATE, "bitrate_kbit": 1000}
 
 

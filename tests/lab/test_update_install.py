@@ -118,7 +118,7 @@ def test_a_system_that_does_not_prove_itself_goes_back_and_is_not_tried_again(
     camera: BenchCamera, worse: dict[str, object], why: str
 ) -> None:
     installed(camera)
-    camera.agent_lives = bool(worse.pop("agent", True))
+    camera.agent_lives, camera.health_s = bool(worse.pop("agent", True)), 2.5  # it never will
     restarts(camera, "B")
     camera.recorder.says(**worse)
     if worse.get("self_test") == "block":

@@ -152,6 +152,8 @@ class BenchCamera:
     pki: Path
     recorder: PaperRecorder = field(init=False)
     agent_lives: bool = True
+    health_s: float = 60.0
+    """How long a new system may take to prove itself."""
     running: Slot = "A"
     _programs: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -204,7 +206,7 @@ class BenchCamera:
             "root": self.pki / "root.pem", "handed": self.handed, "keyring": keyring,
             "recorder": self.run / "device.sock", "system_conf": conf,
         }  # fmt: skip
-        told = {"places": places, "bundle": self.bundle, "agent_lives": self.agent_lives}
+        told = {"places": places, "bundle": self.bundle, "agent_lives": self.agent_lives, "health_s": self.health_s}
         (self.run / "told.json").write_text(json.dumps(told, default=str))
         bus = self.run / "bus.sock"
         bus.unlink(missing_ok=True)
@@ -212,6 +214,13 @@ class BenchCamera:
         self._start("bus", ["dbus-daemon", f"--config-file={self.run}/bus.conf", "--nofork"])
         wait_for(bus.exists)
         self._start("rauc", ["rauc", "-c", str(conf), f"--override-boot-slot={slot}", "service"])
+        wait_for(self._is_on_the_bus)
+
+    def _is_on_the_bus(self) -> bool:
+        """Whether RAUC's service can be asked: a step that is faster would find nobody."""
+        ask = ["dbus-send", f"--bus=unix:path={self.run}/bus.sock", "--print-reply", "--dest=org.freedesktop.DBus"]
+        ask += ["/", "org.freedesktop.DBus.NameHasOwner", "string:de.pengutronix.rauc"]
+        return "boolean true" in subprocess.run(ask, capture_output=True, text=True, check=False).stdout
 
     def step(self, *words: str) -> subprocess.Popen[bytes]:
         """Start one step of the update: install, try, health."""

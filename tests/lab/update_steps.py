@@ -41,7 +41,9 @@ def main(argv: list[str]) -> int:
             from fleet.update.health import Waiting, check_health
             from fleet.update.trying import Restart
 
-            waiting = Waiting(within_s=2.5, settle_s=0.1, every_s=0.05, agent_lives=lambda: told["agent_lives"])
+            waiting = Waiting(
+                within_s=told["health_s"], settle_s=0.1, every_s=0.05, agent_lives=lambda: told["agent_lives"]
+            )
             print(check_health(places, waiting, Restart(trying=("true",), plain=("true",))))
     except (EvidenceError, FleetError, OSError) as error:
         print(error, file=sys.stderr)
