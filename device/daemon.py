@@ -195,7 +195,7 @@ class Daemon:
         self.log("shutdown")
         self.boot.close_log("shutdown")
         await asyncio.to_thread(self.writer.stop)
-        self.desk.receipts.save()
+        await asyncio.to_thread(self.desk.receipts.save)
         await self.control.stop()
         self.signals.stop()
 

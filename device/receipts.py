@@ -89,6 +89,7 @@ class Receipts:
         self._deleting: set[str] = set()
         self._choosing = threading.Lock()
         """Two threads must not both begin to delete one file: the log would tell it twice."""
+        self._saving = threading.Lock()
         self._unsaved_s = 0
 
     def _load_held(self) -> dict[str, int]:
@@ -161,7 +162,10 @@ class Receipts:
         return left
 
     def tick(self, seconds: int) -> None:
-        """Count holding time (boot-counted seconds since the last call) and delete what has waited long enough."""
+        """Count holding time (boot-counted seconds since the last call) and delete what has waited long enough.
+
+        Asks the card: not for the loop's thread.
+        """
         for known in self._spool.receipted():
             self._held[known.facts.name] = self._held.get(known.facts.name, 0) + seconds
         self.look_again()
@@ -184,10 +188,10 @@ class Receipts:
         """Write the holding times down; a failure only means that they begin a little anew."""
         self._unsaved_s = 0
         names = {known.facts.name for known in self._spool.receipted()}
+        held = {name: held for name, held in tuple(self._held.items()) if name in names}
         try:
-            durable.replace(
-                self._held_path, msgspec.json.encode({name: held for name, held in self._held.items() if name in names})
-            )
+            with self._saving:
+                durable.replace(self._held_path, msgspec.json.encode(held))
         except OSError as error:
             log.warning("held.json: %s", error)
 
