@@ -70,7 +70,9 @@ class ChronySamples:
         self._last_ns = ahead_ns
         if self._steady >= STEADY:
             self._trusted_ns = ahead_ns
-            self._send(utc_ns, self._realtime() - (self._boottime() - epoch.received_ns))
+            # Two clocks cannot be read at once: the most of a few readings is the one that nothing came between.
+            ahead_of_boot_ns = max(self._realtime() - self._boottime() for _ in range(3))
+            self._send(utc_ns, epoch.received_ns + ahead_of_boot_ns)
 
     def _send(self, utc_ns: int, system_ns: int) -> None:
         seconds, rest_ns = divmod(system_ns, 1_000_000_000)

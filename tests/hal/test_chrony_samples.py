@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import socket
@@ -45,7 +46,7 @@ class Ear:
 
     def heard(self) -> list[tuple[float, float]]:
         """(system time, offset) of each sample so far."""
-        found = []
+        found: list[tuple[float, float]] = []
         while True:
             try:
                 data = self.socket.recv(200)
@@ -99,6 +100,19 @@ def test_a_jump_is_told_once_and_never_followed(ear: Ear) -> None:
         ear.second()
     assert ear.heard() == []
     assert ear.faults == ["the GPS receiver's time jumped by +3600 s: chrony is not told its time any more"]
+
+
+def test_what_comes_between_two_looks_at_clocks_on_a_busy_camera_is_no_part_of_the_offset(ear: Ear) -> None:
+    looks = itertools.count()
+    ear.samples = ChronySamples(
+        ear.path,
+        lambda: ear.system_ns,
+        lambda: ear.boot_ns + (0 if next(looks) % 3 else 200_000_000),
+        ear.faults.append,
+    )
+    for _ in range(STEADY + 3):
+        ear.second()
+    assert [offset_s for _, offset_s in ear.heard()] == pytest.approx([AHEAD_NS / SECOND] * 4, abs=1e-5)
 
 
 def test_chrony_that_is_not_there_is_no_fault_and_is_told_when_it_is_back(ear: Ear) -> None:
