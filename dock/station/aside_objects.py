@@ -27,6 +27,7 @@ from dock.station.station import Station
 from dock.station.tus_words import Body, checksum
 from dock.tls import Peer
 from evidence import durable
+from evidence.errors import EvidenceError
 
 log = logging.getLogger(__name__)
 OBJECT_BYTES: Final = 16 * 2**20
@@ -69,6 +70,13 @@ class AsideObjects(StationPart):
             await asyncio.to_thread(self._keep, serial, request.path_params["name"], data, digest.hexdigest())
         return JSONResponse({"sha256": digest.hexdigest()}, 201)
 
+    def _told(self, name: str, sha256: str) -> bool:
+        """Whether the ledger has its step. Raises OSError."""
+        try:
+            return any(one.sha256 == sha256 for one in self.station.custody.find(name=name, step="aside_kept"))
+        except EvidenceError:
+            return False  # twice is better than never
+
     def _keep(self, serial: str, name: str, data: bytes, sha256: str) -> None:
         """Durable when it returns, with its step. Raises `HTTPException`, `StationFull`, OSError."""
         directory = self._directory / serial
@@ -79,15 +87,13 @@ class AsideObjects(StationPart):
         if sum(1 for _ in directory.iterdir()) >= MOST_FOR_ONE:
             raise HTTPException(413, f"{MOST_FOR_ONE} objects of this camera are here: take the rest from the card")
         path = directory / name
+        if path.exists() and path.read_bytes() != data:
+            path = directory / conflict_name(name, sha256)
         try:
             durable.write_new(path, data)
         except FileExistsError:
-            if path.read_bytes() == data:
-                return
-            path = directory / conflict_name(name, sha256)
-            if path.exists():
-                return
-            durable.write_new(path, data)
+            if self._told(name, sha256):
+                return  # else a crash, or a full disk, came between it and its step
         details = {"bytes": str(len(data)), "kept_as": path.name}
         who = f"camera {serial}"
         self.station.custody.enter("aside_kept", who=who, serial=serial, name=name, sha256=sha256, details=details)

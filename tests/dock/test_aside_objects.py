@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from dock_bench import SERIAL, Client, Process, poll_until, write_agent, write_station
 from dock_camera import Camera, FakeRecorder
 
 from dock.agent.aside_objects import objects_in
+from dock.config import load_station
 from dock.errors import BadFileName
 from dock.names import parse_aside
-from dock.station.aside_objects import OBJECT_BYTES
+from dock.station.aside_objects import OBJECT_BYTES, AsideObjects
 from dock.station.custody_index import entries_after
+from dock.station.opening import open_station
 from evidence.custody_ledger import CustodyEntry
 
 Run = Callable[[str, Path], Process]
@@ -64,6 +67,21 @@ def test_objects_aside_follow_the_evidence_get_no_receipt_and_stay_on_the_camera
     assert client("PUT", f"/aside/{TAIL}", {"Upload-Checksum": "sha256 " + "A" * 43 + "="}, b"x")[0] == 460
     assert Client(station.port, pki)("PUT", f"/aside/{TAIL}", {}, b"x" * (OBJECT_BYTES + 1))[0] == 413
     assert len(list(shelf.iterdir())) == 3
+
+
+def test_an_object_whose_step_a_full_disk_kept_out_of_the_ledger_gets_it_when_it_comes_again(
+    tmp_path: Path, pki: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_station(load_station(write_station(tmp_path, pki))) as station:
+        shelf = station.part(AsideObjects)
+        with monkeypatch.context() as full:
+            full.setattr(station.custody, "enter", Mock(side_effect=OSError("full")))
+            with pytest.raises(OSError, match="full"):
+                shelf._keep(SERIAL, TAIL, b"torn", hashlib.sha256(b"torn").hexdigest())
+        assert kept(tmp_path) == []
+        for data in (b"torn", b"torn", b"other", b"other"):
+            shelf._keep(SERIAL, TAIL, data, hashlib.sha256(data).hexdigest())
+    assert [one.sha256 for one in kept(tmp_path)] == [hashlib.sha256(data).hexdigest() for data in (b"torn", b"other")]
 
 
 def test_names_of_what_lies_aside(tmp_path: Path) -> None:
