@@ -108,7 +108,10 @@ class Uploader:
         while offset < file.bytes:
             if not self._flow.may_go_on(file):
                 raise UploadStopped(f"{file.name} stopped at {offset} of {file.bytes} bytes")
-            count = await self._flow.turn(file, min(self._chunk_bytes, file.bytes - offset))
+            try:
+                count = await self._flow.turn(file, min(self._chunk_bytes, file.bytes - offset))
+            except UploadStopped as stopped:  # the same words, whether it waited or sent
+                raise UploadStopped(f"{file.name} stopped at {offset} of {file.bytes} bytes: {stopped}") from stopped
             offset = await asyncio.to_thread(self._pass_on, file, descriptor, upload, offset, count)
             self._flow.reached(file, offset)
         await asyncio.to_thread(self._transport.complete, upload)

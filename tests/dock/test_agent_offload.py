@@ -17,7 +17,8 @@ from evidence.handover import decode_contact
 from evidence.statements import NO_HASH
 
 Run = Callable[[str, Path], Process]
-SMALL_CHUNKS = "chunk_bytes = 8192"
+SLOWLY = "chunk_bytes = 8192\nkbit_s = 2000"
+"""Two megabytes take eight seconds: what a test does in the middle is done in the middle, however late it looks."""
 
 
 def part_size(tmp_path: Path) -> int:
@@ -60,7 +61,7 @@ def test_a_station_killed_in_the_middle_goes_on_at_its_offset(
     data = (camera.spool / file.name).read_bytes()
     recorder.files = [file]
     station = run("station", write_station(tmp_path, pki))
-    agent = run("agent", write_agent(tmp_path, pki, port=station.port, offload=SMALL_CHUNKS))
+    agent = run("agent", write_agent(tmp_path, pki, port=station.port, offload=SLOWLY))
     for share in (4, 2):
         poll_until(lambda share=share: part_size(tmp_path) > len(data) // (2 * share))
         station.kill()
@@ -82,7 +83,7 @@ def test_an_agent_killed_in_the_middle_goes_on_at_the_stations_offset(
     data = (camera.spool / file.name).read_bytes()
     recorder.files = [file]
     station = run("station", write_station(tmp_path, pki))
-    config = write_agent(tmp_path, pki, port=station.port, offload=SMALL_CHUNKS)
+    config = write_agent(tmp_path, pki, port=station.port, offload=SLOWLY)
     for share in (4, 2):
         agent = run("agent", config)
         poll_until(lambda share=share: part_size(tmp_path) > len(data) // (2 * share))
@@ -92,7 +93,8 @@ def test_an_agent_killed_in_the_middle_goes_on_at_the_stations_offset(
     run("agent", config)
     poll_until(lambda: recorder.receipts)
     assert (tmp_path / "station/store" / file.name).read_bytes() == data
-    assert len(list((tmp_path / "station/store").iterdir())) == 2
+    # Its receipt was laid there under another name first, which goes a moment later.
+    poll_until(lambda: len(list((tmp_path / "station/store").iterdir())) == 2)
 
 
 @pytest.mark.requirement("R13", "R30")
@@ -103,7 +105,7 @@ def test_undocking_or_a_recording_stops_the_upload_at_the_next_chunk(
     file = camera.record(1, size=2_000_000)
     recorder.files = [file]
     station = run("station", write_station(tmp_path, pki))
-    agent = run("agent", write_agent(tmp_path, pki, port=station.port, offload=SMALL_CHUNKS))
+    agent = run("agent", write_agent(tmp_path, pki, port=station.port, offload=SLOWLY))
     poll_until(lambda: part_size(tmp_path) > 100_000)
     if cause == "undocked":
         recorder.docked = False
@@ -177,7 +179,7 @@ def test_a_file_that_does_not_verify_holds_up_no_other_and_stays(
     # Tried again, and not uploaded again.
     poll_until(lambda: recorder.order.count(bad.name) >= 2)
     assert len(list((tmp_path / "station/store").glob(f"{bad.name}*"))) == 2
-    assert "../secret" in agent.log()
+    poll_until(lambda: "../secret" in agent.log())
 
 
 def test_a_recorder_that_talks_nonsense_or_is_away_is_asked_again(

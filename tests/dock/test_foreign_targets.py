@@ -141,12 +141,12 @@ def test_whoever_is_killed_the_foreign_server_has_the_same_bytes_and_the_camera_
         if who == "client":
             assert agent.started is not None
             trap.arm(draw.randrange(1, 3_000_000), agent.started.kill)
-            assert trap.sprung.wait(60), agent.log()
+            assert trap.sprung.wait(120), agent.log()
             agent.kill()
             agent = run("agent", config)
         else:
             trap.arm(draw.randrange(1, 3_000_000), target.server.kill)
-            assert trap.sprung.wait(60), agent.log()
+            assert trap.sprung.wait(120), agent.log()
             target.server.start()
     trap.open()
     poll_until(lambda: sent(tmp_path) and sent(tmp_path)[0][2], seconds=60, why=agent.log())
@@ -168,7 +168,7 @@ def test_whoever_is_killed_the_foreign_server_has_the_same_bytes_and_the_camera_
 def test_a_recording_cuts_off_an_upload_to_a_foreign_server_as_any_other(
     tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, run: Run, target: Target
 ) -> None:
-    file = camera.record(7, size=2_000_000)
+    file = camera.record(7, size=3_000_000)
     recorder.files = [file]
     station_config = write_station(tmp_path, pki)
     station_config.write_text(station_config.read_text() + FOREIGN.format(name="far"))
@@ -176,7 +176,7 @@ def test_a_recording_cuts_off_an_upload_to_a_foreign_server_as_any_other(
     (tmp_path / "none").chmod(0o600)
     station = run("station", station_config)
     trap = Trap(target.port)
-    slowly = "chunk_bytes = 65536\nkbit_s = 16000"
+    slowly = "chunk_bytes = 65536\nkbit_s = 3000"  # eight seconds: the recording begins in the middle
     agent = run(
         "agent", write_agent(tmp_path, pki, port=station.port, offload=slowly, telemetry=target.table(trap.port))
     )
