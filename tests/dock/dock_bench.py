@@ -52,8 +52,9 @@ class Process:
             text=True,
         )
         assert self.started.stdout is not None
-        self.ready = self.started.stdout.readline()
-        assert "ready" in self.ready, self.log()
+        while not self.ready.startswith(f"firsthand-dock {self.command} ready"):  # a page may be ready before it
+            self.ready = self.started.stdout.readline()
+            assert "ready" in self.ready, self.log()
         return self
 
     @property
@@ -107,9 +108,16 @@ reserve_bytes = 1000000
 
 
 def write_agent(
-    directory: Path, pki: Path, *, port: int, offload: str = "", telemetry: str = "", system: str = SYSTEM
+    directory: Path,
+    pki: Path,
+    *,
+    port: int,
+    offload: str = "",
+    telemetry: str = "",
+    system: str = SYSTEM,
+    timeout_s: float = 20.0,
 ) -> Path:
-    """An agent.toml that is quick to try again."""
+    """An agent.toml that is quick to try again, and patient with a station on a machine that has much to do."""
     path = directory / "agent.toml"
     path.write_text(
         f'''recorder_socket = "recorder.sock"
@@ -119,7 +127,7 @@ station = {{url = "https://127.0.0.1:{port}", system_id = "{system}"}}
 tls = {{certificate = "{pki}/camera-tls.pem", key = "{pki}/camera-tls.key", ca = "{pki}/tls-ca.pem"}}
 [offload]
 poll_s = 0.1
-timeout_s = 5.0
+timeout_s = {timeout_s}
 backoff_first_s = 0.1
 backoff_max_s = 0.4
 full_wait_s = 0.5

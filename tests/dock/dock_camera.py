@@ -153,12 +153,12 @@ class FakeRecorder:
         file = next((file for file in self.files if file.name == request.name), None)
         if file is None or sha256((self.spool / file.name).read_bytes()) != receipt.sha256:
             return Refused(error="not a receipt of mine")
-        self.receipts[request.name] = receipt
-        self.order.append(request.name)
-        if receipt.verdict == "valid":
+        valid = receipt.verdict == "valid"
+        if valid:
             self.files = [one for one in self.files if one.name != request.name]
-            return ReceiptTaken(deleted=True, keep_s=0)
-        return ReceiptTaken(deleted=False, keep_s=0)
+        self.order.append(request.name)
+        self.receipts[request.name] = receipt  # at last: this is what tests wait for
+        return ReceiptTaken(deleted=valid, keep_s=0)
 
     def notify(self, event: str, **more: Any) -> None:
         """Tell all listeners."""

@@ -109,7 +109,7 @@ class Server:
         """As a power cut would end it, with whatever it started."""
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(15)
+            self.process.wait(60)
 
 
 class Weed(Server):
@@ -176,7 +176,7 @@ class Weed(Server):
                 return False
             return True
 
-        poll_until(writes, seconds=60, why="SeaweedFS takes an object")
+        poll_until(writes, seconds=90, why="SeaweedFS takes an object")
 
     def object(self, key: str) -> bytes | None:
         """What lies there, read by a client of another make."""

@@ -46,7 +46,7 @@ class HostileStation:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            timeout = 20
+            timeout = 600
 
             def _any(self) -> None:
                 station.serve(self)

@@ -61,7 +61,7 @@ class LyingWorld:
             self.children.check()
             return what()
 
-        return poll_until(look, seconds=60, why=why)
+        return poll_until(look, seconds=120, why=why)
 
     def again(self) -> None:
         """As it was at first, and nothing was ever asked."""
@@ -118,10 +118,10 @@ class Visitor:
                 self.world.until(lambda: self.recorder.receipts, "the first file arrives")
             self.recorder.receipts.clear()
 
-    def agent(self, offload: str = "chunk_bytes = 8192", timeout_s: float = 5.0) -> RunningAgent:
-        path = write_agent(self.tmp_path, self.world.pki, port=self.world.port, offload=offload, system=SYSTEM_ID)
-        text = path.read_text().replace("ask_again_s = 0.5", "ask_again_s = 86400.0")
-        path.write_text(text.replace("timeout_s = 5.0", f"timeout_s = {timeout_s}"))
+    def agent(self, offload: str = "chunk_bytes = 8192", timeout_s: float = 20.0) -> RunningAgent:
+        said = {"offload": offload, "system": SYSTEM_ID, "timeout_s": timeout_s}
+        path = write_agent(self.tmp_path, self.world.pki, port=self.world.port, **said)  # type: ignore[arg-type]
+        path.write_text(path.read_text().replace("ask_again_s = 0.5", "ask_again_s = 86400.0"))
         return RunningAgent(path)
 
     def stored(self, file: SpoolFile) -> bool:

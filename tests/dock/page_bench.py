@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import msgspec
-from dock_bench import Process, write_station
+from dock_bench import Process, poll_until, write_station
 from playwright.sync_api import BrowserContext
 
 from dock.bay_report import BayReport, KeptFile, PowerReport, UpdateReport
@@ -54,14 +54,16 @@ class Bench:
         if serial not in self.told:
             context = ssl.create_default_context(cafile=str(self.pki / "tls-ca.pem"))
             context.load_cert_chain(self.pki / f"{serial}-tls.pem", self.pki / f"{serial}-tls.key")
-            self.told[serial] = httpx.Client(base_url=f"https://127.0.0.1:{self.station.port}", verify=context)
+            self.told[serial] = httpx.Client(
+                base_url=f"https://127.0.0.1:{self.station.port}", verify=context, timeout=60
+            )
         answer = self.told[serial].post("/report", content=msgspec.json.encode(bay_report(serial, **said)))
         assert answer.status_code in (200, 204), answer.text
 
     def client(self) -> httpx.Client:
         """A program without a browser."""
         context = ssl.create_default_context(cafile=str(self.pki / "tls-ca.pem"))
-        return httpx.Client(base_url=self.page_url, verify=context, follow_redirects=False)
+        return httpx.Client(base_url=self.page_url, verify=context, follow_redirects=False, timeout=60)
 
     def close(self) -> None:
         for client in self.told.values():
@@ -164,10 +166,12 @@ def open_bench(directory: Path, *, cameras: int = 3, page: str = "", station: st
 def log_in(context: BrowserContext, bench: Bench, person: str, password: str = PASSWORD, path: str = "/") -> Any:
     """A new tab in which that person is logged in."""
     tab = context.new_page()
+    tab.set_default_timeout(60_000)
     tab.goto(f"{bench.page_url}/login")
     tab.get_by_label("Identifier").fill(person)
     tab.get_by_label("Password").fill(password)
-    tab.get_by_role("button", name="Log in").click()
+    with tab.expect_navigation():
+        tab.get_by_role("button", name="Log in").click()
     if path != "/":
         tab.goto(f"{bench.page_url}{path}")
     return tab
@@ -187,7 +191,12 @@ def forget(directory: Path) -> None:
 
 def steps(bench: Bench, step: str) -> list[CustodyEntry]:
     """The entries of that step in the station's custody ledger."""
-    ledger = Ledger(ledger_files(bench.data / "custody"), None)
-    found = [one.statement for one in ledger.entries() if one.statement.step == step]
-    assert ledger.findings == []
-    return found
+
+    def whole() -> list[list[CustodyEntry]]:
+        """As soon as the entry that the station writes at this moment is there to its end."""
+        ledger = Ledger(ledger_files(bench.data / "custody"), None)
+        found = [one.statement for one in ledger.entries() if one.statement.step == step]
+        return [found] if ledger.findings == [] else []
+
+    (found,) = poll_until(whole, why="a ledger without findings")
+    return found  # type: ignore[no-any-return]

@@ -35,7 +35,7 @@ def send(client: Client, name: str, data: bytes, **more: str) -> str:
 
 
 def receipt_of(client: Client, upload: str, pki: Path) -> Receipt:
-    where = poll_until(lambda: client("HEAD", upload, TUS)[1].get("firsthand-receipt"), seconds=60)
+    where = poll_until(lambda: client("HEAD", upload, TUS)[1].get("firsthand-receipt"), seconds=120)
     message = cms.parse_signed(client("GET", where)[2])
     Trust.load(pki / "root.pem").check(message, role="receipt")
     return decode_receipt(message.payload)

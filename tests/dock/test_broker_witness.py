@@ -60,7 +60,7 @@ def say(broker: Broker, payload: bytes, topic: str = f"fleet/v1/{SERIAL}/state")
     """As the camera's network side does, retained."""
     camera = broker.client("camera-tls")
     camera.loop_start()
-    camera.publish(topic, payload, 1, retain=True).wait_for_publish(10)
+    camera.publish(topic, payload, 1, retain=True).wait_for_publish(60)
     camera.disconnect()
     camera.loop_stop()
 

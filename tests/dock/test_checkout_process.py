@@ -23,7 +23,7 @@ Run = Callable[[str, Path], Process]
 
 def dock(file: Path, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dock", arguments[0], "--config", str(file), *arguments[1:]]
-    return subprocess.run(command, input=said, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, input=said, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.fixture

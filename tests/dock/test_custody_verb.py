@@ -24,7 +24,7 @@ NAME = "SIM-0001-000001.evidence"
 
 def dock(verb: str, config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dock", verb, "--config", str(config), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def send(client: Client, path: Path) -> None:

@@ -29,7 +29,7 @@ class _Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/slow":
             self.server.asked.set()
-            self.server.may_answer.wait(30)
+            self.server.may_answer.wait(300)
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()
@@ -53,7 +53,7 @@ def server() -> Iterator[_Server]:
 
 @pytest.fixture
 def link(server: _Server) -> StationLink:
-    return StationLink(f"http://127.0.0.1:{server.server_address[1]}", None, 20.0)
+    return StationLink(f"http://127.0.0.1:{server.server_address[1]}", None, 300.0)
 
 
 @pytest.fixture(autouse=True)
@@ -95,9 +95,9 @@ def test_a_request_under_way_ends_at_once_and_closes_its_own_descriptor(server: 
 
     asking = threading.Thread(target=ask)
     asking.start()
-    assert server.asked.wait(20)
+    assert server.asked.wait(60)
     link.cut()
-    asking.join(20)
+    asking.join(60)
     assert not asking.is_alive()
     assert len(failed) == 1
     assert connected(server) == 0

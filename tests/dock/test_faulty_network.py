@@ -44,7 +44,7 @@ def test_a_line_that_breaks_in_mid_upload_costs_nothing_and_the_upload_goes_on_w
     (file,) = visitor.files(BYTES)
     world.network.happen("station", "cut" if fault.name.endswith("cut") else "silent", after_bytes=BYTES // 2)
     before = world.network.counts("station")["up_bytes"]
-    with visitor.agent(CHUNKS, timeout_s=0.5) as running:
+    with visitor.agent(CHUNKS, timeout_s=5.0) as running:
         world.until(lambda: running.events.of("offload_failed"), fault.name)
         assert running.events.of("offload_failed")[0]["error"] == "StationUnreachable"
         assert world.network.counts("station")["up_bytes"] == before + BYTES // 2, "it stopped at that very byte"
@@ -65,7 +65,7 @@ def test_a_torn_connection_is_opened_again_and_the_upload_goes_on_by_itself(
     (file,) = visitor.files(BYTES)
     before = world.network.counts("station")
     begin(fault, world, 100)
-    with visitor.agent(CHUNKS, timeout_s=0.5):
+    with visitor.agent(CHUNKS, timeout_s=5.0):
         arrives(visitor, file, fault.name)
     after = world.network.counts("station")
     assert after["connections"] > before["connections"] + 1

@@ -86,7 +86,7 @@ def server() -> Iterator[Scripted]:
 
 def foreign(server: Scripted, path: str = "/files", access: TusPass | None = None) -> ForeignTus:
     url = f"http://127.0.0.1:{server.port}{path}"
-    return ForeignTus(StationLink(url, None, 5.0), url, access)
+    return ForeignTus(StationLink(url, None, 60.0), url, access)
 
 
 @pytest.mark.parametrize(
@@ -227,9 +227,9 @@ def test_a_servers_certificate_must_come_from_the_pinned_authority(
     station = run("station", write_station(tmp_path, other_pki))
     target = Target(kind="tus", url=f"https://127.0.0.1:{station.port}/files", name="far", ca=pki / "tls-ca.pem")
     with pytest.raises(StationUnreachable, match="target's certificate is not one of ours"):
-        ForeignTus(target_link(target, timeout_s=5.0), target.url).create(FILE)
+        ForeignTus(target_link(target, timeout_s=60.0), target.url).create(FILE)
     with pytest.raises(BadConfig, match=r"target\.ca"):
-        target_link(Target(kind="tus", url=target.url, name="far", ca=tmp_path / "none.pem"), timeout_s=5.0)
+        target_link(Target(kind="tus", url=target.url, name="far", ca=tmp_path / "none.pem"), timeout_s=60.0)
 
 
 def said(**more: Any) -> bytes:

@@ -31,7 +31,7 @@ BASE = Path(__file__).resolve().parents[2]
 
 def dock(verb: str, config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dock", verb, "--config", str(config), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def with_desk(config: Path, pki: Path, who: str) -> Path:

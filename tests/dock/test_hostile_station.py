@@ -224,8 +224,8 @@ def test_files_go_side_by_side_over_connections_of_their_own_and_begin_in_order(
 
     def lie(method: str, path: str, station: HostileStation) -> Said | None:
         if method == "PATCH" and station.of(path) in (names[3], names[1]):
-            together.wait(20)  # both are under way at the same time, or neither goes on
-            held.acquire(timeout=20)
+            together.wait(60)  # both are under way at the same time, or neither goes on
+            held.acquire(timeout=60)
         return None
 
     station.lie = lie
@@ -331,13 +331,11 @@ def test_a_station_that_stalls_is_given_up_and_tried_again(
 
     def lie(method: str, path: str, _: HostileStation) -> Said | None:
         if method == "POST" and path == "/files" and not held.is_set():
-            held.wait(30)
+            held.wait(60)
         return None
 
     station.lie = lie
-    path = write_agent(tmp_path, pki, port=station.port)
-    path.write_text(path.read_text().replace("timeout_s = 5.0", "timeout_s = 0.5"))
-    with RunningAgent(path) as running:
+    with RunningAgent(write_agent(tmp_path, pki, port=station.port, timeout_s=2.0)) as running:
         failed = poll_until(lambda: running.events.of("offload_failed"))
         assert failed[0]["error"] == "StationUnreachable"
         held.set()
@@ -349,7 +347,7 @@ def test_a_station_that_stalls_is_given_up_and_tried_again(
 def test_a_chunk_under_way_is_cut_off_at_once(
     tmp_path: Path, pki: Path, camera: Camera, recorder: FakeRecorder, station: HostileStation, cause: str
 ) -> None:
-    """Not at the next chunk: this one would take a minute, the station reads a little of it and no more."""
+    """Not at the next chunk: this one would take ten minutes, the station reads a little of it and no more."""
     recorder.files = [camera.record(1, size=12_000_000)]
     under_way, cut, released = threading.Event(), threading.Event(), threading.Event()
 
@@ -358,7 +356,7 @@ def test_a_chunk_under_way_is_cut_off_at_once(
             return bytes(handler.rfile.read(size))  # type: ignore[attr-defined]
         handler.rfile.read(100_000)  # type: ignore[attr-defined]
         under_way.set()
-        released.wait(60)
+        released.wait(600)
         try:
             rest = handler.rfile.read(size - 100_000)  # type: ignore[attr-defined]
         except OSError:
@@ -368,19 +366,17 @@ def test_a_chunk_under_way_is_cut_off_at_once(
         raise ConnectionAbortedError
 
     station.body = body
-    path = write_agent(tmp_path, pki, port=station.port, offload="chunk_bytes = 16777216")
-    path.write_text(path.read_text().replace("timeout_s = 5.0", "timeout_s = 60.0"))
+    path = write_agent(tmp_path, pki, port=station.port, offload="chunk_bytes = 16777216", timeout_s=600.0)
     with RunningAgent(path) as running:
         poll_until(under_way.is_set)
-        began = time.monotonic()
         if cause == "a recording":
             recorder.recording = f"{SERIAL}-000002"
             recorder.notify("state", word="recording")
         else:
             recorder.docked = False
             recorder.notify("undocked")
+        # Nobody has released it, and its time-out is ten times as long as is waited here.
         stopped = poll_until(lambda: running.events.of("offload_stopped"))
-        assert time.monotonic() - began < 15  # the chunk itself would be given up after 60 s
         assert "stopped at 0 of" in stopped[0]["reason"]
         why = "recording comes first" if cause == "a recording" else "not docked"
         assert why in stopped[0]["reason"]

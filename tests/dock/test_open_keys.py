@@ -40,7 +40,7 @@ def test_a_key_that_others_can_read_is_refused_before_it_is_used(
 ) -> None:
     (keys / f"{stem}.key").chmod(0o644)
     words = [sys.executable, "-m", "dock", command, "--config", str(configured(command, tmp_path, keys))]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert done.stdout == "", "nobody was served"
     last = done.stderr.splitlines()[-1]

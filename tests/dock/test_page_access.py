@@ -9,14 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from dock_bench import Client
+from dock_bench import TUS, Client, poll_until
 from dock_camera import Camera
 from page_bench import Bench, keep_picture, log_in, open_bench
 from playwright.sync_api import Browser, Page, expect
 
 from dock.bay_report import KeptFile
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 SINCE = "2026-11-20T08:15:00.000000Z"
 PAGES = (
     ("sup1", "/"),
@@ -46,6 +46,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     client = Client(opened.station.port, opened.pki)
     _, headers, _ = client.create("SIM-0001-000001.evidence", len(data))
     client.patch(headers["location"], 0, data, hashlib.sha256(data).digest())
+    poll_until(lambda: client("HEAD", headers["location"], TUS)[1].get("firsthand-receipt"), why="it is on the pages")
     client.close()
     item: dict[str, Any] = {"id": 1, "cause": "frozen_picture", "component": "camera"}
     checks = (

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from dock.bay_report import PowerReport
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 WARM = PowerReport(battery_c=31, board_c=58, health_percent=91, cycles=140)
 
 

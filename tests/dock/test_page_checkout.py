@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from dock.station.people import People
 from dock.station.person import Person
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 ROOM = {"storage_minutes_left": 1200}
 
 

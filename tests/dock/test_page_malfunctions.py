@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from dock.bay_report import KeptFile
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 ITEM: dict[str, Any] = {
     "id": 7,
     "cause": "silent_microphone",
@@ -92,6 +92,7 @@ def test_a_queue_that_is_told_again_makes_no_second_item(bench: Bench, context: 
     expect(tab.get_by_role("row", name="frozen picture")).to_be_visible()
     assert tab.get_by_role("row", name="silent microphone").count() == 1
     tab.get_by_role("link", name="1 SIM-0001").click()
+    expect(tab.get_by_role("heading", name="Malfunction 1: SIM-0001")).to_be_visible()
     assert tab.get_by_role("button", name="Close malfunction").count() == 0  # that is a supervisor's
 
 
@@ -121,7 +122,8 @@ def test_an_administrator_finds_who_did_what_from_where(bench: Bench, context: B
     tab.get_by_label("Person").fill("SUP1")
     tab.get_by_label("Action", exact=True).select_option("page_malfunction_close")
     tab.get_by_role("button", name="Filter").click()
-    (row,) = tab.locator("tbody tr").all()
+    row = tab.locator("tbody tr")
+    expect(row).to_have_count(1)
     expect(row).to_contain_text("sup1")
     expect(row).to_contain_text("127.0.0.1")
     tab.goto(f"{bench.page_url}/people")

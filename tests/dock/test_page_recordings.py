@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dock_bench import Client, poll_until, sha256
+from dock_bench import TUS, Client, poll_until, sha256
 from dock_camera import Camera
 from page_bench import Bench, keep_picture, log_in, open_bench, steps
 from playwright.sync_api import Browser, BrowserContext, expect
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def upload(client: Client, name: str, data: bytes) -> None:
     _, headers, _ = client.create(name, len(data))
     assert client.patch(headers["location"], 0, data, hashlib.sha256(data).digest())[0] == 204
-    poll_until(lambda: client("GET", f"/receipts/{name}")[0] == 200, why="the receipt")
+    poll_until(lambda: client("HEAD", headers["location"], TUS)[1].get("firsthand-receipt"), why="all is done")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_list_says_what_verified_and_the_page_tells_the_chain_of_custody(
     expect(tab.get_by_role("row", name="SIM-0001-000002")).to_contain_text("not valid")
     tab.get_by_label("Verdict").select_option("not_valid")
     tab.get_by_role("button", name="Filter").click()
-    assert tab.locator("tbody tr").count() == 1
+    expect(tab.locator("tbody tr")).to_have_count(1)
     tab.goto(f"{bench.page_url}/recordings/SIM-0001-000001")
     stored = (bench.data / "store/SIM-0001-000001.evidence").read_bytes()
     expect(tab.get_by_text(sha256(stored))).to_be_visible()

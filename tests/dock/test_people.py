@@ -213,7 +213,7 @@ def test_a_table_comes_in_whole_or_not_at_all(people: People, tmp_path: Path) ->
 
 def dock(config: Path, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dock", "people", "--config", str(config), *arguments]
-    return subprocess.run(command, input=said, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, input=said, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.mark.requirement("R33")

@@ -54,7 +54,7 @@ def post(client: Client, camera: Camera, file: SpoolFile) -> tuple[str, bytes, s
 
 
 def receipt_at(client: Client, path: str, pki: Path) -> Receipt:
-    _, _, signed = poll_until(lambda: (found := client("GET", path))[0] == 200 and found, seconds=60)
+    _, _, signed = poll_until(lambda: (found := client("GET", path))[0] == 200 and found, seconds=120)
     message = cms.parse_signed(signed)
     Trust.load(pki / "root.pem").check(message, role="receipt")
     return decode_receipt(message.payload)
@@ -72,16 +72,20 @@ def test_the_camera_waits_for_the_archive_and_its_receipt_names_the_archive(
 ) -> None:
     bucket = weed.bucket("far")
     table = s3_table(weed, bucket, write_credentials(tmp_path), lock="governance")
-    config = write_relay(tmp_path, pki, f'kind = "s3"\nname = "archive-1"\nkbit_s = 40000\ns3 = {table}')
+    config = write_relay(tmp_path, pki, f'kind = "s3"\nname = "archive-1"\nkbit_s = 8000\ns3 = {table}')
     station = run("station", config)
     client = Client(station.port, pki)
-    name, data, where = send(client, camera, 1, size=20_000_000)  # four seconds at that rate
+    name, data, where = send(client, camera, 1, size=20_000_000)  # twenty seconds at that rate
     poll_until(lambda: (tmp_path / "station/store" / name).exists())
     assert "firsthand-receipt" not in client("HEAD", where, TUS)[1]
     assert client("GET", f"/receipts/{name}")[0] == 404
     poll_until(lambda: weed.client().list_multipart_uploads(Bucket=bucket).get("Uploads"))
+    poll_until(
+        lambda: list((tmp_path / "station/incoming/done").glob("*.json")), why="its own part of the work is done"
+    )
     station.kill()
     assert weed.keys(bucket) == []
+    config.write_text(config.read_text().replace("8000", "40000"))
     client = Client(run("station", config).port, pki)
     receipt = receipt_at(client, f"/receipts/{name}", pki)
     assert (receipt.store, receipt.verdict) == ("s3:archive-1", "valid")
@@ -202,17 +206,17 @@ def test_the_stations_own_copy_goes_after_its_time_one_by_one_and_a_held_one_sta
     assert [step for step in steps(tmp_path, pki, names[0]) if step in told] == told
     assert (archive / names[0]).exists()
     # What the archive had lost is passed on again before anything else happens to it.
-    poll_until(lambda: not (own / names[2]).exists(), seconds=60)
+    poll_until(lambda: not (own / names[2]).exists(), seconds=120)
     assert steps(tmp_path, pki, names[2])[-3:] == ["archive_lost", "archived", "own_copy_removed"]
     assert (archive / names[2]).read_bytes() == (archive / "elsewhere").read_bytes()
     assert (own / names[1]).exists()
     # The day's reconciliation finds each where it lies now; logs stay here for it.
     command = [sys.executable, "-m", "dock", "reconcile", "--config", str(config), "--json", "--full"]
-    report = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout)
+    report = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout)
     assert (report["discrepancies"], report["digests"]) == ([], 4)
     assert (own / segment).exists()
     (archive / names[0]).rename(archive / "elsewhere too")
-    report = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout)
+    report = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout)
     assert [(one["kind"], one["about"]) for one in report["discrepancies"]] == [("different", names[0])]
     (archive / "elsewhere too").rename(archive / names[0])
     # Its receipt is still handed out, and its name stays taken.

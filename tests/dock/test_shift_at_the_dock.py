@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import httpx
 import pytest
 from desk_bench import write_desk
 from dock_bench import SERIAL, Process, poll_until, write_agent
+from weed import free_ports
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "device"))
 from camera_bench import DOCK, LIGHTBAR, POLICY, CameraBench, sign_profile
@@ -42,20 +42,18 @@ def test_a_shift_from_checkout_to_the_correction_of_the_officer(
     tmp_path: Path, pki: Path, camera: CameraBench, run: Callable[[str, Path], Process]
 ) -> None:
     (tmp_path / "profile.p7s").write_bytes(sign_profile(pki, {**POLICY, "version": 2}))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     keys = f'certificate = "{pki}/station-tls.pem"\nkey = "{pki}/station-tls.key"'
     page = f"[page]\nlisten_port = {port}\nwall = true\n{keys}"
     file = write_desk(tmp_path, pki, f'profile = "profile.p7s"\ntraining = "warn"\n{page}')
     context = ssl.create_default_context(cafile=str(pki / "tls-ca.pem"))
 
     def wall() -> str:
-        return httpx.get(f"https://localhost:{port}/wall", verify=context).text
+        return httpx.get(f"https://localhost:{port}/wall", verify=context, timeout=60).text
 
     def dock(*arguments: str) -> str:
         command = [sys.executable, "-m", "dock", arguments[0], "--config", str(file), *arguments[1:]]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120).stdout
 
     def rows() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(dock("bays", "--json") or "[]")
@@ -78,7 +76,7 @@ def test_a_shift_from_checkout_to_the_correction_of_the_officer(
     told = tmp_path / "station" / "bays" / f"{SERIAL}.json"
     poll_until(lambda: json.loads(told.read_bytes())["report"]["status"].get("assigned"))
     camera.line(DOCK, active=False)
-    camera.wait("undocked")
+    camera.wait("undocked", timeout_s=60)
     poll_until(lambda: "Away" in wall(), why="and that it is away")
     stem = camera.trigger(LIGHTBAR)
     camera.fragments(1)
@@ -87,14 +85,14 @@ def test_a_shift_from_checkout_to_the_correction_of_the_officer(
     (opening,) = [one for one in metadata_of(camera, camera.path(stem)) if one.get("part") == "opening"]
     assert (opening["officer"], opening["officer_identified_by"]) == ("4711", "none")
     camera.line(DOCK, active=True)
-    camera.wait("session_ended", "docked")
+    camera.wait("session_ended", "docked", timeout_s=60)
     poll_until(lambda: [one["officer"] for one in rows()] == [None], why="docking is a check-in")
 
     correction = tmp_path / "correction.p7s"
     fields = {"recording": stem, "officer": "4712", "reason": "the cameras were swapped at roll call"}
     correction.write_bytes(signed_command(pki, "correct_officer", **fields))
     assert f"correct_officer of SUP-1 waits for {SERIAL}" in dock("supervise", str(correction))
-    camera.wait("labelled", "officer_corrected")
+    camera.wait("labelled", "officer_corrected", timeout_s=60)
     refused = signed_command(pki, "assign", by="checkout", officer="4712", identified_by="none")
     correction.write_bytes(refused)
     assert dock("supervise", str(correction)) == "", "an assignment is the desk's own"

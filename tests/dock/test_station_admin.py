@@ -22,7 +22,7 @@ Run = Callable[[str, Path], Process]
 
 
 def say(directory: Path, line: bytes) -> dict[str, Any]:
-    with connect(directory, 10) as ours, ours.makefile("rb") as answers:
+    with connect(directory, 60) as ours, ours.makefile("rb") as answers:
         ours.sendall(line)
         found: dict[str, Any] = json.loads(answers.readline() or b'{"error": "closed"}')
         return found

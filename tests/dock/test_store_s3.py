@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from dock_bench import SERIAL, TUS, Client, Process, poll_until, sha256
 from dock_camera import Camera
 from s3_bench import open_store, receipt_of, send, write_s3_station
+from trap import Trap
 from weed import Weed, free_ports
 
 from dock.config import load_station
@@ -107,10 +108,16 @@ def test_a_kill_in_the_middle_of_the_way_to_the_bucket_loses_nothing_and_leaves_
     config = write_s3_station(tmp_path, pki, weed, bucket, lock="governance")
     file = camera.record(1, size=40_000_000)
     data = (camera.spool / file.name).read_bytes()
+    trap = Trap(weed.ports[0])
+    config.write_text(config.read_text().replace(weed.endpoint, f"http://127.0.0.1:{trap.port}"))
     station = run("station", config)
+    assert station.started is not None
+    trap.arm(20_000_000, station.started.kill)
     where = send(Client(station.port, pki), file.name, data, close_hash=file.close_hash)
-    poll_until(lambda: s3.list_multipart_uploads(Bucket=bucket).get("Uploads") or weed.keys(bucket), seconds=60)
+    assert trap.sprung.wait(120), station.log()
     station.kill()
+    assert s3.list_multipart_uploads(Bucket=bucket)["Uploads"]
+    trap.open()
     assert next((tmp_path / "station/incoming").glob("*.part")).stat().st_size == len(data)
     receipt = receipt_of(Client(run("station", config).port, pki), where, pki)
     assert (receipt.verdict, receipt.sha256) == ("valid", sha256(data))
@@ -119,6 +126,7 @@ def test_a_kill_in_the_middle_of_the_way_to_the_bucket_loses_nothing_and_leaves_
     assert [version["Key"] for version in versions] == [file.name, f"{file.name}.receipt.p7s"]
     poll_until(lambda: not s3.list_multipart_uploads(Bucket=bucket).get("Uploads"))
     assert not list((tmp_path / "station/incoming").glob("*.part"))
+    trap.close()
 
 
 @pytest.mark.requirement("R38")
@@ -154,7 +162,7 @@ def test_a_bucket_that_cannot_lock_gets_the_file_and_gives_no_receipt(
     client = Client(station.port, pki)
     file = camera.record(1)
     where = send(client, file.name, (camera.spool / file.name).read_bytes())
-    poll_until(lambda: "object lock" in station.log(), seconds=30)
+    poll_until(lambda: "object lock" in station.log())
     assert "firsthand-receipt" not in client("HEAD", where, TUS)[1]
     assert list((tmp_path / "station/incoming").glob("*.part"))
 

@@ -52,8 +52,8 @@ class Odd(http.server.BaseHTTPRequestHandler):
 def odd() -> Iterator[tuple[type[Odd], TusTransport, StationLink]]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Odd)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    link = StationLink(f"https://127.0.0.1:{server.server_port}", None, 2.0)  # type: ignore[arg-type]
-    link._open = lambda: http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=2.0)  # type: ignore[method-assign,assignment,return-value]
+    link = StationLink(f"https://127.0.0.1:{server.server_port}", None, 60.0)  # type: ignore[arg-type]
+    link._open = lambda: http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60.0)  # type: ignore[method-assign,assignment,return-value]
     Odd.status, Odd.extra, Odd.body = 200, {}, b""
     yield Odd, TusTransport(link), link
     server.shutdown()

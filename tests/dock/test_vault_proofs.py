@@ -296,7 +296,7 @@ def test_the_holders_round_on_the_command_line(dock: Dock, capsys: pytest.Captur
 
     def proofs(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "dock", "proofs", "--config", str(dock.config), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     assert "2 to open" in proofs("wanted").stdout
     work = dock.directory / "wanted.json"

@@ -56,7 +56,7 @@ class Trap:
                 client.close()
                 continue
             try:
-                server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
+                server = socket.create_connection(("127.0.0.1", self._target), timeout=60)
                 server.settimeout(None)
             except OSError:
                 client.close()

@@ -93,7 +93,7 @@ class Weed:
         return self
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             try:
                 self.client().list_buckets()
@@ -107,7 +107,7 @@ class Weed:
     def kill(self) -> None:
         if self.started is not None:
             self.started.kill()
-            self.started.wait(15)
+            self.started.wait(60)
             self.started = None
 
     def client(self) -> Any:
@@ -121,12 +121,12 @@ class Weed:
             aws_access_key_id=KEY_ID,
             aws_secret_access_key=SECRET,
             region_name="us-east-1",
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=20),
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=20, read_timeout=60),
         )
 
     def bucket(self, name: str, *, lock: bool = True) -> str:
         """A new bucket; SeaweedFS makes its first volumes slowly, so that a test need not wait for them."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             try:
                 self.client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=lock)

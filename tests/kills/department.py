@@ -69,7 +69,9 @@ class Department:
             f'[archive]\nkind = "directory"\nname = "vault"\ndirectory = "{self.archive}"\nkbit_s = {_RELAY_KBIT_S}\n'
         )
         station.write_text(f"{station.read_text()}\n{relay}")
-        agent = write_agent(self.directory, self.pki, port=self.port, offload=f"chunk_bytes = {_CHUNK_BYTES}")
+        agent = write_agent(
+            self.directory, self.pki, port=self.port, offload=f"chunk_bytes = {_CHUNK_BYTES}", timeout_s=5.0
+        )
         more = ""
         if mosquitto() is not None:
             more = f'[telemetry]\nhost = "localhost"\nport = {self.broker_port}\nstate_s = 1.0\nbackoff_max_s = 1.0\n'

@@ -84,7 +84,7 @@ def dock(card: RecordedCard, camera: CameraBench, stems: list[str], without: Wit
     station.write_text(station.read_text().replace('directory = "station"', f'directory = "{card.place}/station"'))
     with running(card, "station", station, without) as ready:
         port = int(ready.split(" (")[0].rpartition(":")[2])
-        agent = write_agent(beside, camera.pki, port=port, offload="chunk_bytes = 65536")
+        agent = write_agent(beside, camera.pki, port=port, offload="chunk_bytes = 65536", timeout_s=5.0)
         words = agent.read_text().replace("recorder.sock", str(camera.socket))
         agent.write_text(words.replace('"agent-state"', f'"{card.place}/agent"'))
         with running(card, "agent", agent, without):

@@ -45,7 +45,7 @@ def shift(directory: Path) -> tuple[Search, Sought]:
     secrets, out = directory / "secrets", directory / "run"
     secrets.touch()
     words = [sys.executable, "-m", "simulator", "shift", "quick", "--out", str(out)]
-    done = subprocess.run(words, env=hooked(secrets), capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(words, env=hooked(secrets), capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (out / "said.txt").write_text(done.stdout + done.stderr)
     sought = Sought()
@@ -63,6 +63,7 @@ def shift(directory: Path) -> tuple[Search, Sought]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(700)
 @pytest.mark.requirement("R41")
 def test_a_shift_leaves_no_secret_in_logs_messages_databases_or_evidence(tmp_path: Path) -> None:
     seen, sought = shift(tmp_path)

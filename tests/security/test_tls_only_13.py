@@ -49,7 +49,7 @@ def s_client(port: int, version: str, pki: Path, stem: str | None) -> str:
     # Whatever openssl's own settings forbid: an old version must be refused by us.
     words += ["-cipher", "ALL:@SECLEVEL=0"] if version != "tls1_3" else []
     words += ["-cert", str(pki / f"{stem}.pem"), "-key", str(pki / f"{stem}.key")] if stem is not None else []
-    return subprocess.run(words, input="", capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(words, input="", capture_output=True, text=True, timeout=120).stdout
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def listeners(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         found["broker"] = (port, f"{bench.serials[0]}-tls")
         yield found
     enrol.terminate()
-    enrol.wait(15)
+    enrol.wait(60)
     enrol.stdout.close()
 
 
@@ -150,7 +150,7 @@ class OneVersion:
                 self._one(self._listener.accept()[0])
 
     def _one(self, plain: socket) -> None:
-        plain.settimeout(20)
+        plain.settimeout(60)
         try:
             with self._context.wrap_socket(plain, server_side=True) as secure:
                 self.heard.append(secure.version() or "")
@@ -164,7 +164,7 @@ class OneVersion:
         with contextlib.suppress(OSError):
             self._listener.shutdown(SHUT_RDWR)
         self._listener.close()
-        self._thread.join(30)
+        self._thread.join(90)
 
 
 def by_agent_link(port: int, pki: Path, _: Path) -> None:
@@ -209,7 +209,7 @@ def by_telemetry(port: int, pki: Path, directory: Path) -> None:
     settings = Telemetry(host="localhost", port=port, backoff_max_s=1)
     telemetry = MqttTelemetry(settings, outbox, context, device="SIM-0001", boot="boot")
     telemetry.start()
-    SERVERS[port].something.wait(30)
+    SERVERS[port].something.wait(60)
     telemetry.stop()
     outbox.close()
 
@@ -234,7 +234,7 @@ def asked(client: Callable[[int, Path, Path], None], pki: Path, version: ssl.TLS
     try:
         with contextlib.suppress(*ANY):  # this server answers nobody
             client(server.port, pki, directory)
-        assert server.something.wait(30), "nobody came"
+        assert server.something.wait(60), "nobody came"
     finally:
         server.close()
         del SERVERS[server.port]
