@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -25,12 +27,15 @@ class Beside:
         for left_over in directory.glob(".*.tmp"):  # a receipt that a crash interrupted is signed anew
             left_over.unlink()
         self._directory = directory
+        self._lock = threading.Lock()
+        """Two requests may find the same paper in a bucket at the same moment."""
 
     def put(self, name: str, suffix: str, data: bytes) -> None:
         """Keep a paper durably, unless there is one. Raises OSError."""
         path = self._directory / (name + suffix)
-        if not path.exists():
-            durable.write_new(path, data)
+        with self._lock, contextlib.suppress(FileExistsError):  # another machine's, on a mounted store
+            if not path.exists():
+                durable.write_new(path, data)
 
     def get(self, name: str, suffix: str) -> bytes | None:
         """A paper, or None."""

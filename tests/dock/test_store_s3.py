@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,10 @@ from weed import Weed, free_ports
 
 from dock.config import load_station
 from dock.errors import BadConfig
+from dock.station.beside import Beside
 from dock.station.opening import open_station
 from dock.station.retention import Retention
+from evidence import durable
 from evidence.statements import moment_ns
 
 Run = Callable[[str, Path], Process]
@@ -91,8 +95,11 @@ def test_another_station_that_shares_the_bucket_finds_what_the_first_has_put_the
     digests = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        client = Client(run("station", write_s3_station(tmp_path / name, pki, weed, bucket)).port, pki)
-        where = client.create(file.name, len(data), close_hash=file.close_hash)[1]["location"]
+        station = run("station", write_s3_station(tmp_path / name, pki, weed, bucket))
+        client = Client(station.port, pki)
+        status, headers, said = client.create(file.name, len(data), close_hash=file.close_hash)
+        assert status == 201, (name, said, station.log())
+        where = headers["location"]
         if name == "one":
             send(client, file.name, data, close_hash=file.close_hash)
         digests.append(receipt_of(client, where, pki).sha256)
@@ -181,6 +188,21 @@ def test_a_multipart_upload_that_nobody_ends_is_given_up_after_a_week_and_no_ear
     assert len(going()) == 2
     open_store(tmp_path, weed, bucket, prefix="north/", ahead_s=8 * DAY_S).upkeep()
     assert going() == ["south/A-000001.evidence"], "another prefix is somebody else's"
+
+
+def test_two_requests_that_find_the_same_receipt_in_a_bucket_both_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, beside = durable.write_new, Beside(tmp_path)
+
+    def slowly(path: Path, data: bytes) -> None:
+        time.sleep(0.2)  # both have seen that it is not there
+        write(path, data)
+
+    monkeypatch.setattr(durable, "write_new", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: beside.put("a", ".receipt.p7s", b"receipt"), range(4))) == [None] * 4
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.receipt.p7s", b"receipt")]
 
 
 @pytest.mark.requirement("R42")
