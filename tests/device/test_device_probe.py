@@ -229,7 +229,7 @@ def test_a_receiver_that_talks_is_found() -> None:
 
 
 def test_a_receiver_at_another_speed_is_told_from_a_silent_one() -> None:
-    noise, silent = listened(b"\xfe\x80\x00\xf8 garbage", 1), listened(b"", 0.3)
+    noise, silent = listened(b"\xfe\x80\x00\xf8 garbage", 4), listened(b"", 0.3)
     assert "no NMEA among them" in noise.seen
     assert "set baud in device.toml" in noise.advice
     assert "nothing came in" in silent.seen

@@ -139,7 +139,7 @@ class Desk:
         return cms.sign(document, FileSigner.load(where / f"{role}.key", where / f"{role}.pem"), NOW)
 
     def there(self, name: str) -> bool:
-        assert self.writer.drain(10)
+        assert self.writer.drain(60)
         return (self.spool.directory / name).exists()
 
     def events(self) -> list[Event]:
@@ -292,7 +292,7 @@ def test_room_is_made_from_the_oldest_receipted_file_only(desk: Desk) -> None:
     names = [desk.recording(number) for number in (1, 2, 3)]
     for name in names[1:]:
         desk.receipts.take(name, desk.receipt(name))
-    desk.writer.drain(10)
+    desk.writer.drain(60)
     assert desk.receipts.make_room(use_reserve=False)
     assert [desk.there(name) for name in names] == [True, False, True]
     assert desk.receipts.make_room(use_reserve=False)
@@ -313,7 +313,7 @@ def test_of_files_that_are_gone_the_newest_receipts_are_kept_and_of_files_that_a
             desk.spool.receipt_path(f"{stream}{number:06d}.evidence").write_bytes(b"receipt")
     for _ in range(3):  # some at once
         desk.receipts.tick(300)
-        desk.writer.drain(10)
+        desk.writer.drain(60)
     kept = sorted(path.name.partition(".")[0] for path in there.parent.iterdir())
     newest = [f"{stream}{number:06d}" for stream in streams for number in (27, 28, 29)]
     assert kept == sorted(["SIM-0001-000002", *newest])
@@ -368,7 +368,7 @@ def test_the_log_holds_each_event_once_whatever_the_card_does(desk: Desk, monkey
             desk.writer.put(Job("c", lambda: desk.log.close("docked"), alone=True))
             for n in range(3):
                 desk.writer.put(Job("e", lambda word=f"b{fail_at}_{n}": desk.log.event(word)))
-            desk.writer.drain(10)
+            desk.writer.drain(60)
     desk.log.close("shutdown").commit()
     paths = sorted(desk.spool.directory.glob("*-log-*"))
     assert all(verify_file(path, desk.trust).valid for path in paths)

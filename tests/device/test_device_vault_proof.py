@@ -251,7 +251,7 @@ def test_a_kept_proof_that_is_damaged_between_receipt_and_tombstone_deletes_noth
 def test_the_proof_of_a_file_goes_with_it_and_that_of_the_pair_stays(desk: Desk) -> None:
     receipted(desk, 1, upload_class="critical")
     give(desk, desk.prove(1))
-    assert desk.writer.drain(10)
+    assert desk.writer.drain(60)
     (left,) = (desk.spool.state / "proofs").iterdir()
     assert left.name.startswith("pair-")
 

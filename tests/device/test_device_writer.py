@@ -56,7 +56,7 @@ class World:
         )
 
     def settle(self) -> None:
-        assert self.writer.drain(10)
+        assert self.writer.drain(60)
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_drain_waits_for_what_is_tried_again(world: World) -> None:
     card = Card(errors=[errno.EIO, errno.EIO])
     world.put(card, "a")
     drained: list[bool] = []
-    thread = threading.Thread(target=lambda: drained.append(world.writer.drain(10)))
+    thread = threading.Thread(target=lambda: drained.append(world.writer.drain(60)))
     thread.start()
     world.writer.start()
     thread.join()

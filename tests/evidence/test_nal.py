@@ -47,11 +47,11 @@ def test_too_many_nals_and_too_large_access_units_are_refused() -> None:
 
 
 def test_eight_megabytes_of_zeros_are_refused_at_once() -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(MediaError):
         nal.split_annexb(bytes(nal.MAX_ACCESS_UNIT_BYTES))
     nal.split_annexb(nal.START_CODE + IDR + bytes(nal.MAX_ACCESS_UNIT_BYTES - 8))
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1, "of this thread's own time"
 
 
 @given(st.binary(max_size=200))
