@@ -38,6 +38,8 @@ from simulator.thermal_feed import ThermalFeed
 RECORD, LIGHTBAR, PURSUIT, DOCK, EMERGENCY = 17, 27, 22, 23, 24
 GREEN, RED, AMBER, HAPTIC = 5, 6, 13, 19
 SECOND = 1_000_000_000
+SEVERITY = {"sensor": "warn", "picture": "warn", "encoder": "warn", "storage": "warn", "channels": "warn"}
+"""Whether pictures come within seconds of a start says more about a loaded machine than about the camera."""
 POLICY: dict[str, Any] = {
     "v": 1,
     "name": "bench",
@@ -50,8 +52,7 @@ POLICY: dict[str, Any] = {
     "stop_reason_s": 0,
     # Two presses of a test are two, however long a loaded machine keeps it from the second one.
     "double_press_ms": 2000,
-    # Whether pictures come within seconds of a start says more about a loaded machine than about the camera.
-    "severity": {"sensor": "warn", "picture": "warn", "encoder": "warn", "storage": "warn", "channels": "warn"},
+    "severity": SEVERITY,
 }
 
 

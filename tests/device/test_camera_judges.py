@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera_bench import EMERGENCY, LIGHTBAR, SECOND, CameraBench, boottime_ns, metadata, statements, until
+from camera_bench import (
+    EMERGENCY,
+    LIGHTBAR,
+    SECOND,
+    CameraBench,
+    boottime_ns,
+    first_statement,
+    media,
+    metadata,
+    statements,
+    until,
+)
 
 from evidence.handover import SelfTestDone
 from evidence.requests import SelfTestRequest
@@ -65,15 +76,17 @@ def test_a_power_cut_half_a_second_after_a_crash(bench: Make, pki: Path, held_up
     """Without hold-up the ring and all acknowledged fragments are there; with it the recording is closed in order."""
     camera = bench(motion=True, extra=CRASH).start()
     seen = len(camera.notices)
-    camera.world({"op": "motion", "x_mg": 12_000, "y_mg": 1000, "z_mg": 0, "for_s": 0.3})
+    camera.world({"op": "motion", "x_mg": 12_000, "y_mg": 1000, "z_mg": 0, "for_s": 2})
     stem = camera.wait("recording_opened", since=seen).recording
     assert stem is not None
-    crash_ns = statements(camera.path(stem))[0].mono_ns
+    crash_ns = first_statement(camera.path(stem)).mono_ns
+    camera.wait("fragment", since=seen, count=2)  # and the ring of two seconds is acknowledged
     until(lambda: boottime_ns() - crash_ns > SECOND // 2, what="half a second")
+    told = [one.number or 0 for one in camera.notices[seen:] if one.event == "fragment"]
     assert camera.process is not None
     if held_up:
         camera.process.send_signal(signal.SIGTERM)
-        camera.process.wait(20)
+        camera.process.wait(60)
         report = camera.verify(stem)
         assert report.recovered is None
     else:
@@ -85,6 +98,8 @@ def test_a_power_cut_half_a_second_after_a_crash(bench: Make, pki: Path, held_up
     assert [one["name"] for one in first["triggers"]] == ["crash"]
     assert first["ring"]["available_ms"] >= 2000
     assert report.frames >= 2 * 15, "the whole ring at least: it was flushed at the trigger"
+    facts = [one.media for one in media(camera.path(stem)) if one.media is not None]
+    assert facts[-1].first_frame + facts[-1].frames - 1 >= max(told), "and all that was acknowledged"
     resumed = camera.status().recording
     assert (resumed is None) is held_up, "a crash in mid-incident goes on recording; an orderly end does not"
 
