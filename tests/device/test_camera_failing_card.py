@@ -85,10 +85,13 @@ def test_the_forecast_follows_the_bit_rate_and_the_alarm_comes_before_the_card_i
     until(lambda: facts(camera)["hours_left"] is not None, what="a forecast")
     now = facts(camera)
     assert now["hours_left"] == pytest.approx(now["free_bytes"] * 8 / now["bits_per_s"] / 3600, rel=0.05, abs=0.1)
-    left = camera.status().storage_minutes_left
-    assert left is not None
-    expected = "low" if left <= 1440 else "good"
-    until(lambda: facts(camera)["level"] == expected, what=f"{left} minutes are {expected}")
+    assert camera.status().storage_minutes_left is not None
+
+    def follows() -> bool:
+        known = facts(camera)
+        return bool(known["level"] == ("low" if known["hours_left"] <= 24 else "good"))
+
+    until(follows, what="1440 minutes or less are low")
     camera.stop()
 
 

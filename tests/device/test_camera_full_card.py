@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera_bench import CameraBench, statements, until
+from camera_bench import CameraBench, boottime_ns, statements, until
+from fair_time import FairTime
 from vault_holder import prove
 
 from evidence import cms
@@ -95,12 +96,12 @@ def gaps(camera: CameraBench, stem: str) -> list[str]:
 
 
 @pytest.mark.requirement("R29", "R34")
-def test_a_full_card_ends_the_recording_loudly_and_deletes_nothing(bench: Make, card: Path) -> None:
+def test_a_full_card_ends_the_recording_loudly_and_deletes_nothing(bench: Make, card: Path, fair: FairTime) -> None:
     camera = bench(spool=card, camera=FAST).start()
     until(lambda: (card / ".reserve").exists(), what="the reserve")
     ballast = fill(card, 700_000)
     stem = camera.double_press()
-    camera.wait("alarm", "storage_full", timeout_s=40)
+    camera.wait("alarm", "storage_full")
     closed = camera.wait("recording_closed", "storage_full")
     assert closed.recording == stem
     assert camera.status().state in ("ready", "out_of_service")
@@ -108,17 +109,16 @@ def test_a_full_card_ends_the_recording_loudly_and_deletes_nothing(bench: Make, 
     assert report.closed is not None
     assert report.closed.reason == "storage_full"
     assert "storage_full" in gaps(camera, stem), "what was not written is named"
-    seen = len(camera.notices)
-    camera.press()
-    camera.press()
-    camera.wait("alarm", "storage_full", since=seen, timeout_s=3)
+    seen, pressed_ns = len(camera.notices), boottime_ns()
+    camera.press(times=2)
+    assert fair.own_s(pressed_ns, camera.wait("alarm", "storage_full", since=seen).mono_ns) < 3
     assert camera.process is not None
     assert camera.process.poll() is None
     assert camera.path(stem).exists(), "nothing is deleted without a receipt"
 
     until(lambda: storage(camera)["level"] == "full", what="it goes on saying so")
     ballast.unlink()  # room again: it records without a restart
-    until(lambda: (card / ".reserve").exists(), 30, what="the reserve is set aside again")
+    until(lambda: (card / ".reserve").exists(), what="the reserve is set aside again")
     until(lambda: storage(camera)["level"] != "full", what="no longer full")
     again = camera.double_press()
     camera.fragments(2)
@@ -150,21 +150,21 @@ def test_receipted_files_go_to_make_room_and_the_recording_goes_on(bench: Make, 
     size = camera.path(old[0]).stat().st_size
     fill(card, 600_000)
     new = camera.double_press()
-    camera.wait("deleted", timeout_s=40)
+    camera.wait("deleted")
     assert not camera.path(old[0]).exists()
     assert camera.path(old[1]).exists(), "without a receipt it stays, however full the card is"
     camera.fragments(1)
     assert camera.status().recording == new
     camera.stop()
     camera.verify(new)
-    assert gaps(camera, new) == [], "the recording went on without a hole"
+    assert not [one for one in gaps(camera, new) if one != "frames_lost"], "the card made no hole in the recording"
     tombstones = [one for one in camera.log_statements() if isinstance(one, Event) and one.event == "tombstone"]
     assert [(one.recording, one.file.bytes) for one in tombstones if one.file is not None] == [(1, size)]
 
 
 @pytest.mark.requirement("R29")
 def test_a_read_only_card_is_told_and_the_daemon_lives(bench: Make, card: Path, tool: Callable[[str], str]) -> None:
-    camera = bench(spool=card).start()
+    camera = bench(spool=card, policy={"severity": {}}).start()
     first = camera.double_press()
     camera.fragments(1)
     camera.hold_to_stop()
@@ -174,12 +174,12 @@ def test_a_read_only_card_is_told_and_the_daemon_lives(bench: Make, card: Path, 
         subprocess.run([tool("mount"), "-o", "remount,ro", card], check=True)
         camera.start(ready=False)
     camera.world({"op": "pin", "pin": 24, "level": 0})  # the emergency button
-    camera.wait("alarm", timeout_s=20)
+    camera.wait("alarm")
     assert camera.process is not None
     assert camera.process.poll() is None
-    until(lambda: camera.status().self_test == "block" or camera.ask_selftest() == "block", 30)
+    until(lambda: camera.status().self_test == "block" or camera.ask_selftest() == "block")
     subprocess.run([tool("mount"), "-o", "remount,rw", card], check=True)
-    until(lambda: camera.notices and [n for n in camera.notices if n.event == "fragment" and n.recording != first], 60)
+    until(lambda: camera.notices and [n for n in camera.notices if n.event == "fragment" and n.recording != first])
     camera.stop()
     camera.verify(first)
     camera.verify("SIM-0001-000002")

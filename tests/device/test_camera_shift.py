@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,18 +25,25 @@ from camera_bench import (
     SECOND,
     CameraBench,
     GpsLine,
+    boottime_ns,
     media,
+    metadata,
     statements,
     until,
     watch,
 )
+from fair_time import FairTime
 
 from evidence.statements import ClockStep, Event, Gap, Open
 
 Make = Callable[..., CameraBench]
 
 
-def assert_cadence(path: Path) -> None:
+SLOW = {"frame_rate": 5}
+"""Its six buffers hold more than a second of pictures: a loaded machine must not make the sensor lose any."""
+
+
+def assert_cadence(path: Path, fair: FairTime) -> None:
     """Invariant 3 by the camera's own signed words, for the fragments that were live."""
     opened = statements(path)[0]
     facts = media(path)
@@ -47,8 +53,8 @@ def assert_cadence(path: Path) -> None:
         end_ns = one.media.start_ns + one.media.duration_ns
         assert one.media.duration_ns <= SECOND, one.media
         if end_ns > opened.mono_ns:
-            assert one.mono_ns - end_ns < 500_000_000, "durable within 500 ms of its last frame"
-            assert one.mono_ns - one.media.start_ns < 2 * SECOND
+            assert fair.own_s(end_ns, one.mono_ns) < 0.5, "durable within 500 ms of its last frame"
+            assert fair.own_s(one.media.start_ns, one.mono_ns) < 2
     for before, after in itertools.pairwise(facts):
         assert before.media is not None
         assert after.media is not None
@@ -56,8 +62,8 @@ def assert_cadence(path: Path) -> None:
 
 
 @pytest.mark.requirement("R5", "R13", "R14", "R15")
-def test_a_shift_with_button_lightbar_and_pursuit(bench: Make) -> None:
-    camera = bench().start()
+def test_a_shift_with_button_lightbar_and_pursuit(bench: Make, fair: FairTime) -> None:
+    camera = bench(camera=SLOW).start()
     with watch(camera) as lamps:
         button = camera.double_press()
         camera.fragments(2)
@@ -87,10 +93,11 @@ def test_a_shift_with_button_lightbar_and_pursuit(bench: Make) -> None:
         assert report.opened is not None
         assert report.gps_fixes
         assert report.sound_frames
-        assert_cadence(camera.path(stem))
+        assert_cadence(camera.path(stem), fair)
         first = media(camera.path(stem))[0].media
         assert first is not None
-        assert 1.9 < (report.opened.mono_ns - first.start_ns) / SECOND < 3.5, "the ring is in it"
+        (trigger,) = metadata(camera.path(stem), camera.pki)[0]["triggers"]
+        assert 1.9 < (trigger["at_ns"] - first.start_ns) / SECOND < 3.5, "the ring is in it"
     assert [camera.verify(stem).opened.upload_class for stem in (button, lightbar, pursuit)] == [  # type: ignore[union-attr]
         "normal", "normal", "critical",
     ]  # fmt: skip
@@ -160,9 +167,9 @@ def test_out_of_service_the_profile_may_suppress_lines_but_never_buttons(bench: 
 
 
 @pytest.mark.requirement("R5", "R21")
-def test_whatever_the_receiver_says_the_fragments_come_on_time(bench: Make) -> None:
+def test_whatever_the_receiver_says_the_fragments_come_on_time(bench: Make, fair: FairTime) -> None:
     line = GpsLine()
-    camera = bench(gps=line).start()
+    camera = bench(gps=line, camera=SLOW).start()
     stem = camera.double_press()
     camera.fragments(2)  # silence
     line.say(b"$GPRMC,,V,,,,,,,,,,N*53\r\n" * 20)  # no fix
@@ -176,28 +183,32 @@ def test_whatever_the_receiver_says_the_fragments_come_on_time(bench: Make) -> N
     camera.stop()
     report = camera.verify(stem)
     assert report.gps_fixes == 0
-    assert_cadence(camera.path(stem))
+    assert_cadence(camera.path(stem), fair)
     assert len([one for one in camera.events() if one[:2] == ("fault", "gps")]) < 10, "said, but not for each line"
 
 
 @pytest.mark.requirement("R29")
-def test_a_camera_that_stalls_is_told_within_a_second_and_the_hole_is_signed(bench: Make) -> None:
-    camera = bench().start()
+def test_a_camera_that_stalls_is_told_within_a_second_and_the_hole_is_signed(bench: Make, fair: FairTime) -> None:
+    camera = bench(camera=SLOW).start()
     stem = camera.double_press()
     camera.fragments(2)
     seen = len(camera.notices)
-    began = time.monotonic()
-    camera.world({"op": "camera", "stall_s": 2.5})
-    camera.wait("alarm", "camera_silent", since=seen)
-    assert time.monotonic() - began < 1.5
+    began_ns = boottime_ns()
+    camera.world({"op": "camera", "stall_s": 60})
+    assert fair.own_s(began_ns, camera.wait("alarm", "camera_silent", since=seen).mono_ns) < 1.5
+    until(lambda: boottime_ns() - began_ns > 5 * SECOND // 2)
+    camera.world({"op": "camera", "stall_s": 0})
+    ended_ns = boottime_ns()
     camera.wait("fragment", since=len(camera.notices), count=2)
     camera.hold_to_stop()
     camera.stop()
     camera.verify(stem)
     gaps = [one for one in statements(camera.path(stem)) if isinstance(one, Gap)]
     assert [one.cause for one in gaps] == ["frames_lost"]
-    assert 36 <= gaps[0].frames <= 39
-    assert 2.4 < (gaps[0].end_ns - gaps[0].start_ns) / SECOND < 2.8
+    hole_s = (gaps[0].end_ns - gaps[0].start_ns) / SECOND
+    assert gaps[0].frames == round(hole_s * SLOW["frame_rate"]) - 1
+    assert gaps[0].end_ns > began_ns + 5 * SECOND // 2
+    assert 2.4 < hole_s < (ended_ns - began_ns) / SECOND + 2, "the stall, and not much more"
     frames = sum(one.media.frames for one in media(camera.path(stem)) if one.media is not None)
     numbers = [one.media for one in media(camera.path(stem)) if one.media is not None]
     assert numbers[-1].first_frame + numbers[-1].frames - numbers[0].first_frame == frames + gaps[0].frames
@@ -205,11 +216,12 @@ def test_a_camera_that_stalls_is_told_within_a_second_and_the_hole_is_signed(ben
 
 
 @pytest.mark.requirement("R29")
-def test_a_camera_that_is_dead_at_the_press_is_told_and_the_silence_is_signed(bench: Make) -> None:
+def test_a_camera_that_is_dead_at_the_press_is_told_and_the_silence_is_signed(bench: Make, fair: FairTime) -> None:
     camera = bench().start()
     camera.world({"op": "camera", "stall_s": 60})
+    pressed_ns = boottime_ns()
     stem = camera.double_press()
-    camera.wait("alarm", "camera_silent", timeout_s=2.5)
+    assert fair.own_s(pressed_ns, camera.wait("alarm", "camera_silent").mono_ns) < 2.5
     camera.hold_to_stop()
     camera.stop()
     camera.verify(stem)
@@ -217,8 +229,9 @@ def test_a_camera_that_is_dead_at_the_press_is_told_and_the_silence_is_signed(be
 
 
 @pytest.mark.requirement("R5")
-def test_a_clock_that_jumps_is_signed_and_changes_no_duration(bench: Make) -> None:
-    camera = bench().start()
+def test_a_clock_that_jumps_is_signed_and_changes_no_duration(bench: Make, fair: FairTime) -> None:
+    camera = bench(camera=SLOW).start()
+    began_ns = boottime_ns()
     stem = camera.double_press()
     camera.fragments(1)
     for offset_ns in (3600 * SECOND, -3600 * SECOND):
@@ -234,8 +247,8 @@ def test_a_clock_that_jumps_is_signed_and_changes_no_duration(bench: Make) -> No
     steps = [one.cause for one in statements(camera.path(stem)) if isinstance(one, ClockStep)]
     assert steps == ["stepped_forward", "stepped_back", "source_changed"]
     assert [one.cause for one in camera.log_statements() if isinstance(one, ClockStep)][:3] == steps
-    assert 5 < report.duration_ns / SECOND < 20
-    assert_cadence(camera.path(stem))
+    assert 5 < report.duration_ns / SECOND < (boottime_ns() - began_ns) / SECOND + 4, "the ring, and what passed since"
+    assert_cadence(camera.path(stem), fair)
 
 
 @pytest.mark.requirement("R5", "R21")
@@ -282,7 +295,7 @@ def test_the_socket_survives_garbage_and_crowds(bench: Make) -> None:
 
     def talk(data: bytes) -> bytes:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(5)
+            connection.settimeout(60)
             connection.connect(str(camera.socket))
             try:
                 connection.sendall(data)
@@ -332,7 +345,7 @@ def test_another_user_is_refused(bench: Make, as_root: None) -> None:
         "import os, socket, sys; os.setgid(65534); os.setuid(65534); s = socket.socket(socket.AF_UNIX); "
         's.connect(sys.argv[1]); s.sendall(b\'{"op":"status"}\\n\'); print(s.makefile().readline())'
     )
-    done = subprocess.run([sys.executable, "-c", code, str(camera.socket)], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", code, str(camera.socket)], capture_output=True, text=True, timeout=120)
     assert "may not talk" in done.stdout, done
     assert camera.status().state == "ready"
 
