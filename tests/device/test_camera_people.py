@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from camera_bench import DOCK, LIGHTBAR, CameraBench, until
+from camera_bench import DOCK, LIGHTBAR, SEVERITY, CameraBench, until
 from people_bench import command, logged_details, metadata_of, signed_command
 from test_camera_full_card import receipt
 from vault_holder import prove
@@ -86,7 +86,7 @@ def test_the_officer_is_signed_in_by_the_dock_and_out_by_docking(bench: Make) ->
 
 @pytest.mark.requirement("R32")
 def test_untrained_officers_are_refused_by_a_profile_that_says_so_and_the_buttons_still_record(bench: Make) -> None:
-    camera = bench(policy={"severity": {"training": "block", "assignment": "warn"}}).start()
+    camera = bench(policy={"severity": {**SEVERITY, "training": "block", "assignment": "warn"}}).start()
     assert camera.status().self_test == "warn", "nobody is signed in"
     assert isinstance(command(camera, "assign", training_valid_until="2020-01-01", **ANN), Done)
     assert camera.ask_selftest() == "block"
@@ -125,7 +125,7 @@ def test_categories_and_labels_are_appended_and_a_hold_keeps_a_receipted_recordi
     refused = command(camera, "release", by="checkout", recording=stem, reason="not mine to lift")
     assert "may not give release" in refused.error
     assert isinstance(command(camera, "release", recording=stem, reason="the case is closed"), Done)
-    camera.wait("deleted", timeout_s=30)
+    camera.wait("deleted")
     assert not camera.path(stem).exists()
     late = command(camera, "hold", recording=stem, reason="too late here")
     assert "not on this camera any more" in late.error
@@ -142,7 +142,7 @@ def test_what_is_said_of_one_file_is_said_of_its_whole_incident(bench: Make) -> 
     camera = bench(policy={"roll_over_s": 5}).start()
     first = camera.double_press()
     assert isinstance(camera.ask(CategoryRequest(category="use_of_force")), Done)
-    second = camera.wait("rolled_over", timeout_s=40).word
+    second = camera.wait("rolled_over").word
     assert second is not None
     until(lambda: camera.status().held >= 2, what="the file in which it goes on is held too")
     assert isinstance(camera.ask(LabelRequest(label="case", text="26-0815", recording=first)), Done)
@@ -180,7 +180,7 @@ def test_a_supervisor_seizes_the_camera_and_nothing_is_deleted_until_it_is_given
     name = f"{old}.evidence"
     prove(camera, old)
     assert camera.ask(ReceiptRequest(name=name, receipt=receipt(camera, name))) == ReceiptTaken(deleted=False, keep_s=0)
-    assert camera.wait("recording_closed", "ring_kept", since=seen, timeout_s=30).recording == ring
+    assert camera.wait("recording_closed", "ring_kept", since=seen).recording == ring
     camera.kill()
     camera.start()
     assert camera.status().seized, "custody outlives a restart"
@@ -189,7 +189,7 @@ def test_a_supervisor_seizes_the_camera_and_nothing_is_deleted_until_it_is_given
     assert isinstance(
         command(camera, "critical_incident", phase="end", custodian="armoury", supervisor="Lt. Roe"), Done
     )
-    camera.wait("deleted", timeout_s=30)
+    camera.wait("deleted")
     assert camera.stop() == 0
     custody = [word for event, word, _ in camera.events() if event == "custody"]
     assert custody == ["taken", "continues", "returned"]
@@ -280,7 +280,7 @@ def test_the_verbs_talk_to_the_camera_in_json_and_in_words(bench: Make, capsys: 
     run("report", "lens", "cracked")
     assert until(lambda: "malfunction" in (events.stdout.readline() if events.stdout else ""))
     camera.stop()
-    assert events.wait(20) == 0, "the camera ended, and so does who follows it"
+    assert events.wait(60) == 0, "the camera ended, and so does who follows it"
 
 
 @pytest.mark.requirement("R39")
@@ -339,7 +339,7 @@ def test_a_radios_bridge_is_known_by_its_user(bench: Make, as_root: None, who: d
         'for op in (\'{"op":"status"}\', \'{"op":"mark"}\', \'{"op":"trigger","name":"holster"}\'):\n'
         "    f.write(op + chr(10)); f.flush(); print(f.readline(), end='')"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(camera.socket)], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", code, str(camera.socket)], capture_output=True, text=True, timeout=120)
     status, mark, trigger = (json.loads(line) for line in done.stdout.splitlines())
     assert status["answer"] == "status", done
     assert "only ask for the status" in mark["error"]

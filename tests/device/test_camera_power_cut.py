@@ -51,7 +51,7 @@ def cameras(bench: Make) -> Iterator[Cameras]:
 def lose_power(camera: CameraBench, card: MountedCard, stem: str, after: int, survives: Survives) -> int:
     """Let the power go after so many more bytes; the last frame of which somebody was told that it is on the card."""
     card.cut_after(written_bytes=after, survives=survives)
-    until(card.power_is_lost, 30, "the power goes in the middle of a write")
+    until(card.power_is_lost, what="the power goes in the middle of a write")
     told = [one.number or 0 for one in camera.notices if one.event == "fragment" and one.recording == stem]
     assert camera.process is not None
     camera.process.kill()
@@ -79,10 +79,10 @@ def test_every_fragment_that_was_told_is_there_after_power_cuts_at_many_bytes(ca
     for number, (after, survives) in enumerate(cuts):
         told = lose_power(camera, card, stem, after, survives)
         camera.start(ready=False)
-        until(lambda name=stem: camera.recovered(name), 40, f"{stem} is recovered")
+        until(lambda name=stem: camera.recovered(name), what=f"{stem} is recovered")
         assert last_frame(camera, stem) >= told, f"cut {number} after {after} bytes, {survives} survives"
         following = f"SIM-0001-{number + 2:06d}"
-        until(lambda name=following: camera.status().recording == name, 20, f"{following} goes on")
+        until(lambda name=following: camera.status().recording == name, what=f"{following} goes on")
         stem = following
         camera.fragments(1)
     card.make_whole()

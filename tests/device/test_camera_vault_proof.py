@@ -57,7 +57,7 @@ def test_receipt_and_proof_delete_and_neither_does_alone(bench: Make) -> None:
     document = proof_of(camera, plain)
     assert isinstance(camera.ask(ProofRequest(proof=document[:-1])), Refused)
     prove(camera, plain)
-    camera.wait("deleted", timeout_s=30)
+    camera.wait("deleted")
     assert not camera.path(plain).exists()
     assert camera.path(critical).exists(), "that another recording opens is not enough for a critical one"
     assert camera.status().proof_missing == 1
@@ -67,7 +67,7 @@ def test_receipt_and_proof_delete_and_neither_does_alone(bench: Make) -> None:
     until(lambda: camera.status().proof_missing == 1, what="it still waits after a crash")
     seen = len(camera.notices)
     prove(camera, critical)
-    camera.wait("deleted", since=seen, timeout_s=30)
+    camera.wait("deleted", since=seen)
     assert not camera.path(critical).exists()
     assert camera.status().proof_missing == 0
     assert camera.stop() == 0

@@ -31,7 +31,7 @@ ANN: dict[str, Any] = {
 def said(camera: CameraBench, *options: str) -> subprocess.CompletedProcess[str]:
     """`firsthand-device selftest` in a pipe."""
     line = [sys.executable, "-m", "device", "selftest", "--socket", str(camera.socket), *options]
-    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.requirement("R9", "R33")
@@ -83,7 +83,7 @@ def test_another_officer_makes_the_verdict_expired_until_the_next_test(bench: Ma
     assert camera.status().state == "ready", "it is told, and puts nobody out of service"
     assert "expired" in subprocess.run(
         [sys.executable, "-m", "device", "status", "--socket", str(camera.socket)],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=120, check=True,
     ).stdout  # fmt: skip
     camera.ask_selftest()
     assert camera.status().self_test_expired is None
@@ -130,11 +130,11 @@ def test_a_technician_reads_the_table_and_a_script_the_exit_code(bench: Make) ->
 def test_a_signed_command_begins_the_inspection(bench: Make) -> None:
     camera = bench(policy={"inspection_days": 7}).start()
     assert isinstance(command(camera, "inspection", supervisor="Lt. Roe"), Done)
-    camera.wait("press_line", timeout_s=40)
+    camera.wait("press_line")
     refused = command(camera, "inspection", supervisor="Lt. Roe")
     assert isinstance(refused, Refused)
     assert "under way" in refused.error
-    ended = camera.wait("inspection", "warn", timeout_s=90)  # nobody pressed anything
+    ended = camera.wait("inspection", "warn", timeout_s=200)  # nobody pressed anything
     assert ended.word == "warn"
     camera.stop()
     details = logged_details(camera, "inspection")[0]

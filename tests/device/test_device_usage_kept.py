@@ -47,7 +47,7 @@ def test_the_next_start_signs_what_was_counted_before_the_power_went(bench: Call
     def kept() -> dict[str, Any]:
         return load(camera.state / FILE) or {}
 
-    until(lambda: kept().get("recordings") == 1 and "stops" in kept(), 40, "the count on the card")
+    until(lambda: kept().get("recordings") == 1 and "stops" in kept(), what="the count on the card")
     camera.kill()
     camera.start()
     camera.stop()

@@ -63,9 +63,9 @@ def test_a_camera_is_checked_and_the_report_is_filed(
     thread = threading.Thread(target=lambda: codes.append(main(words)))
     thread.start()
     for asked in range(1, 5):
-        line = camera.wait("press_line", since=seen, count=asked, timeout_s=60).word
+        line = camera.wait("press_line", since=seen, count=asked).word
         camera.press(PINS[str(line)], seconds=0.4)
-    thread.join(60)
+    thread.join(240)
     said = capfd.readouterr()
     (entry,) = AssetLog(assets).read()
     assert isinstance(entry, Checked)

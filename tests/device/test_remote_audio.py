@@ -82,7 +82,7 @@ def test_sound_comes_as_late_as_the_link_says_and_bears_the_time_at_which_it_was
             enough.set()
 
     microphone.start(on_sound, lambda _: None)
-    assert enough.wait(20)
+    assert enough.wait(60)
     microphone.stop()
     assert microphone.link().offset_us == 200_000
     assert min(late_ns for late_ns, _ in heard) >= 200_000_000
@@ -123,7 +123,7 @@ def test_a_link_that_fails_in_a_recording_is_an_alarm_and_stands_in_it(
     camera.fragments(2)
     seen = len(camera.notices)
     camera.world({"op": "microphone", "link": False}, board=board)
-    assert camera.wait("alarm", "remote_audio_lost", since=seen, timeout_s=10).recording == stem
+    assert camera.wait("alarm", "remote_audio_lost", since=seen).recording == stem
     camera.world({"op": "microphone", "link": True, "battery_percent": 12}, board=board)
     camera.wait("remote_audio", "battery_low", since=seen)
     camera.world({"op": "microphone", "wearer_muted": True}, board=board)
