@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from device.appended import Appended
+from device.log_endings import unended
 from device.state_file import StateUnreadable, read_state, write_state
 from evidence.cms import parse_signed
 from evidence.durable import make_directory
@@ -22,13 +23,11 @@ from evidence.handover import PAGE_FILES, SpoolFile
 from evidence.handover import Spool as Listing
 from evidence.limits import STATEMENT_BYTES
 from evidence.splitter import Splitter, StatementBytes
-from evidence.statements import Close, Event, FileFacts, Open, Stamp, decode
+from evidence.statements import Close, FileFacts, Open, Stamp, decode
 from evidence.verify import READ_BYTES
 
 log = logging.getLogger("firsthand.spool")
 
-ENDINGS: Final = frozenset({"recording_closed", "recording_recovered", "recording_void"})
-"""Log events that say how a recording ended."""
 NAME: Final = re.compile(r"^([A-Z0-9][A-Z0-9-]{0,31}?)-(?:(log)-)?([0-9]{6,})\.evidence$")
 LONG_SEQUENCE: Final = b"\x30\x82"
 """How a statement begins in DER: a SEQUENCE with a length of two bytes."""
@@ -142,13 +141,9 @@ class Spool:
         """
         with self._lock:
             known = [one for one in self._known.values() if self._before_this_boot(one)]
-        segments = sorted((one for one in known if one.stream == "log"), key=lambda one: one.number)[-2:]
-        begun: set[int] = set()
-        ended: set[int] = set()
-        for segment in segments:
-            for event, number in logged_events(self.directory / segment.facts.name):
-                (begun if event == "recording_opened" else ended if event in ENDINGS else set()).add(number)
-        return [one for one in known if one.stream == "recording" and one.number in begun - ended]
+        segments = sorted((one for one in known if one.stream == "log"), key=lambda one: one.number)
+        open_ended = unended([(self.directory / one.facts.name, one.facts.bytes) for one in segments])
+        return [one for one in known if one.stream == "recording" and one.number in open_ended]
 
     def _before_this_boot(self, known: Known) -> bool:
         first = self._at_boot.next_segment if known.stream == "log" else self._at_boot.next_recording
@@ -330,20 +325,3 @@ def close_hash_of(path: Path) -> str | None:
                 pass  # these bytes only look like the begin of a statement
         at = tail.find(LONG_SEQUENCE, at + 1)
     return None
-
-
-def logged_events(path: Path) -> list[tuple[str, int]]:
-    """(event, recording number) of all events about recordings in one of this camera's own log segments."""
-    found: list[tuple[str, int]] = []
-    splitter = Splitter()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(READ_BYTES):
-                for item in splitter.feed(chunk):
-                    if isinstance(item, StatementBytes):
-                        statement = decode(parse_signed(item.data, limit=STATEMENT_BYTES).payload)
-                        if isinstance(statement, Event) and statement.recording is not None:
-                            found.append((statement.event, statement.recording))
-    except (OSError, EvidenceError) as error:
-        log.warning("%s: %s", path.name, error)
-    return found

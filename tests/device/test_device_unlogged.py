@@ -31,8 +31,8 @@ def stamp() -> Stamp:
     return Stamp(boot="00000000-0000-4000-8000-000000000001", mono_ns=time.monotonic_ns(), utc=claim)
 
 
-def spool_with(pki: Path, directory: Path, log_events: list[tuple[str, int]]) -> Spool:
-    """A card with two closed recordings and one closed log segment."""
+def spool_with(pki: Path, directory: Path, *segments: list[tuple[str, int]]) -> Spool:
+    """A card with two closed recordings and closed log segments of these events."""
     signer = FileSigner.load(pki / "camera.key", pki / "camera.pem")
     recipients = (Recipient.of(load_certificates(pki / "vault.pem")[0]),)
     (directory / "spool").mkdir(parents=True)
@@ -47,9 +47,10 @@ def spool_with(pki: Path, directory: Path, log_events: list[tuple[str, int]]) ->
         next_segment=1, previous=None, on_closed=lambda number, facts: None,
     )  # fmt: skip
     log.open_fields = lambda: COMMON
-    for event, recording in log_events:
-        log.event(event, recording=recording)
-    log.close("docked").commit()
+    for log_events in segments:
+        for event, recording in log_events:
+            log.event(event, recording=recording)
+        log.close("docked").commit()
     return Spool(directory / "spool", directory / "state", "SIM-0001")
 
 
@@ -68,6 +69,22 @@ def test_a_closed_recording_that_the_log_only_begins_is_found(pki: Path, tmp_pat
 def test_a_recording_whose_end_is_logged_is_not_logged_again(pki: Path, tmp_path: Path) -> None:
     events = [("recording_opened", 1), ("recording_closed", 1), ("recording_opened", 2), ("recording_recovered", 2)]
     assert unlogged(spool_with(pki, tmp_path, events)) == []
+
+
+@pytest.mark.requirement("R38")
+def test_lives_that_ended_before_they_could_say_it_do_not_hide_it(pki: Path, tmp_path: Path) -> None:
+    """Found by the kill bench: a life recovers a recording and dies before the log says so, and so do the next ones."""
+    short_lives = [[("boot", 0)]] * 5
+    assert unlogged(spool_with(pki, tmp_path / "told", [("recording_opened", 2)], *short_lives)) == [2]
+    ended = [("recording_recovered", 2)]
+    assert unlogged(spool_with(pki, tmp_path / "ended", [("recording_opened", 2)], ended, *short_lives)) == []
+
+
+def test_of_a_long_log_only_its_end_is_read(pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("device.log_endings.LOOK_BACK_BYTES", 1)
+    begun = [("recording_opened", 2)]
+    assert unlogged(spool_with(pki, tmp_path / "second", begun, [("boot", 0)])) == [2]
+    assert unlogged(spool_with(pki, tmp_path / "third", begun, [("boot", 0)], [("boot", 0)])) == []
 
 
 def test_recordings_older_than_the_log_at_hand_are_left_alone(pki: Path, tmp_path: Path) -> None:

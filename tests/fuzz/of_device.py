@@ -17,11 +17,12 @@ from device.config import load_settings
 from device.errors import CommandRefused, DeviceError, ProfileRefused
 from device.incident_note import IncidentNote
 from device.inspection import Inspected
+from device.log_endings import logged_events
 from device.new_config import Camera, config_text
 from device.probe_tree import Tree
 from device.profile import parse_profile, payload_of
 from device.receipts import Receipts
-from device.spool import Spool, close_hash_of, logged_events, read_known
+from device.spool import Spool, close_hash_of, read_known
 from device.state_file import StateUnreadable, read_state
 from device.supervisor_queue import read_queue
 from evidence import cms
