@@ -1,8 +1,9 @@
 """The continuous self-test while the camera is ready: what breaks in mid-shift is told when it breaks (R3, R12, R29).
 
 Each ailment is told once when it begins and once when the component works again: a signed `background_test` entry, a
-notice, a pattern. Picture, sensor, encoder and microphone are known within 5 s; the card and the key are asked now and
-then. While the camera records, the alarm is the failure detector's, and here it is only written down.
+notice, a pattern. Picture, sensor, encoder and microphone are known within 5 s; the card, the key and the input lines
+are asked now and then: a button whose chip is gone would only be missed when somebody needs it. While the camera
+records, the alarm is the failure detector's, and here it is only written down.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from device import indicators as patterns
 from device.beside import Beside
 from device.channel_senses import Ailment
+from device.line_check import lines_of
 from device.part import Part
 from device.senses import Senses
 from evidence.errors import EvidenceError
@@ -29,6 +31,7 @@ QUIET_NS: Final = 600 * NS
 CARD_EVERY_NS: Final = 2 * NS
 """Asking the card whether it is there costs no wear."""
 KEY_EVERY_NS: Final = 60 * NS
+INPUTS_EVERY_NS: Final = 10 * NS
 HANGS_NS: Final = 5 * NS
 """A card or key that has not answered for so long is lost."""
 GENTLE: Final = ("picture_covered", "picture_defocused", "picture_upside_down", "microphone_clipped")
@@ -147,6 +150,7 @@ class BackgroundTest(Part):
         self._fell_ns: int | None = None
         self._card = Errand(CARD_EVERY_NS, self._ask_card, "storage_hangs", daemon.beside)
         self._key = Errand(KEY_EVERY_NS, self._ask_key, "key_hangs", daemon.beside)
+        self._inputs = Errand(INPUTS_EVERY_NS, self._ask_inputs, "inputs_hang", daemon.beside)
 
     @property
     def ailing(self) -> frozenset[str]:
@@ -165,9 +169,10 @@ class BackgroundTest(Part):
         recording = self.daemon.recorder.session is not None
         ailments = senses.ailments(now_ns)
         self._card.look(now_ns, self.daemon.spawn)
+        self._inputs.look(now_ns, self.daemon.spawn)
         if not recording and not self.daemon.machine.testing:  # a recording is the best test of the key
             self._key.look(now_ns, self.daemon.spawn)
-        for component, errand in (("storage", self._card), ("signing_key", self._key)):
+        for component, errand in (("storage", self._card), ("signing_key", self._key), ("inputs", self._inputs)):
             if errand.answer is not None:
                 ailments[component] = Ailment(component, errand.answer, errand.since_ns)
         if self.daemon.settings.role == "body":
@@ -217,4 +222,16 @@ class BackgroundTest(Part):
             self.daemon.identity.signer.sign_digest(digest)
         except (EvidenceError, OSError):
             return "key_lost"
+        return None
+
+    def _ask_inputs(self) -> str | None:
+        """Whether each line that has a pin can be read; what it says, and lines without a pin, are the self-test's."""
+        switches = self.daemon.hardware.switches
+        for name in lines_of(self.daemon.settings.inputs) if switches is not None else ():
+            try:
+                switches.active(name)  # type: ignore[union-attr]
+            except KeyError:
+                continue
+            except (HalError, OSError):
+                return "inputs_lost"
         return None

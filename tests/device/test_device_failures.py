@@ -12,6 +12,7 @@ import pytest
 from device.background_test import QUIET_NS, BackgroundTest, Complaints, Errand
 from device.beside import Beside
 from device.channel_senses import Ailment, silent_part
+from device.config import Input
 from device.failures import COMPONENTS, LOSSES_LAST_NS, NOTHING_NS, WRITTEN_ONLY, Failure, FailureBook, Recording
 from device.supervisor_queue import MAX_ITEMS, Item, Queue, read_queue
 from evidence.errors import SigningFailed
@@ -192,6 +193,31 @@ def test_a_lost_key_and_a_lost_card_are_named() -> None:
         )
     )
     assert (broken._ask_key(), broken._ask_card()) == ("key_lost", "storage_lost")
+
+
+@pytest.mark.requirement("R13", "R29")
+def test_a_button_that_cannot_be_read_is_named_and_one_without_a_pin_is_not() -> None:
+    """A chip that is gone says nothing by itself: no edge comes, as if nobody had pressed."""
+
+    def level(line: str) -> bool:
+        if line == "pursuit":
+            raise KeyError(line)
+        if line in gone:
+            raise DeviceLost("input line is gone")
+        return False
+
+    lines = {name: Input(kind="record_button") for name in ("pursuit", "record_button")}
+    gone: set[str] = set()
+    test = BackgroundTest(
+        SimpleNamespace(  # type: ignore[arg-type]
+            settings=SimpleNamespace(inputs=lines),
+            hardware=SimpleNamespace(switches=SimpleNamespace(active=level)),
+            beside=Beside,
+        )
+    )
+    assert test._ask_inputs() is None
+    gone.add("record_button")
+    assert test._ask_inputs() == "inputs_lost"
 
 
 # --- the supervisor's queue ----------------------------------------------------------------------------------------
