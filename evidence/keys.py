@@ -87,6 +87,7 @@ def _read(path: Path) -> bytes:
 
 UNREADABLE: Final = (
     ValueError,
+    TypeError,  # a name with a string of bits, when it is read
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,

@@ -12,7 +12,7 @@ import textwrap
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import padding, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -66,6 +66,8 @@ def open_encrypted(path: Path, passphrase: bytes) -> ec.EllipticCurvePrivateKey:
     start, end = data.index(_BEGIN), data.find(_END)  # a backup has its certificate behind the key
     try:
         key = serialization.load_pem_private_key(data[start : end + len(_END)] + b"\n", password=passphrase)
+    except InternalError as error:  # openssl's own complaint: scrypt with numbers that it does not take
+        raise BadKey(f"{path} is locked with numbers that openssl does not take: restore it from a backup") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BadPassphrase(f"the passphrase does not open {path}") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, SIGNING_CURVES):
