@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,21 +23,26 @@ LOOK_BACK_BYTES: Final = 1 << 20
 come to say how a recording ended that an earlier one began."""
 
 
-def unended(segments: Sequence[tuple[Path, int]]) -> set[int]:
-    """Numbers of the recordings that the last closed segments (path and bytes, oldest first) begin and do not end.
+def unended(closed: Collection[int], segments: Sequence[tuple[Path, int]], *, from_the_first: bool) -> set[int]:
+    """Closed recordings that the log does not end, as far as its last segments (path and bytes, oldest first) tell.
 
-    The last two are read, whatever their size, and those before them up to `LOOK_BACK_BYTES` in all.
+    Numbers rise, so the log behind the oldest recording that these segments begin must end all that are newer, those
+    too whose beginning never came into the log. `from_the_first` says that the segments are all that there ever were.
+    The last two are read, whatever their size, and those before them up to `LOOK_BACK_BYTES` in all, or until one
+    begins a recording.
     """
     begun: set[int] = set()
     ended: set[int] = set()
-    looked_at = 0
-    for back, (path, size) in enumerate(reversed(segments)):
-        looked_at += size
-        if back >= 2 and looked_at > LOOK_BACK_BYTES:
+    looked_at = back = 0
+    for back, (path, size) in enumerate(reversed(segments), 1):
+        if back > 2 and begun and looked_at + size > LOOK_BACK_BYTES:
+            back -= 1
             break
+        looked_at += size
         for event, number in logged_events(path):
             (begun if event == "recording_opened" else ended if event in ENDINGS else set()).add(number)
-    return begun - ended
+    oldest = 0 if from_the_first and back == len(segments) else min(begun, default=None)
+    return set() if oldest is None else {number for number in closed if number >= oldest} - ended
 
 
 def logged_events(path: Path) -> list[tuple[str, int]]:

@@ -135,15 +135,21 @@ class Spool:
         return damaged
 
     def closed_but_unlogged(self) -> list[Known]:
-        """Recordings that the log segments before this boot begin but do not end, and that are closed all the same.
+        """Closed recordings of whose end the log of earlier boots says nothing.
 
         A crash between a recording's `close` and the log's word about it leaves one. Call it after `read_closed`.
         """
         with self._lock:
             known = [one for one in self._known.values() if self._before_this_boot(one)]
-        segments = sorted((one for one in known if one.stream == "log"), key=lambda one: one.number)
-        open_ended = unended([(self.directory / one.facts.name, one.facts.bytes) for one in segments])
-        return [one for one in known if one.stream == "recording" and one.number in open_ended]
+        recordings = {one.number: one for one in known if one.stream == "recording"}
+        tail: list[Known] = []  # of the log, newest first, without a hole: in one that was let go a recording may end
+        for one in sorted((one for one in known if one.stream == "log"), key=lambda one: -one.number):
+            if tail and one.number != tail[-1].number - 1:
+                break
+            tail.append(one)
+        segments = [(self.directory / one.facts.name, one.facts.bytes) for one in reversed(tail)]
+        first = bool(tail) and tail[-1].number == 1
+        return [recordings[number] for number in sorted(unended(recordings, segments, from_the_first=first))]
 
     def _before_this_boot(self, known: Known) -> bool:
         first = self._at_boot.next_segment if known.stream == "log" else self._at_boot.next_recording

@@ -75,20 +75,33 @@ def test_a_recording_whose_end_is_logged_is_not_logged_again(pki: Path, tmp_path
 def test_lives_that_ended_before_they_could_say_it_do_not_hide_it(pki: Path, tmp_path: Path) -> None:
     """Found by the kill bench: a life recovers a recording and dies before the log says so, and so do the next ones."""
     short_lives = [[("boot", 0)]] * 5
-    assert unlogged(spool_with(pki, tmp_path / "told", [("recording_opened", 2)], *short_lives)) == [2]
-    ended = [("recording_recovered", 2)]
-    assert unlogged(spool_with(pki, tmp_path / "ended", [("recording_opened", 2)], ended, *short_lives)) == []
+    begun, ended = [("recording_closed", 1), ("recording_opened", 2)], [("recording_recovered", 2)]
+    assert unlogged(spool_with(pki, tmp_path / "told", begun, *short_lives)) == [2]
+    assert unlogged(spool_with(pki, tmp_path / "ended", begun, ended, *short_lives)) == []
+
+
+@pytest.mark.requirement("R38")
+def test_a_recording_whose_beginning_never_came_into_the_log_is_found_too(pki: Path, tmp_path: Path) -> None:
+    """Found by the kill bench: killed before the log said that it began, and again before it said how it ended."""
+    first = [("recording_opened", 1), ("recording_closed", 1)]
+    assert unlogged(spool_with(pki, tmp_path / "after", first, [("boot", 0)])) == [2]
+    assert unlogged(spool_with(pki, tmp_path / "alone", [("boot", 0)])) == [1, 2], "this is all of the log"
 
 
 def test_of_a_long_log_only_its_end_is_read(pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("device.log_endings.LOOK_BACK_BYTES", 1)
-    begun = [("recording_opened", 2)]
-    assert unlogged(spool_with(pki, tmp_path / "second", begun, [("boot", 0)])) == [2]
-    assert unlogged(spool_with(pki, tmp_path / "third", begun, [("boot", 0)], [("boot", 0)])) == []
+    first, second, nothing = [("recording_opened", 1)], [("recording_opened", 2)], [("boot", 0)]
+    assert unlogged(spool_with(pki, tmp_path / "second", second, nothing)) == [1, 2], "this is all of the log"
+    assert unlogged(spool_with(pki, tmp_path / "third", first, second, nothing)) == [2]
+    assert unlogged(spool_with(pki, tmp_path / "fourth", first, second, nothing, nothing)) == [2], "one must begin"
 
 
-def test_recordings_older_than_the_log_at_hand_are_left_alone(pki: Path, tmp_path: Path) -> None:
-    assert unlogged(spool_with(pki, tmp_path, [("boot", 0)])) == []
+@pytest.mark.parametrize("gone", ["000001", "000002"])
+def test_recordings_older_than_the_log_at_hand_are_left_alone(pki: Path, tmp_path: Path, gone: str) -> None:
+    """They ended in a segment that was let go."""
+    spool = spool_with(pki, tmp_path, [("recording_opened", 1)], [("recording_closed", 1)], [("recording_opened", 2)])
+    (tmp_path / f"spool/SIM-0001-log-{gone}.evidence").unlink()
+    assert unlogged(spool) == [2]
 
 
 def test_a_later_write_never_follows_torn_bytes(tmp_path: Path, mocker: Any) -> None:
