@@ -62,9 +62,10 @@ class CardJudge:
     notes: Notes
     work: Path
     play_each: int = 8
-    """Each so manieth new content of a recording is decrypted and decoded as well."""
+    """The first new content of a recording with pictures is decrypted and decoded as well, and each so manieth."""
     judged: int = 0
     frames_played: int = 0
+    _films: int = 0
     _seen: dict[tuple[str, str], FileVerdict] = field(default_factory=dict)
     _chains: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
 
@@ -135,7 +136,8 @@ class CardJudge:
         media = tuple(one.media for one in _statements(items) if isinstance(one, Sealed) and one.media is not None)
         media = media[: report.fragments]
         played = 0
-        if media and self.judged % self.play_each == 0:
+        self._films += bool(media)
+        if media and self._films % self.play_each == 1:
             played, problem = self._play(path, items, sum(one.frames for one in media))
             wrong += [problem] if problem else []
             self.frames_played += played
