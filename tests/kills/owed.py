@@ -91,7 +91,10 @@ class Owed:
     def dead(self) -> tuple[list[Held], list[str]]:
         """Look at the spool of a dead recorder: its files, and what is missing of what was owed before."""
         wrong = self.missing()
-        found = [self._held(path) for path in sorted(self.spool.glob("*.evidence"))]
+        found: list[Held] = []
+        for path in sorted(self.spool.glob("*.evidence")):
+            with contextlib.suppress(FileNotFoundError):  # let go at this moment: this recorder lives
+                found.append(self._held(path))
         for one in found:
             if one.opened is not None:
                 self.files[one.path.name] = (one.whole_bytes, one.sha256)
