@@ -74,13 +74,20 @@ class Desk:
         self._seconds += 1
         if self._seconds % 10 == 1:
             self._chore(self.receipts.keep_reserve)
-        if self._seconds % 10 == 0 and "tick" not in self._at_work:  # the seconds of a hung card are counted later
-            passed_s = (now_ns - self._last_ns) // 10**9
-            self._last_ns += passed_s * 10**9
-            self._chore(self.receipts.tick, passed_s)
+        if self._seconds % 10 == 0:
+            self._chore(self._count, now_ns)
+
+    def _count(self, now_ns: int) -> None:
+        """Holding time since the last count: what passed while the card hung is counted afterwards."""
+        passed_s = (now_ns - self._last_ns) // 10**9
+        self._last_ns += passed_s * 10**9
+        self.receipts.tick(passed_s)
 
     def _chore(self, call: Callable[..., None], *arguments: int) -> None:
-        """In a thread of its own, unless the last one of its kind still waits for the card."""
+        """In a thread of its own, unless the last one of its kind still waits for the card.
+
+        Not by `Daemon.beside`: virtual time does that work on the loop, and there a card may hang too.
+        """
         if call.__name__ not in self._at_work:
             self._at_work.add(call.__name__)
             self._daemon.spawn(self._work(call, *arguments))

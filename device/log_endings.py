@@ -24,7 +24,7 @@ come to say how a recording ended that an earlier one began."""
 
 
 def unended(closed: Collection[int], segments: Sequence[tuple[Path, int]], *, from_the_first: bool) -> set[int]:
-    """Closed recordings that the log does not end, as far as its last segments (path and bytes, oldest first) tell.
+    """Closed recordings that the log does not end, as far as its last segments (path and bytes, newest first) tell.
 
     Numbers rise, so the log behind the oldest recording that these segments begin must end all that are newer, those
     too whose beginning never came into the log. `from_the_first` says that the segments are all that there ever were.
@@ -33,15 +33,15 @@ def unended(closed: Collection[int], segments: Sequence[tuple[Path, int]], *, fr
     """
     begun: set[int] = set()
     ended: set[int] = set()
-    looked_at = back = 0
-    for back, (path, size) in enumerate(reversed(segments), 1):
-        if back > 2 and begun and looked_at + size > LOOK_BACK_BYTES:
-            back -= 1
-            break
+    looked_at = 0
+    for back, (path, size) in enumerate(segments):
         looked_at += size
+        if back >= 2 and begun and looked_at > LOOK_BACK_BYTES:
+            from_the_first = False
+            break
         for event, number in logged_events(path):
             (begun if event == "recording_opened" else ended if event in ENDINGS else set()).add(number)
-    oldest = 0 if from_the_first and back == len(segments) else min(begun, default=None)
+    oldest = 0 if from_the_first else min(begun, default=None)
     return set() if oldest is None else {number for number in closed if number >= oldest} - ended
 
 

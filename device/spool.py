@@ -147,7 +147,7 @@ class Spool:
             if tail and one.number != tail[-1].number - 1:
                 break
             tail.append(one)
-        segments = [(self.directory / one.facts.name, one.facts.bytes) for one in reversed(tail)]
+        segments = [(self.directory / one.facts.name, one.facts.bytes) for one in tail]
         first = bool(tail) and tail[-1].number == 1
         return [recordings[number] for number in sorted(unended(recordings, segments, from_the_first=first))]
 
