@@ -29,6 +29,7 @@ from camera_bench import (
     until,
     watch,
 )
+from fair_time import FairTime
 
 from device.kept_privacy import Kept, load
 from evidence import cms
@@ -280,15 +281,16 @@ def test_a_start_is_announced_signed_and_a_peers_is_taken_once(camera: CameraBen
 
 
 @pytest.mark.requirement("R13")
-def test_a_start_aborts_an_update(camera: CameraBench) -> None:
+def test_a_start_aborts_an_update(camera: CameraBench, fair: FairTime) -> None:
     refused = camera.ask(UpdateRequest(phase="began"))
     assert isinstance(refused, Refused)
     assert "docked" in refused.error
     camera.line(23, active=True)
     state(camera, "docked")
     assert camera.ask(UpdateRequest(phase="began")) == Done()
+    pressed_ns = boottime_ns()
     camera.double_press()
-    camera.wait("update_aborted")
+    assert fair.own_s(pressed_ns, camera.wait("update_aborted").mono_ns) < 10
     assert camera.status().state == "recording"
 
 
