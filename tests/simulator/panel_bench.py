@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 from real_time import comes_first
 
 READY_MS = 120_000
+MOST_NOTED = 4_000
 SCENARIO = """\
 title = "On the bench"
 [profile]
@@ -110,8 +112,14 @@ def looked_at(browser: Browser, url: str, **options: Any) -> Iterator[Tab]:
         lambda said: tab.complaints.append(f"{said.text} ({said.location})") if said.type == "error" else None,
     )
     tab.page.goto(url)
-    yield tab
-    context.close()
+    try:
+        yield tab
+    except (AssertionError, PlaywrightError) as error:
+        error.add_note(f"What the page said had happened:\n{tab.page.locator('#told').inner_text()[-MOST_NOTED:]}")
+        error.add_note(f"Its banner: {tab.page.locator('#banner').inner_text()!r}; complaints: {tab.complaints}")
+        raise
+    finally:
+        context.close()
 
 
 def order(url: str, what: dict[str, Any] | bytes, **headers: str) -> httpx.Response:

@@ -100,14 +100,50 @@ def test_a_mouse_presses_the_drawn_button_and_drags_the_camera_into_its_dock(bro
         page.mouse.up()
         red.click(delay=120)
         tab.until("#state-pill", "ready")
-        body = resting(page, "#camera .ring")
+        lens = resting(page, "#camera .ring")
         well = resting(page, "#bay .bay-well")
-        page.mouse.move(body["x"] + 5, body["y"] + 40)
+        page.mouse.move(*middle(lens))
         page.mouse.down()
-        page.mouse.move(well["x"] + well["width"] / 2, well["y"] + 120, steps=8)
+        expect(page.locator("#camera")).to_have_class(re.compile("dragged"), timeout=SOON_MS)
+        page.mouse.move(*middle(well), steps=8)
+        expect(page.locator("#bay")).to_have_class(re.compile("open"), timeout=SOON_MS)
+        held = resting(page, "#camera .ring")
+        assert abs(middle(held)[0] - middle(well)[0]) < 5, "the camera does not follow the hand"
         page.mouse.up()
+        tab.until("#told", "dock")
         tab.until("#state-pill", "docked")
         assert tab.complaints == []
+
+
+def middle(box: FloatRect) -> tuple[float, float]:
+    """Where a hand takes hold of it."""
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_the_camera_never_moves_from_under_the_hand_while_its_state_changes(browser: Browser, panel: str) -> None:
+    with looked_at(browser, panel) as tab:
+        page = tab.page
+        tab.begin()
+        page.evaluate("""() => {
+            window.heights = new Set();
+            const desk = document.querySelector("#desk");
+            const look = () => {
+                heights.add(Math.round(desk.getBoundingClientRect().y + scrollY));
+                requestAnimationFrame(look);
+            };
+            look();
+        }""")
+        tab.press("r")
+        tab.press("r")
+        tab.until("#state-pill", "recording")
+        tab.hold("r", until="confirming stop")
+        tab.press("r")
+        tab.until("#state-pill", "ready")
+        tab.press("d")
+        tab.until("#state-pill", "docked")
+        tab.press("d")
+        tab.until("#state-pill", "ready")
+        assert len(page.evaluate("[...heights]")) == 1
 
 
 def test_sliders_lines_and_faults_reach_the_real_camera(browser: Browser, panel: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import socket
@@ -159,10 +160,25 @@ def test_a_line_that_is_not_understood_is_refused_and_the_connection_goes_on(wor
     assert world.say(op="pins")["ok"] is True
 
 
+def garbage(line: bytes) -> bool:
+    """One line that is no operation: now and then the words of this very file are drawn, and they may be one."""
+    with contextlib.suppress(ValueError):
+        said = json.loads(line)
+        return not (isinstance(said, dict) and "op" in said)
+    return b"\n" not in line
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(st.binary(max_size=300).filter(lambda line: b"\n" not in line))
+@given(st.binary(max_size=300).filter(garbage))
 def test_random_bytes_are_always_answered(world: World, line: bytes) -> None:
     assert world.say_raw(line)["ok"] is False
+
+
+def test_the_words_of_an_operation_are_not_taken_for_garbage() -> None:
+    assert not garbage(b'{"op":"watch"}')
+    assert garbage(b"[]")
+    assert garbage(b"\xff{")
+    assert not garbage(b"a\nb")
 
 
 def test_drivers_share_one_server_and_the_last_one_removes_it(path: str) -> None:

@@ -113,7 +113,7 @@ function drag(camera, desk) {
     const [x, y] = at(event);
     const start = docked ? 240 : 0;
     const move = Math.max(-20, Math.min(250, start + x - from[0]));
-    camera.setAttribute("transform", `translate(${move} ${Math.max(-20, Math.min(40, y - from[1] + (docked ? 14 : 0)))})`);
+    camera.style.transform = `translate(${move}px, ${Math.max(-20, Math.min(40, y - from[1] + (docked ? 14 : 0)))}px)`;
     $("bay").classList.toggle("open", move > 120);
   });
   const end = (event) => {
@@ -121,7 +121,7 @@ function drag(camera, desk) {
     const moved = at(event)[0] - from[0];
     from = null;
     camera.classList.remove("dragged");
-    camera.removeAttribute("transform");
+    camera.style.transform = "";
     camera.classList.toggle("docked", docked);
     $("bay").classList.remove("open");
     if ((!docked && moved > 110) || (docked && moved < -90)) dock();
