@@ -6,7 +6,7 @@
 3. Nothing is ever taken out. A ledger whose end was cut off looks whole: its newest hash belongs on other paper, and
    stands in each hand-off.
 4. A file that was damaged is never cut in its middle: the next file begins with `ledger_broken`, which follows the last
-   entry that is known, and says so. Only what a crash left of one entry at the end is set aside.
+   entry that is known, and says so. Only what a crash left of the last append is set aside.
 """
 
 from __future__ import annotations

@@ -5,7 +5,9 @@
 2. A run writes `begin` before the first object is opened: no writable ledger, no opened object. Then the objects'
    SHA-256 as they were opened, then `end`. A `begin` without `end` is a run that was killed: what it opened last, at
    most `CHUNK` objects, may be missing.
-3. The signer has the export role. A ledger whose end was cut off looks whole: its newest hash belongs on other paper
+3. A statement is durable before what it says is done. What a power cut left of one that was being written is set aside
+   in a file beside the ledger, which goes on; any other damage stops every opening.
+4. The signer has the export role. A ledger whose end was cut off looks whole: its newest hash belongs on other paper
    (`firsthand-evidence ledger` prints it).
 """
 
@@ -16,6 +18,7 @@ import datetime as dt
 import fcntl
 import getpass
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -41,8 +44,10 @@ from evidence.statements import (
     encode_canonical,
     moment,
 )
+from evidence.torn import READ_BYTES, is_torn, set_aside
 from evidence.trust import Trust
 
+log = logging.getLogger(__name__)
 CHUNK: Final = 1000
 
 
@@ -165,16 +170,25 @@ class UnwrapLedger:
             os.close(lock)
 
     def _catch_up(self) -> None:
-        """Read what others have written since."""
+        """Read what others have written since. What a power cut left of a statement is set aside beside the ledger."""
         if not self.path.exists():
             return
         try:
-            new = read_ledger(self.path, None, offset=self._offset, seq=self._seq, prev=self._prev)
-            for statement, _, digest in new:
-                self._seq, self._prev = statement.seq + 1, digest
+            for one in _links(self.path, None, self._offset, Place(self._seq, self._prev)):
+                self._seq, self._prev, self._offset = one.next.seq, one.next.prev, one.end
         except EvidenceError as error:
-            raise BrokenChain(f"the ledger {self.path} does not hold, nothing more is opened: {error}") from error
-        self._offset = self.path.stat().st_size
+            if not self._is_torn():
+                raise BrokenChain(f"the ledger {self.path} does not hold, nothing more is opened: {error}") from error
+            with AppendFile.reopen(self.path) as file:
+                kept, rest = set_aside(file, self._offset)
+            log.warning(
+                "the last statement of %s was cut off: %d bytes are set aside as %s", self.path, len(rest), kept
+            )
+
+    def _is_torn(self) -> bool:
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            return is_torn(file.read(READ_BYTES), self._offset)
 
     def _append(self, phase: str, fields: Mapping[str, object]) -> None:
         now = dt.datetime.now(dt.UTC)

@@ -78,10 +78,20 @@ Asset = Flashed | Renewed | Checked
 _DECODER: Final = msgspec.json.Decoder(Asset)
 
 
+def whole_bytes(data: bytes) -> int:
+    """How many bytes of a log are whole lines.
+
+    A power cut leaves a last line without its end, or with zeros where a sector never reached the disk.
+    """
+    end = data.rfind(b"\n") + 1
+    last = data.rfind(b"\n", 0, max(0, end - 1)) + 1
+    return last if b"\0" in data[last:end] else end
+
+
 def read_assets(data: bytes, where: str) -> list[Asset]:
-    """All lines. A last line that was cut off by a power cut is left out. Raises `BadAssetLog`."""
+    """All lines. A last line that was torn by a power cut is left out. Raises `BadAssetLog`."""
     found: list[Asset] = []
-    *lines, _torn = data.split(b"\n")
+    lines = data[: whole_bytes(data)].split(b"\n")[:-1]
     for number, line in enumerate(lines, start=1):
         try:
             found.append(_DECODER.decode(line))
@@ -133,8 +143,8 @@ class AssetLog:
             read_assets(line, "what was to be entered")  # what cannot be read again would spoil the whole log
             with durable.AppendFile.reopen(self.path) as file:
                 data = self.path.read_bytes()
-                if data and not data.endswith(b"\n"):  # what a power cut tore
-                    file.truncate(data.rfind(b"\n") + 1)
+                if (whole := whole_bytes(data)) < len(data):  # what a power cut tore
+                    file.truncate(whole)
                 file.append([line])
         except OSError as error:
             raise BadAssetLog(f"{self.path}: the asset log does not take this: {error.strerror}") from error

@@ -2,9 +2,9 @@
 
 1. An entry is durable when `enter` returns: one write and one fdatasync. Nothing is ever taken out.
 2. The ledger goes on in the next numbered file at `ROLL_BYTES`; the chain goes on with it.
-3. Opening reads the end of the newest file and checks the last entry, whatever the ledger's size. What a crash left of
-   one entry is set aside and told; a ledger that is damaged or shorter than the index knows it goes on in a new file
-   that says so. Neither keeps a station from starting.
+3. Opening reads the end of the newest file and checks the last append, whatever the ledger's size. What a crash left of
+   it, which nobody was told of, is set aside and told; a ledger that is damaged or shorter than the index knows it goes
+   on in a new file that says so. Neither keeps a station from starting.
 4. The index only finds: what it names is read from the ledger, digest and signature checked.
 """
 
@@ -21,15 +21,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from dock.station.custody_end import APPEND_BYTES, End, end_of
 from dock.station.custody_index import CustodyIndex, Row
-from evidence import cms, der, durable
+from evidence import cms, durable
 from evidence.custody_ledger import DECODER, CustodyEntry, file_name, ledger_files, number_of, read_one, signature_check
 from evidence.durable import AppendFile
-from evidence.errors import EvidenceError, MalformedDer, NotEvidence
+from evidence.errors import EvidenceError, NotEvidence
 from evidence.keys import Signer
-from evidence.limits import SIGNED_DOCUMENT_BYTES
-from evidence.signed_chain import Place, link, messages
+from evidence.signed_chain import Place
 from evidence.statements import encode_canonical, moment
+from evidence.torn import set_aside
 
 __all__ = ["ROLL_BYTES", "SOFTWARE", "Custody", "CustodyEntry", "Step"]
 
@@ -58,21 +59,6 @@ class Step:
     name: str | None = None
     sha256: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _End:
-    """How the newest file ends."""
-
-    number: int
-    place: Place | None
-    """What must follow its last entry that holds; None if it has none."""
-    size: int
-    """Bytes up to there."""
-    rest: int
-    """Bytes behind it."""
-    torn: bool
-    """They are the beginning of one entry, or nothing but zeros: what a crash leaves."""
 
 
 class Custody:
@@ -119,15 +105,28 @@ class Custody:
     def _enter_all(self, steps: Sequence[Step]) -> list[CustodyEntry]:
         if self._file.size >= self._roll_bytes:
             self._roll()
-        place, parts, entries = self._place, list[bytes](), list[CustodyEntry]()
+        place, appends, entries = self._place, [list[bytes]()], list[CustodyEntry]()
         for step in steps:
             entry, data = self._sign(step, place)
             place = Place(entry.seq + 1, hashlib.sha256(data).hexdigest())
-            parts.append(data)
+            if sum(map(len, appends[-1])) + len(data) > APPEND_BYTES:
+                appends.append([])
+            appends[-1].append(data)
             entries.append(entry)
-        self._file.append(parts)
+        self._append(appends)
         self._place = place
         return entries
+
+    def _append(self, appends: list[list[bytes]]) -> None:
+        """All of them or, where the file system refuses one, none."""
+        before = self._file.size
+        try:
+            for parts in appends:
+                self._file.append(parts)
+        except OSError:
+            if self._file.size > before:
+                self._file.truncate(before)
+            raise
 
     def _sign(self, step: Step, place: Place) -> tuple[CustodyEntry, bytes]:
         now_ns = self._utc_ns()
@@ -244,66 +243,26 @@ class Custody:
         log.critical("the custody ledger in %s does not hold, it goes on with a note: %s", self.directory, details)
         self._enter_all([Step(step, "station", details=details)])
 
-    def _set_aside(self, end: _End) -> None:
+    def _set_aside(self, end: End) -> None:
         """A crash came in the middle of the last entry, which nobody was told of."""
-        path = self.directory / file_name(end.number)
-        with path.open("rb") as file:
-            file.seek(end.size)
-            torn = file.read()
-        kept = f"{path.name}.cut-{end.size}"
-        durable.replace(self.directory / kept, torn)
-        self._file.truncate(end.size)
+        kept, torn = set_aside(self._file, end.size)
         log.warning("the custody ledger's last entry was cut off: %d bytes are set aside as %s", len(torn), kept)
         details = {"bytes": str(len(torn)), "kept": kept, "sha256": hashlib.sha256(torn).hexdigest()}
         self._enter_all([Step("ledger_cut", "station", details=details)])
 
-    def _end(self, known: Row | None) -> _End | None:
+    def _end(self, known: Row | None) -> End | None:
         """How the ledger ends, from the newest file backwards; None if there is none. Raises OSError."""
         try:
             files = ledger_files(self.directory)
         except NotEvidence:
             return None
-        newest: _End | None = None
+        newest: End | None = None
         for path in reversed(files):
             begin = known.offset if known is not None and known.file == number_of(path) else 0
-            found = _end_of(path, begin)
+            found = end_of(path, begin)
             if found.place is None and begin:
-                found = _end_of(path, 0)
+                found = end_of(path, 0)
             newest = newest or found
             if found.place is not None:
-                return _End(newest.number, found.place, newest.size, newest.rest, newest.torn)
+                return End(newest.number, found.place, newest.size, newest.rest, newest.torn)
         return newest
-
-
-def _end_of(path: Path, begin: int) -> _End:
-    """How one file ends, reading from the entry at `begin` on. Raises OSError."""
-    found: list[tuple[int, bytes]] = []
-    with path.open("rb") as file:
-        total = file.seek(0, 2)
-        file.seek(min(begin, total))
-        try:
-            for one in messages(file):
-                found = [*found[-1:], one]  # only the last two are ever asked for
-        except MalformedDer:
-            pass
-    for offset, data in reversed(found):
-        try:
-            last = link(data, offset, DECODER, None, cms.check_signature, path.name)
-        except EvidenceError as error:
-            log.error("%s: the entry at byte %d does not hold: %s", path.name, offset, error)
-            continue
-        return _End(number_of(path) or 1, last.next, last.end, total - last.end, _torn(path, last.end))
-    return _End(number_of(path) or 1, None, 0, total, _torn(path, 0))
-
-
-def _torn(path: Path, offset: int) -> bool:
-    with path.open("rb") as file:
-        file.seek(offset)
-        rest = file.read(SIGNED_DOCUMENT_BYTES)
-    if not rest.strip(b"\0"):
-        return True
-    try:
-        found = der.read_header(rest[: der.MAX_HEADER_BYTES])
-    except MalformedDer:
-        return False
-    return found is None or len(rest) < found[1] + found[2] <= SIGNED_DOCUMENT_BYTES

@@ -295,11 +295,26 @@ def test_a_ledger_with_a_missing_or_edited_statement_opens_nothing_more(
     assert main(["inspect", str(recording), *vault_options]) == 0
     data = ledger.read_bytes()
     size = int.from_bytes(data[2:4], "big") + 4
-    for damaged in (data[size:], data[:-1], data[:300] + bytes([data[300] ^ 1]) + data[301:]):
+    for damaged in (data[size:], data[:300] + bytes([data[300] ^ 1]) + data[301:]):
         ledger.write_bytes(damaged)
         assert main(["ledger", str(ledger), "--root", bench.file("root.pem")]) == 1
         assert main(["inspect", str(recording), *vault_options]) == 1
         assert ledger.read_bytes() == damaged
+
+
+def test_a_statement_that_a_power_cut_tore_is_a_finding_until_the_next_run_sets_it_aside(
+    bench: TokenAgency, recording: Path, vault_options: list[str], tmp_path: Path
+) -> None:
+    ledger = tmp_path / "unwraps.ledger"
+    assert main(["inspect", str(recording), *vault_options]) == 0
+    torn = ledger.read_bytes()[:-1]
+    ledger.write_bytes(torn)
+    assert main(["ledger", str(ledger), "--root", bench.file("root.pem")]) == 1
+    assert main(["inspect", str(recording), *vault_options]) == 0
+    (kept,) = tmp_path.glob("unwraps.ledger.cut-*")
+    assert torn.endswith(kept.read_bytes())
+    assert ledger.read_bytes().startswith(torn[: -len(kept.read_bytes())])
+    assert main(["ledger", str(ledger), "--root", bench.file("root.pem")]) == 1  # the run that was cut off has no end
 
 
 def test_a_run_that_was_killed_is_seen(

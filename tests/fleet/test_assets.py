@@ -65,6 +65,20 @@ def test_a_line_that_a_power_cut_tore_is_cut_off(tmp_path: Path) -> None:
     assert [one.result for one in log.read() if isinstance(one, Flashed)] == ["began", "failed"]
 
 
+@pytest.mark.parametrize("lost", [range(70), range(30, 90), range(90, 10_000), range(10_000)])
+def test_a_line_whose_sectors_a_power_cut_lost_is_cut_off(tmp_path: Path, lost: range) -> None:
+    log = AssetLog(tmp_path / "assets.jsonl")
+    log.begin(flashed())
+    line = bytearray(encode_canonical(flashed("ready")) + b"\n")
+    end = min(lost.stop, len(line))
+    line[lost.start : end] = bytes(end - lost.start)
+    with log.path.open("ab") as file:
+        file.write(line)
+    assert len(log.read()) == 1
+    log.add(flashed("failed"))
+    assert [one.result for one in log.read() if isinstance(one, Flashed)] == ["began", "failed"]
+
+
 def test_a_log_that_was_edited_is_refused(tmp_path: Path) -> None:
     log = AssetLog(tmp_path / "assets.jsonl")
     log.begin(flashed())

@@ -83,7 +83,10 @@ class OffloadJudge:
             return None
 
     def _ledger(self, directory: Path) -> list[str]:
-        """The station's next start opens its ledger, and then it holds from its first entry on."""
+        """The station's next start opens its ledger, and then it holds from its first entry on.
+
+        That every byte of an entry that was told of is there is `Expected.broken`'s part, as for each appended file.
+        """
         if not directory.is_dir():
             return []
         files = sorted(path for path in directory.iterdir() if path.is_file())
@@ -107,8 +110,8 @@ class OffloadJudge:
         wrong = [f"the custody ledger: {finding}" for finding in ledger.findings]
         if len(read) != len(steps):
             wrong.append(f"the custody ledger has {len(read)} entries, its index finds {len(steps)}")
-        lost = sorted({"ledger_broken", "ledger_behind"} & set(steps))
-        return [*wrong, *(f"the station goes on with `{one}`: entries it had told of are gone" for one in lost)]
+        said = sorted({"ledger_broken", "ledger_behind"} & set(steps))
+        return [*wrong, *(f"the station takes a power cut for damage: it goes on with `{one}`" for one in said)]
 
 
 def run(*, cuts: int, seed: int, without: Without | None = None, name: str = "offload") -> Tally:
