@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,10 +73,11 @@ class DockLives:
 
     def kill(self, name: str) -> None:
         """One of them, at this instant; what the camera and the archive hold then; and it comes back."""
-        phase = self.department.phase()
+        phase = self.phase()
         if not self.department.alive(name):
             self.tally.checked("nobody dies unasked", f"{name} in {phase}: {self.department.said(name)}")
         self.department.kill(name)
+        self.died(name)
         self.tally.kills[name, phase] += 1
         if name == "recorder":
             self.tally.checked("never neither copy", *self.owed.dead()[1])
@@ -87,11 +89,19 @@ class DockLives:
         if name == "broker" or self.chance.random() < 0.7:  # else the next death may come before it is ready
             self.back(name)
 
-    def back(self, name: str) -> None:
+    def died(self, name: str) -> None:
+        """One of them is dead; what depends on it has not begun again."""
+
+    def phase(self) -> str:
+        """What goes on at this instant."""
+        return self.department.phase()
+
+    def back(self, name: str, *, timed: bool = True) -> None:
+        """It answers again; how long that took is of no interest where it began some time ago."""
         took_s = self.department.answers(name)
         wrong = [] if took_s is not None else [f"{name} did not: {self.department.said(name)}"]
         self.tally.checked("it starts again", *wrong)
-        if took_s is not None:
+        if took_s is not None and timed:
             self.tally.back(name, took_s)
 
     def settle(self) -> None:
@@ -100,7 +110,7 @@ class DockLives:
             if self._there(name) and not self.department.alive(name):
                 self.tally.checked("nobody dies unasked", f"{name}: {self.department.said(name)}")
                 self.department.begin(name)
-        self.back("recorder")
+        self.back("recorder", timed=False)
         department = self.department
         if department.camera.recording() is not None:  # resumed: a recording that nobody stops goes on in the dock
             self.tally.checked(
@@ -199,13 +209,12 @@ def kill_at_the_dock(
         finally:
             department.close()
         if len(tally.violations) == wrong:
-            _forget(place)
+            forget(place)
         else:
             tally.violations.append(f"(the department that this is about is kept in {place})")
     return tally
 
 
-def _forget(place: Path) -> None:
-    import shutil
-
+def forget(place: Path) -> None:
+    """Remove a department of which nothing is to be told."""
     shutil.rmtree(place, ignore_errors=True)

@@ -2,8 +2,9 @@
 
     .venv/bin/python tests/kills/run_kills.py [--kills N] [--seed S] [--phase PHASE …] [--minutes M] [--publish]
 
-First each of them is killed at every durable step that it makes, one after the other; then at random instants, half of
-them in the recorder's own phases, half at the dock. docs/design/kills.md says what is checked after each.
+First each of them is killed at every durable step that it makes, one after the other; then at random instants, by turns
+in the recorder's own phases, at the dock, and while releases are handed out. docs/design/kills.md says what is checked
+after each.
 Exit code: 0 every invariant held, 1 one did not, 64 wrong usage.
 """
 
@@ -15,6 +16,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -26,11 +28,12 @@ from killed_camera import import_and_encode  # noqa: E402
 from recorder_lives import PHASES, kill_recorders  # noqa: E402
 from step_lives import StepLives  # noqa: E402
 from tally import Tally  # noqa: E402
+from update_lives import kill_while_updating  # noqa: E402
 
 from benchmarks.figures import record  # noqa: E402
 from fleet.ca import create_agency  # noqa: E402
 
-WAYS = ("steps-station", "steps-recorder", "steps-deletion", "steps-agent", "dock", *PHASES)
+WAYS = ("steps-station", "steps-recorder", "steps-deletion", "steps-agent", "dock", "update", *PHASES)
 A_TURN = 32
 """Kills of one kind before it is another kind's turn."""
 
@@ -99,21 +102,23 @@ class Bench:
             self.tally.controls[name] = caught
 
     def random_instants(self, ways: set[str]) -> None:
-        """By turns in the recorder's phases and at the dock."""
+        """By turns in the recorder's phases, at the dock, and while releases are handed out."""
         phases = [one for one in PHASES if one in ways]
+        kinds: dict[str, Callable[[Path, int, int], Tally]] = {
+            "recorder": lambda place, left, seed: kill_recorders(
+                place, self._pki, left, seed, phases=phases, go_on=self.go_on
+            ),
+            "dock": lambda place, left, seed: kill_at_the_dock(place, self._pki, left, seed, go_on=self.go_on),
+            "update": lambda place, left, seed: kill_while_updating(place, self._pki, left, seed, go_on=self.go_on),
+        }
+        wanted = [one for one in kinds if one in ways or (one == "recorder" and phases)]
         turn = 0
-        while self.tally.kills.total() < self._args.kills and self.go_on(self.tally):
+        while wanted and self.tally.kills.total() < self._args.kills and self.go_on(self.tally):
             turn += 1
             left = min(A_TURN, self._args.kills - self.tally.kills.total())
             place, seed = self._directory / f"turn-{turn}", self._args.seed * 1000 + turn
             place.mkdir()
-            at_dock = "dock" in ways and (turn % 2 == 0 or not phases)
-            if at_dock:
-                self.tally.add(kill_at_the_dock(place, self._pki, left, seed, go_on=self.go_on))
-            elif phases:
-                self.tally.add(kill_recorders(place, self._pki, left, seed, phases=phases, go_on=self.go_on))
-            else:
-                return
+            self.tally.add(kinds[wanted[turn % len(wanted)]](place, left, seed))
             print(f"turn {turn}: {self.tally.total} kills, {len(self.tally.violations)} violations", flush=True)
 
 

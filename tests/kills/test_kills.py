@@ -71,6 +71,14 @@ def test_killed_at_the_dock_every_recording_comes_to_the_archive_once_and_has_it
     assert "a file to the archive" in said
 
 
+@pytest.mark.slow
+@pytest.mark.requirement("R13", "R38")
+def test_killed_while_a_release_is_handed_out_the_camera_gets_it_whole_and_goes_on_recording() -> None:
+    said = bench("--kills", "6", "--phase", "update", "--no-controls")
+    assert "no violation" in said
+    assert "the update arrives" in said
+
+
 def test_the_judge_sees_a_file_that_is_shorter_or_another_than_it_was(owed: Owed) -> None:
     (path,) = owed.spool.iterdir()
     whole = path.read_bytes()
