@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -51,7 +50,7 @@ class Desk:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._seconds = 0
-        self._at_work = set[str]()
+        self._at_work = False
         self._last_ns = daemon.power_on_ns
         policy = daemon.profile.profile
         self.proofs = ProofBook(daemon.boot.spool, daemon.identity.others)
@@ -70,33 +69,28 @@ class Desk:
         self._corrections = Corrections(daemon.boot.spool, daemon.clock.boot_id, daemon.log)
 
     def each_second(self, now_ns: int) -> None:
-        """Slow chores, counted in boot time. They ask the card, which may hang: the loop never waits for it (R29)."""
-        self._seconds += 1
-        if self._seconds % 10 == 1:
-            self._chore(self.receipts.keep_reserve)
-        if self._seconds % 10 == 0:
-            self._chore(self._count, now_ns)
+        """Slow chores, counted in boot time. They ask the card, which may hang: the loop never waits for it (R29).
 
-    def _count(self, now_ns: int) -> None:
-        """Holding time since the last count: what passed while the card hung is counted afterwards."""
+        In one thread, every ten seconds, unless it still waits for the card since the last time. Not by
+        `Daemon.beside`: virtual time does that work on the loop, and there a card may hang too.
+        """
+        self._seconds += 1
+        if self._seconds % 10 == 1 and not self._at_work:
+            self._at_work = True
+            self._daemon.spawn(self._work(now_ns))
+
+    async def _work(self, now_ns: int) -> None:
+        try:
+            await asyncio.to_thread(self._chores, now_ns)
+        finally:
+            self._at_work = False
+
+    def _chores(self, now_ns: int) -> None:
+        """Holding time since the last count (what passed while the card hung is counted afterwards); the reserve."""
         passed_s = (now_ns - self._last_ns) // 10**9
         self._last_ns += passed_s * 10**9
         self.receipts.tick(passed_s)
-
-    def _chore(self, call: Callable[..., None], *arguments: int) -> None:
-        """In a thread of its own, unless the last one of its kind still waits for the card.
-
-        Not by `Daemon.beside`: virtual time does that work on the loop, and there a card may hang too.
-        """
-        if call.__name__ not in self._at_work:
-            self._at_work.add(call.__name__)
-            self._daemon.spawn(self._work(call, *arguments))
-
-    async def _work(self, call: Callable[..., None], *arguments: int) -> None:
-        try:
-            await asyncio.to_thread(call, *arguments)
-        finally:
-            self._at_work.discard(call.__name__)
+        self.receipts.keep_reserve()
 
     def _deleted(self, name: str) -> None:
         self._daemon.on_loop(self._daemon.publish, "deleted", None, name.removesuffix(".evidence"))
