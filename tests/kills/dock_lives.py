@@ -15,7 +15,7 @@ from department import VICTIMS, Department, mosquitto
 from killed_camera import READY_S
 from life import until
 from orphans import orphans
-from owed import Owed
+from owed import Owed, held, not_kept
 from recorder_lives import SPEED
 from tally import Tally
 
@@ -80,7 +80,7 @@ class DockLives:
         self.died(name)
         self.tally.kills[name, phase] += 1
         if name == "recorder":
-            self.tally.checked("never neither copy", *self.owed.dead()[1])
+            self.look()
         else:
             self.tally.checked("never neither copy", *self.owed.missing())
         if self.chance.random() < 0.3:
@@ -88,6 +88,16 @@ class DockLives:
         self.department.begin(name)
         if name == "broker" or self.chance.random() < 0.7:  # else the next death may come before it is ready
             self.back(name)
+
+    def look(self) -> None:
+        """What the dead recorder owes, and what it told to be durable: on its card, or let go to the archive."""
+        dead, wrong = self.owed.dead()
+        self.tally.checked("never neither copy", *wrong)
+        frames, closed = self.department.camera.told()
+        gone = {*frames, *closed} - {one.path.stem for one in dead}
+        places = [path for stem in sorted(gone) if (path := self.department.archive / f"{stem}.evidence").exists()]
+        kept = [*dead, *(held(path) for path in places)]
+        self.tally.checked("what was acknowledged is there", *not_kept(kept, frames, closed))
 
     def died(self, name: str) -> None:
         """One of them is dead; what depends on it has not begun again."""
