@@ -11,6 +11,7 @@ from pathlib import Path
 from acknowledgements import Expected, Notes
 from card_judge import CardJudge
 from cutting import Cut, Seen, Tally, cut_everywhere
+from docked_again import DockedAgain
 from offload_run import offload, offload_camera
 from recorded_card import RecordedCard, work_directory
 from recorder_run import Without
@@ -114,8 +115,11 @@ class OffloadJudge:
         return [*wrong, *(f"the station takes a power cut for damage: it goes on with `{one}`" for one in said)]
 
 
-def run(*, cuts: int, seed: int, without: Without | None = None, name: str = "offload") -> Tally:
-    """Record, offload and delete on one card, then cut; nothing stays."""
+def run(*, cuts: int, seed: int, without: Without | None = None, name: str = "offload", visits: int = 0) -> Tally:
+    """Record, offload and delete on one card, then cut; nothing stays.
+
+    After `visits` of the cuts camera, station and agent are started on a copy of the card.
+    """
     with work_directory() as directory:
         base = Path(directory)
         pki = base / "pki"
@@ -125,12 +129,14 @@ def run(*, cuts: int, seed: int, without: Without | None = None, name: str = "of
             offload(card, offload_camera(card, pki, without), without)
         notes = Notes(base / "notes")
         camera, station = CardJudge(pki, notes, base / "work"), OffloadJudge(pki, notes, base / "work")
+        again = DockedAgain(pki, base / "work", max(1, cuts // (visits + 1)), visits)
 
         def look(place: Path, _: Cut, expected: Expected) -> Seen:
             wrong, files = camera.judge(place)
             tombstones = frozenset(digest for one in files for digest in one.tombstones)
-            return Seen((*wrong, *station.judge(place, expected, tombstones)))
+            return Seen((*wrong, *station.judge(place, expected, tombstones), *again.look(place)))
 
         tally = cut_everywhere(name, card, first, look, cuts=cuts, seed=seed)
         tally.facts |= {"files_judged": camera.judged, "cards_with_only_the_stores_copy": station.either}
+        tally.facts["visits_to_the_dock"] = again.docked
         return tally

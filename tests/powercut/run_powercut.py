@@ -37,13 +37,15 @@ MOST_LOST_S: Final = 2.0
 CONTROL_CUTS: Final = 100
 STARTS: Final = 6
 """Cuts after which the recorder is really started again."""
+VISITS: Final = 8
+"""Cuts after which camera, station and agent are, for the next visit to the dock."""
 Part = Callable[[int, int], list[Tally]]
 PARTS: Final[dict[str, Part]] = {
     "recorder": lambda cuts, seed: [
         recorder_bench.run(cuts=cuts, seed=seed, seconds=recorder_bench.seconds_for(cuts), starts=STARTS)
     ],
     "log": lambda cuts, seed: [small_benches.device_log(cuts=cuts, seed=seed, entries=max(60, cuts // 4))],
-    "offload": lambda cuts, seed: [offload_bench.run(cuts=cuts, seed=seed)],
+    "offload": lambda cuts, seed: [offload_bench.run(cuts=cuts, seed=seed, visits=VISITS)],
     "outbox": lambda cuts, seed: [small_benches.outbox(cuts=cuts, seed=seed, rows=max(60, cuts // 2))],
 }
 CONTROLS: Final = "controls"
@@ -170,7 +172,10 @@ def main(words: list[str] | None = None) -> int:
     if not options.parts or CONTROLS in options.parts:
         controls = attempt(
             CONTROLS,
-            lambda cuts, seed: small_benches.controls(cuts=cuts, seed=seed),
+            lambda cuts, seed: [
+                *small_benches.controls(cuts=cuts, seed=seed),
+                offload_bench.run(cuts=cuts, seed=seed, without="sync", name="offload_without_fdatasync"),
+            ],
             min(options.cuts, CONTROL_CUTS),
             options.seed,
         )
