@@ -40,6 +40,11 @@ class DockLives:
     chance: random.Random
     tally: Tally
 
+    @staticmethod
+    def equipped(department: Department) -> Department:
+        """A department with what these visits need."""
+        return department
+
     def begin(self) -> None:
         """Everybody works."""
         for name in VICTIMS:
@@ -194,6 +199,7 @@ def kill_at_the_dock(
     kills: int,
     seed: int,
     *,
+    kind: type[DockLives] = DockLives,
     visits: int = 8,
     deaths: int = 8,
     go_on: Callable[[Tally], bool] = lambda _: True,
@@ -205,10 +211,10 @@ def kill_at_the_dock(
         number += 1
         place = directory / f"dock-{number}"
         place.mkdir()
-        department = Department(place, pki, ScaledTime.from_now(SPEED))
+        department = kind.equipped(Department(place, pki, ScaledTime.from_now(SPEED)))
         camera = department.camera
         owed = Owed(camera.spool, Trust.load(pki / "root.pem"), department.archive, camera.state / "receipts")
-        lives = DockLives(department, owed, chance, tally)
+        lives = kind(department, owed, chance, tally)
         wrong = len(tally.violations)
         try:
             lives.begin()
@@ -219,12 +225,7 @@ def kill_at_the_dock(
         finally:
             department.close()
         if len(tally.violations) == wrong:
-            forget(place)
+            shutil.rmtree(place, ignore_errors=True)
         else:
             tally.violations.append(f"(the department that this is about is kept in {place})")
     return tally
-
-
-def forget(place: Path) -> None:
-    """Remove a department of which nothing is to be told."""
-    shutil.rmtree(place, ignore_errors=True)

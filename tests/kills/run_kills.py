@@ -28,7 +28,7 @@ from killed_camera import import_and_encode  # noqa: E402
 from recorder_lives import PHASES, kill_recorders  # noqa: E402
 from step_lives import StepLives  # noqa: E402
 from tally import Tally  # noqa: E402
-from update_lives import kill_while_updating  # noqa: E402
+from update_lives import UpdateLives  # noqa: E402
 
 from benchmarks.figures import record  # noqa: E402
 from fleet.ca import create_agency  # noqa: E402
@@ -109,7 +109,9 @@ class Bench:
                 place, self._pki, left, seed, phases=phases, go_on=self.go_on
             ),
             "dock": lambda place, left, seed: kill_at_the_dock(place, self._pki, left, seed, go_on=self.go_on),
-            "update": lambda place, left, seed: kill_while_updating(place, self._pki, left, seed, go_on=self.go_on),
+            "update": lambda place, left, seed: kill_at_the_dock(
+                place, self._pki, left, seed, kind=UpdateLives, deaths=6, go_on=self.go_on
+            ),
         }
         wanted = [one for one in kinds if one in ways or (one == "recorder" and phases)]
         turn = 0

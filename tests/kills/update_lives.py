@@ -10,22 +10,17 @@ import contextlib
 import datetime as dt
 import hashlib
 import os
-import random
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from department import Department
-from dock_lives import DRAINED_S, DockLives, forget
+from dock_lives import DRAINED_S, DockLives
 from installer import GIVEN, OUTCOME, RUNNING
 from life import until
-from owed import Owed
-from recorder_lives import SPEED
-from tally import Tally
 
 from evidence import cms
 from evidence.custody_ledger import Ledger, ledger_files
@@ -33,35 +28,12 @@ from evidence.errors import EvidenceError
 from evidence.keys import FileSigner
 from evidence.release import Bundle, Release
 from evidence.statements import encode_canonical
-from evidence.trust import Trust
 from evidence.update_state import read_state
-from simulator.scaled_time import ScaledTime
 
 HERE: Final = Path(__file__).resolve().parent
 BUNDLE_BYTES: Final = 16 * 2**20
 """More than is written to the card at once (`dock.agent.updates.WRITE_BYTES`)."""
 _WEIGHTS: Final = {"recorder": 3, "agent": 6, "station": 4}
-
-
-def with_updates(department: Department) -> Department:
-    """A department whose station has a shelf of releases, and whose camera has an installer."""
-    directory = department.directory
-    (directory / "shelf").mkdir()
-    (directory / "installer").mkdir()
-    program = directory / "install.sh"
-    program.write_text(
-        f'#!/bin/sh\nexec {sys.executable} {HERE / "installer.py"} {directory / "installer"} "$1" "$2"\n'
-    )
-    program.chmod(0o755)
-    pki = department.pki
-    desk = (
-        f'[desk]\ncommand_certificate = "{pki}/checkout.pem"\ncommand_key = "{pki}/checkout.key"\nupdates = "shelf"\n'
-    )
-    updates = f'[updates]\nreserve_mib = 0\ninstall = "{program}"\noutcome = "{directory / "installer" / OUTCOME}"\n'
-    for name, more in (("station", desk), ("agent", updates)):
-        config = Path(department.programs[name].words[-1])
-        config.write_text(f"{config.read_text()}\n{more}")
-    return department
 
 
 @dataclass
@@ -70,6 +42,27 @@ class UpdateLives(DockLives):
 
     releases: dict[str, str] = field(default_factory=dict)
     """Version -> SHA-256 of its bundle."""
+
+    @staticmethod
+    def equipped(department: Department) -> Department:
+        """A department whose station has a shelf of releases, and whose camera has an installer."""
+        directory = department.directory
+        (directory / "shelf").mkdir()
+        (directory / "installer").mkdir()
+        program = directory / "install.sh"
+        program.write_text(
+            f'#!/bin/sh\nexec {sys.executable} {HERE / "installer.py"} {directory / "installer"} "$1" "$2"\n'
+        )
+        program.chmod(0o755)
+        pki = department.pki
+        keys = f'command_certificate = "{pki}/checkout.pem"\ncommand_key = "{pki}/checkout.key"\n'
+        desk = f'[desk]\n{keys}updates = "shelf"\n'
+        outcome = directory / "installer" / OUTCOME
+        updates = f'[updates]\nreserve_mib = 0\ninstall = "{program}"\noutcome = "{outcome}"\n'
+        for name, more in (("station", desk), ("agent", updates)):
+            config = Path(department.programs[name].words[-1])
+            config.write_text(f"{config.read_text()}\n{more}")
+        return department
 
     def publish(self) -> str:
         """Put a new release on the shelf; its version."""
@@ -111,6 +104,12 @@ class UpdateLives(DockLives):
         self.tally.checked("it records", *([] if records else [f"it does not: {self.department.said('recorder')}"]))
         camera.stop_recording()
 
+    def end(self) -> None:
+        """What was recorded since the last release goes to the archive, too."""
+        self.department.camera.dock(docked=True)
+        self.settle()
+        super().end()
+
     def phase(self) -> str:
         """What is done with the release at this instant, by what lies where."""
         updates, newest = self.department.state / "updates", list(self.releases.values())[-1]
@@ -150,42 +149,3 @@ class UpdateLives(DockLives):
         camera = self.department.camera
         over = until(lambda: (now := camera.status()) is not None and now.state != "updating", DRAINED_S, pause_s=0.1)
         return [] if over is not None else [f"it is still updating: {self.department.said('agent')}"]
-
-
-def kill_while_updating(
-    directory: Path,
-    pki: Path,
-    kills: int,
-    seed: int,
-    *,
-    visits: int = 6,
-    deaths: int = 6,
-    go_on: Callable[[Tally], bool] = lambda _: True,
-) -> Tally:
-    """Kill so often; a new department after so many releases with so many deaths each."""
-    chance, tally = random.Random(seed), Tally()
-    number = 0
-    while tally.total < kills and go_on(tally):
-        number += 1
-        place = directory / f"update-{number}"
-        place.mkdir()
-        department = with_updates(Department(place, pki, ScaledTime.from_now(SPEED)))
-        camera = department.camera
-        owed = Owed(camera.spool, Trust.load(pki / "root.pem"), department.archive, camera.state / "receipts")
-        lives = UpdateLives(department, owed, chance, tally)
-        wrong = len(tally.violations)
-        try:
-            lives.begin()
-            for _ in range(visits):
-                if tally.total < kills:
-                    lives.visit(min(deaths, kills - tally.total))
-            camera.dock(docked=True)
-            lives.settle()
-            lives.end()
-        finally:
-            department.close()
-        if len(tally.violations) == wrong:
-            forget(place)
-        else:
-            tally.violations.append(f"(the department that this is about is kept in {place})")
-    return tally

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +14,7 @@ sys.path += [str(HERE.parent / "device"), str(HERE.parent / "dock")]
 
 from camera_bench import DOCK, CameraBench, until  # noqa: E402
 from dock_bench import write_agent, write_station  # noqa: E402
+from offload_run import running  # noqa: E402
 
 from evidence import cms  # noqa: E402
 from evidence.custody_ledger import Ledger, ledger_files  # noqa: E402
@@ -25,24 +22,6 @@ from evidence.handover import decode_receipt  # noqa: E402
 from evidence.trust import Trust  # noqa: E402
 
 VISIT_S: Final = 300
-STOP_S: Final = 180
-
-
-@contextlib.contextmanager
-def _program(command: str, config: Path) -> Iterator[str]:
-    """The line that one of the dock's programs prints when it is ready."""
-    with config.with_suffix(".log").open("ab") as log:
-        words = [sys.executable, "-m", "dock", command, "--config", str(config)]
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, text=True)
-    assert process.stdout is not None
-    try:
-        ready = process.stdout.readline()
-        assert "ready" in ready, config.with_suffix(".log").read_text()[-500:]
-        yield ready
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(STOP_S)
-        process.stdout.close()
 
 
 @dataclass
@@ -83,12 +62,12 @@ class DockedAgain:
     def _visit(self, camera: CameraBench, directory: Path, stems: list[str]) -> None:
         station = write_station(directory, self.pki)
         station.write_text(station.read_text().replace('"station"', f'"{directory}/card/station"'))
-        with _program("station", station) as ready:
+        with running(("-m",), "station", station) as ready:
             port = int(ready.split(" (")[0].rpartition(":")[2])
             agent = write_agent(directory, self.pki, port=port)
             words = agent.read_text().replace("recorder.sock", str(camera.socket))
             agent.write_text(words.replace('"agent-state"', f'"{directory}/card/agent"'))
-            with _program("agent", agent):
+            with running(("-m",), "agent", agent):
                 until(
                     lambda: all(_receipt(camera, stem).exists() for stem in stems),
                     VISIT_S,

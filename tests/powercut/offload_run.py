@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,11 +31,11 @@ STOP_S: Final = 180
 
 
 @contextlib.contextmanager
-def running(card: RecordedCard, command: str, config: Path, without: Without | None) -> Iterator[str]:
-    """One of the dock's programs, noted; the line it prints when it is ready."""
+def running(program: Sequence[str], command: str, config: Path) -> Iterator[str]:
+    """One of the dock's programs, as Python starts it; the line it prints when it is ready."""
     with config.with_suffix(".log").open("ab") as log:
-        program = [sys.executable, *witnessed(card, without), "dock", command, "--config", str(config)]
-        process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=log, text=True)
+        words = [sys.executable, *program, "dock", command, "--config", str(config)]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, text=True)
     assert process.stdout is not None
     try:
         ready = process.stdout.readline()
@@ -82,12 +82,13 @@ def dock(card: RecordedCard, camera: CameraBench, stems: list[str], without: Wit
     camera.line(DOCK, active=True)
     station = write_station(beside, camera.pki)
     station.write_text(station.read_text().replace('directory = "station"', f'directory = "{card.place}/station"'))
-    with running(card, "station", station, without) as ready:
+    noted = witnessed(card, without)
+    with running(noted, "station", station) as ready:
         port = int(ready.split(" (")[0].rpartition(":")[2])
         agent = write_agent(beside, camera.pki, port=port, offload="chunk_bytes = 65536", timeout_s=5.0)
         words = agent.read_text().replace("recorder.sock", str(camera.socket))
         agent.write_text(words.replace('"agent-state"', f'"{card.place}/agent"'))
-        with running(card, "agent", agent, without):
+        with running(noted, "agent", agent):
             receipts = [camera.state / "receipts" / f"{stem}.evidence.receipt.p7s" for stem in stems]
             until(lambda: all(one.exists() for one in receipts), 300, what="a receipt for each")
     camera.line(DOCK, active=False)
