@@ -106,8 +106,10 @@ class UpdateLives(DockLives):
 
     def end(self) -> None:
         """What was recorded since the last release goes to the archive, too."""
-        self.department.camera.dock(docked=True)
+        camera = self.department.camera
+        camera.dock(docked=True)
         self.settle()
+        camera.dock(docked=False)  # else its end, which closes a log segment, begins an upload
         super().end()
 
     def phase(self) -> str:
