@@ -8,6 +8,7 @@ written whole has such a hole, and nothing stands behind an append that was cut.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from evidence import der, durable
@@ -17,8 +18,23 @@ from evidence.limits import SIGNED_DOCUMENT_BYTES
 
 SECTOR: Final = 512
 """The least that a disk keeps or loses, in bytes."""
-READ_BYTES: Final = SIGNED_DOCUMENT_BYTES + 1
-"""As much of the end of a file is enough to judge it."""
+_READ_BYTES: Final = SIGNED_DOCUMENT_BYTES + 1
+"""As much of the end of a file is enough to judge it, unless it is zeros."""
+
+
+def is_torn_at(path: Path, offset: int, append_bytes: int = 0) -> bool:
+    """Whether what stands in a file from `offset` on is torn (see `is_torn`). Raises OSError."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        rest = file.read(_READ_BYTES)
+        if rest.strip(b"\0"):
+            return is_torn(rest, offset, append_bytes)
+        left = path.stat().st_size - offset - len(rest)
+        while left > 0 and (more := file.read(min(left, _READ_BYTES))):
+            if more.strip(b"\0"):
+                return False  # whatever stands behind so many zeros was written after them
+            left -= len(more)
+    return True
 
 
 def is_torn(rest: bytes, offset: int, append_bytes: int = 0) -> bool:

@@ -44,7 +44,7 @@ from evidence.statements import (
     encode_canonical,
     moment,
 )
-from evidence.torn import READ_BYTES, is_torn, set_aside
+from evidence.torn import is_torn_at, set_aside
 from evidence.trust import Trust
 
 log = logging.getLogger(__name__)
@@ -177,18 +177,13 @@ class UnwrapLedger:
             for one in _links(self.path, None, self._offset, Place(self._seq, self._prev)):
                 self._seq, self._prev, self._offset = one.next.seq, one.next.prev, one.end
         except EvidenceError as error:
-            if not self._is_torn():
+            if not is_torn_at(self.path, self._offset):
                 raise BrokenChain(f"the ledger {self.path} does not hold, nothing more is opened: {error}") from error
             with AppendFile.reopen(self.path) as file:
                 kept, rest = set_aside(file, self._offset)
             log.warning(
                 "the last statement of %s was cut off: %d bytes are set aside as %s", self.path, len(rest), kept
             )
-
-    def _is_torn(self) -> bool:
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            return is_torn(file.read(READ_BYTES), self._offset)
 
     def _append(self, phase: str, fields: Mapping[str, object]) -> None:
         now = dt.datetime.now(dt.UTC)

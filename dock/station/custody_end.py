@@ -13,7 +13,7 @@ from evidence import cms
 from evidence.custody_ledger import DECODER, Entry, number_of
 from evidence.errors import EvidenceError, MalformedDer
 from evidence.signed_chain import Place, link, messages
-from evidence.torn import READ_BYTES, is_torn
+from evidence.torn import is_torn_at
 
 log = logging.getLogger(__name__)
 APPEND_BYTES: Final = 32 * 1024
@@ -53,9 +53,9 @@ def end_of(path: Path, begin: int) -> End:
             pass
     held = _held(path, last)
     place, size = (held[-1].next, held[-1].end) if held else (None, last[0][0] if last else 0)
-    if not _torn(path, size) or (held == [] and size > 0):
+    if not is_torn_at(path, size, APPEND_BYTES) or (held == [] and size > 0):
         place, size = _newest(path, last)
-    return End(number_of(path) or 1, place, size, total - size, _torn(path, size))
+    return End(number_of(path) or 1, place, size, total - size, is_torn_at(path, size, APPEND_BYTES))
 
 
 def _held(path: Path, last: Sequence[tuple[int, bytes]]) -> list[Entry]:
@@ -79,9 +79,3 @@ def _newest(path: Path, last: Sequence[tuple[int, bytes]]) -> tuple[Place | None
             continue
         return found.next, found.end
     return None, 0
-
-
-def _torn(path: Path, offset: int) -> bool:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return is_torn(file.read(READ_BYTES), offset, APPEND_BYTES)

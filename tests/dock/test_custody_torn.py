@@ -15,7 +15,8 @@ from evidence import durable
 from evidence.custody_ledger import CustodyEntry, Ledger, ledger_files
 from evidence.durable import OperatingSystem
 from evidence.keys import FileSigner
-from evidence.torn import READ_BYTES, SECTOR, is_torn
+from evidence.limits import SIGNED_DOCUMENT_BYTES
+from evidence.torn import SECTOR, is_torn, is_torn_at
 from evidence.trust import Trust
 
 LEDGER = "ledger-000001.custody"
@@ -221,7 +222,7 @@ def test_of_many_steps_none_is_there_when_the_card_refuses_a_later_one(bench: Be
     ("rest", "offset", "torn"),
     [
         (b"", 7, True),
-        (bytes(READ_BYTES), 7, True),
+        (bytes(SIGNED_DOCUMENT_BYTES + 1), 7, True),
         (b"\x30", 7, True),
         (b"\x30\x03abc", 0, False),
         (b"\x30\x03ab", 0, True),
@@ -237,3 +238,11 @@ def test_of_many_steps_none_is_there_when_the_card_refuses_a_later_one(bench: Be
 )
 def test_what_a_torn_end_is(rest: bytes, offset: int, torn: bool) -> None:
     assert is_torn(rest, offset, APPEND_BYTES) is torn
+
+
+def test_what_stands_behind_zeros_was_written_after_them(tmp_path: Path) -> None:
+    zeros = bytes(3 * SIGNED_DOCUMENT_BYTES)
+    for name, data, torn in (("a", zeros, True), ("b", zeros + b"\x30", False), ("c", b"", True)):
+        (tmp_path / name).write_bytes(b"\x30\x00" + data)
+        assert is_torn_at(tmp_path / name, 2, APPEND_BYTES) is torn
+    assert is_torn_at(Path("/dev/zero"), 0, APPEND_BYTES), "a file that never ends is read as far as it says it goes"
