@@ -112,8 +112,9 @@ async def work_on(
 
     # Without telemetry nobody would be told, and the queue is kept.
     fleet = [*(relay.run() for relay in relays), *([news.run()] if relays else [])]
+    works = (offload.run(), reporter.run(), updates.run(watch, eyes))
     try:
-        await all_of(watch.poll(), watch.follow(_short_backoff(), told), offload.run(), reporter.run(), *fleet)
+        await all_of(watch.poll(), watch.follow(_short_backoff(), told), *works, *fleet)
     finally:
         await recorder.close()
         await eyes.close()

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import shutil
@@ -21,8 +22,9 @@ from typing import Final
 import msgspec
 
 from dock.agent.installer import Installer
+from dock.agent.recorder_client import RecorderClient
 from dock.agent.session import Session
-from dock.agent.watch import RECORDER_TROUBLE
+from dock.agent.watch import RECORDER_TROUBLE, CameraWatch
 from dock.bay_report import UpdateReport
 from dock.config_agent import UpdateSettings
 from dock.errors import DocumentRefused, StationFailed, StationRefused, TransportError
@@ -42,6 +44,7 @@ PIECE_BYTES: Final = 256 * 1024
 WRITE_BYTES: Final = 4 * 2**20
 """Written and synced in one go, to spare the card."""
 _AGAIN_S: Final = 60.0
+_ORPHAN_S: Final = 1.0
 
 
 class Updates:
@@ -106,6 +109,24 @@ class Updates:
                 durable.unlink(path)
         durable.replace(self._directory / WANTED, document)
 
+    async def run(self, watch: CameraWatch, recorder: RecorderClient) -> None:
+        """For ever: end for the recorder an update whose agent died with its installer. Nobody else would."""
+        while True:
+            await watch.until(lambda: self._is_orphan(watch.status))
+            await self._end_orphan(recorder)
+            await asyncio.sleep(_ORPHAN_S)
+
+    async def _end_orphan(self, recorder: RecorderClient) -> None:
+        with contextlib.suppress(*RECORDER_TROUBLE):  # dead, or told already
+            if self._is_orphan(await recorder.status()):
+                log.warning("the recorder waits for an installer that is gone: the update is ended")
+                await recorder.update("ended")
+
+    def _is_orphan(self, status: Status | None) -> bool:
+        """Whether the recorder waits for an installer, and this agent has none at work."""
+        at_work = self._installing is not None and not self._installing.done()
+        return status is not None and status.state == "updating" and not at_work
+
     # --- beside a session ---------------------------------------------------------------------------------------------
 
     async def beside(self, session: Session) -> None:
@@ -134,8 +155,8 @@ class Updates:
             return
         if self._tried == bundle.sha256 or (self._installing is not None and not self._installing.done()):
             return
-        if status.state == "updating":  # of an agent that was ended in the middle of it
-            await session.recorder.update("ended")
+        if self._is_orphan(status):
+            await self._end_orphan(session.recorder)
         try:
             whole = await self._fetch(session, bundle)
         except StationRefused as error:

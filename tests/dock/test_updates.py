@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,13 +165,17 @@ class UpdatedRecorder(FakeRecorder):
     """A charged camera of version 1.0, which allows updates when it is idle."""
 
     phases: list[str] = field(default_factory=list)
+    updating: bool = False
+    """Of an agent that died."""
 
     def answer(self, request: Any) -> Answer:
         if isinstance(request, UpdateRequest):
             self.phases.append(request.phase)
+            self.updating = False
         found = super().answer(request)
         if isinstance(found, Status):
-            return msgspec.structs.replace(found, firmware="1.0", battery_percent=97, self_test="pass")
+            state = "updating" if self.updating else found.state
+            return msgspec.structs.replace(found, firmware="1.0", battery_percent=97, self_test="pass", state=state)
         return found
 
 
@@ -227,6 +232,28 @@ def test_a_bundle_comes_in_pieces_goes_on_where_it_stopped_and_a_recording_ends_
         return bool((report.get("update") or {}).get("phase") == "installed")
 
     poll_until(told)
+
+
+@pytest.mark.requirement("R13", "R38")
+@pytest.mark.parametrize("outcome", ["installed", "none", "unreachable"])
+def test_an_update_whose_agent_died_is_ended_by_the_next_one(
+    tmp_path: Path, pki: Path, updated_camera: UpdatedRecorder, run: Callable[[str, Path], Process], outcome: str
+) -> None:
+    """Also where nothing is left to install, and where no station answers: the camera would be updated no more."""
+    state = tmp_path / "agent-state" / "updates"
+    state.mkdir(parents=True)
+    settings = f'[updates]\nreserve_mib = 0\ninstall = "/bin/false"\noutcome = "{tmp_path}/state.json"'
+    if outcome == "installed":  # its installer was done, and the agent died before it could say so
+        pending = Pending(version="2.0", sha256=DIGEST, slot="B", phase="installed")
+        (tmp_path / "state.json").write_bytes(encode_canonical(UpdateState(pending=pending)))
+        (state / "wanted.p7s").write_bytes(sign(pki, RELEASE))
+        (state / f"{DIGEST}.bundle").write_bytes(DATA)
+    updated_camera.updating = True
+    port = 9 if outcome == "unreachable" else run("station", write_desk(tmp_path, pki)).port
+    run("agent", write_agent(tmp_path, pki, port=port, telemetry=settings))
+    poll_until(lambda: updated_camera.phases == ["ended"], why="the next agent ends it")
+    time.sleep(3)
+    assert updated_camera.phases == ["ended"], "once"
 
 
 def decided(tmp_path: Path, pki: Path, state: UpdateState | bytes, firmware: str = "1.0") -> UpdateReport | None:

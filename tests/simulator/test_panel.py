@@ -86,19 +86,16 @@ def test_a_mouse_presses_the_drawn_button_and_drags_the_camera_into_its_dock(bro
     with looked_at(browser, panel) as tab:
         page = tab.page
         tab.begin()
-        red = page.locator("#camera [data-hold=record_button]")
-        red.hover()
-        for _ in range(2):
-            page.mouse.down()
-            page.wait_for_timeout(120)
-            page.mouse.up()
+        # With the mouse alone: a locator's `click` scrolls the page about while the camera shakes, no hand does.
+        page.mouse.move(*middle(resting(page, "#camera .record-cap")))
+        press(page)
+        press(page)
         tab.until("#state-pill", "recording")
         expect(page.locator("#rec-mark")).to_contain_text("REC SIM-0001")
-        red.hover()
         page.mouse.down()
         tab.until("#state-pill", "confirming stop")
         page.mouse.up()
-        red.click(delay=120)
+        press(page)
         tab.until("#state-pill", "ready")
         lens = resting(page, "#camera .ring")
         well = resting(page, "#bay .bay-well")
@@ -113,6 +110,13 @@ def test_a_mouse_presses_the_drawn_button_and_drags_the_camera_into_its_dock(bro
         tab.until("#told", "dock")
         tab.until("#state-pill", "docked")
         assert tab.complaints == []
+
+
+def press(page: Page) -> None:
+    """A short press where the mouse is."""
+    page.mouse.down()
+    page.wait_for_timeout(120)
+    page.mouse.up()
 
 
 def middle(box: FloatRect) -> tuple[float, float]:
