@@ -58,6 +58,8 @@ class Updates:
         self._wake = asyncio.Event()
         self._wanted: Release | None = None
         self._installing: asyncio.Task[None] | None = None
+        self._ours = True
+        """An update that the recorder is in is this agent's; at its start, that of the agent before it."""
         self._tried: str | None = None
         """The bundle that was installed, or could not be."""
         self.report: UpdateReport | None = None
@@ -123,9 +125,15 @@ class Updates:
                 await recorder.update("ended")
 
     def _is_orphan(self, status: Status | None) -> bool:
-        """Whether the recorder waits for an installer, and this agent has none at work."""
-        at_work = self._installing is not None and not self._installing.done()
-        return status is not None and status.state == "updating" and not at_work
+        """Whether the recorder waits for an installer of this agent, or of one before it, and none is at work.
+
+        An update that somebody else began while this agent lived is not its own.
+        """
+        if status is None or (self._installing is not None and not self._installing.done()):
+            return False
+        if status.state != "updating":
+            self._ours = False
+        return self._ours
 
     # --- beside a session ---------------------------------------------------------------------------------------------
 
@@ -174,6 +182,7 @@ class Updates:
             self._tell("staged", 100)
             self._tried = bundle.sha256
             return
+        self._ours = True
         # Not the session's: its end is no reason to break off. A recording is, and the installer sees to that.
         self._installing = asyncio.create_task(self._install(bundle, whole, self._installer))
 

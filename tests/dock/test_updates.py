@@ -256,6 +256,18 @@ def test_an_update_whose_agent_died_is_ended_by_the_next_one(
     assert updated_camera.phases == ["ended"], "once"
 
 
+def test_an_update_that_somebody_else_began_is_left_alone(
+    tmp_path: Path, pki: Path, updated_camera: UpdatedRecorder, run: Callable[[str, Path], Process]
+) -> None:
+    station = run("station", write_desk(tmp_path, pki))
+    run("agent", write_agent(tmp_path, pki, port=station.port, telemetry="[updates]\nreserve_mib = 0"))
+    poll_until(lambda: (tmp_path / "station" / "bays" / f"{SERIAL}.json").exists(), why="the agent has seen the camera")
+    updated_camera.updating = True
+    updated_camera.notify("updating")
+    time.sleep(4)
+    assert updated_camera.phases == []
+
+
 def decided(tmp_path: Path, pki: Path, state: UpdateState | bytes, firmware: str = "1.0") -> UpdateReport | None:
     """What the agent tells of release 2.0 after the system wrote that."""
     outcome = tmp_path / "state.json"
