@@ -80,6 +80,9 @@ def test_the_camera_waits_for_the_archive_and_its_receipt_names_the_archive(
     assert "firsthand-receipt" not in client("HEAD", where, TUS)[1]
     assert client("GET", f"/receipts/{name}")[0] == 404
     poll_until(lambda: weed.client().list_multipart_uploads(Bucket=bucket).get("Uploads"))
+    (going,) = weed.client().list_multipart_uploads(Bucket=bucket)["Uploads"]
+    whole = {"Bucket": bucket, "Key": going["Key"], "UploadId": going["UploadId"]}
+    poll_until(lambda: weed.client().list_parts(**whole).get("Parts"), why="the station knows what it has begun")
     poll_until(
         lambda: list((tmp_path / "station/incoming/done").glob("*.json")), why="its own part of the work is done"
     )
