@@ -53,9 +53,11 @@ def end_of(path: Path, begin: int) -> End:
             pass
     held = _held(path, last)
     place, size = (held[-1].next, held[-1].end) if held else (None, last[0][0] if last else 0)
-    if not is_torn_at(path, size, APPEND_BYTES) or (held == [] and size > 0):
+    torn = is_torn_at(path, size, APPEND_BYTES)
+    if not torn or (not held and size > 0):
         place, size = _newest(path, last)
-    return End(number_of(path) or 1, place, size, total - size, is_torn_at(path, size, APPEND_BYTES))
+        torn = is_torn_at(path, size, APPEND_BYTES)
+    return End(number_of(path) or 1, place, size, total - size, torn)
 
 
 def _held(path: Path, last: Sequence[tuple[int, bytes]]) -> list[Entry]:
