@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Final
 
 HERE = Path(__file__).resolve().parent
-sys.path += [str(HERE.parent / "device"), str(HERE.parent / "dock")]
+sys.path.append(str(HERE.parent / "device"))
 
-from camera_bench import DOCK, CameraBench, until  # noqa: E402
-from dock_bench import write_agent, write_station  # noqa: E402
-from offload_run import running  # noqa: E402
+from camera_bench import CameraBench, until  # noqa: E402
+from offload_run import docked  # noqa: E402
 
 from evidence import cms  # noqa: E402
 from evidence.custody_ledger import Ledger, ledger_files  # noqa: E402
@@ -49,8 +48,12 @@ class DockedAgain:
         stems = [path.stem for path in sorted(camera.spool.glob("SIM-0001-0*.evidence"))]
         try:
             camera.start(ready=False)
-            camera.line(DOCK, active=True)
-            self._visit(camera, directory, stems)
+            with docked(("-m",), place, directory, camera):
+                until(
+                    lambda: all(_receipt(camera, stem).exists() for stem in stems),
+                    VISIT_S,
+                    f"a receipt for each of {', '.join(stems)}",
+                )
             camera.stop()
             return self._wrong(camera, place / "station", stems)
         except AssertionError as error:
@@ -58,21 +61,6 @@ class DockedAgain:
         finally:
             camera.close()
             shutil.rmtree(directory)
-
-    def _visit(self, camera: CameraBench, directory: Path, stems: list[str]) -> None:
-        station = write_station(directory, self.pki)
-        station.write_text(station.read_text().replace('"station"', f'"{directory}/card/station"'))
-        with running(("-m",), "station", station) as ready:
-            port = int(ready.split(" (")[0].rpartition(":")[2])
-            agent = write_agent(directory, self.pki, port=port)
-            words = agent.read_text().replace("recorder.sock", str(camera.socket))
-            agent.write_text(words.replace('"agent-state"', f'"{directory}/card/agent"'))
-            with running(("-m",), "agent", agent):
-                until(
-                    lambda: all(_receipt(camera, stem).exists() for stem in stems),
-                    VISIT_S,
-                    f"a receipt for each of {', '.join(stems)}",
-                )
 
     def _wrong(self, camera: CameraBench, station: Path, stems: list[str]) -> list[str]:
         """Each receipt is for what the store holds, and the ledger names it."""

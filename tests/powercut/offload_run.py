@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE.parent / "device"), str(HERE.parent / "dock")]
@@ -75,22 +75,29 @@ def offload(card: RecordedCard, camera: CameraBench, without: Without | None = N
         camera.close()
 
 
+@contextlib.contextmanager
+def docked(program: Sequence[str], place: Path, beside: Path, camera: CameraBench, **more: Any) -> Iterator[None]:
+    """The camera stands in the dock: station and agent run, their data on the card at `place`, settings `beside` it."""
+    camera.line(DOCK, active=True)
+    station = write_station(beside, camera.pki)
+    station.write_text(station.read_text().replace('directory = "station"', f'directory = "{place}/station"'))
+    with running(program, "station", station) as ready:
+        port = int(ready.split(" (")[0].rpartition(":")[2])
+        agent = write_agent(beside, camera.pki, port=port, **more)
+        words = agent.read_text().replace("recorder.sock", str(camera.socket))
+        agent.write_text(words.replace('"agent-state"', f'"{place}/agent"'))
+        with running(program, "agent", agent):
+            yield
+
+
 def dock(card: RecordedCard, camera: CameraBench, stems: list[str], without: Without | None) -> None:
     """The camera stands in the dock until it has a receipt for each of these."""
     beside = card.directory / "dock"
     beside.mkdir()
-    camera.line(DOCK, active=True)
-    station = write_station(beside, camera.pki)
-    station.write_text(station.read_text().replace('directory = "station"', f'directory = "{card.place}/station"'))
     noted = witnessed(card, without)
-    with running(noted, "station", station) as ready:
-        port = int(ready.split(" (")[0].rpartition(":")[2])
-        agent = write_agent(beside, camera.pki, port=port, offload="chunk_bytes = 65536", timeout_s=5.0)
-        words = agent.read_text().replace("recorder.sock", str(camera.socket))
-        agent.write_text(words.replace('"agent-state"', f'"{card.place}/agent"'))
-        with running(noted, "agent", agent):
-            receipts = [camera.state / "receipts" / f"{stem}.evidence.receipt.p7s" for stem in stems]
-            until(lambda: all(one.exists() for one in receipts), 300, what="a receipt for each")
+    with docked(noted, card.place, beside, camera, offload="chunk_bytes = 65536", timeout_s=5.0):
+        receipts = [camera.state / "receipts" / f"{stem}.evidence.receipt.p7s" for stem in stems]
+        until(lambda: all(one.exists() for one in receipts), 300, what="a receipt for each")
     camera.line(DOCK, active=False)
 
 
